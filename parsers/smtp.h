@@ -1,0 +1,145 @@
+/* smtp.h: follows one SMTP conversation, both directions, in clear text.
+ *
+ * A push parser. Each side's bytes come in stream order, in any cut. Replies
+ * are paired with commands by their order in each stream (RFC 5321 section
+ * 4.1.1, RFC 2920), never by the time of their arrival: a capture may show a
+ * reply before its command. So a side may have to wait: smtp_push() consumes
+ * less than it was given, and the caller keeps the rest and offers it again
+ * after the other side has moved.
+ *
+ *   client waits  after STARTTLS, DATA, BDAT .. no; after DATA, AUTH and its
+ *                 responses, STARTTLS and X-ANONYMOUSTLS, until their reply
+ *   server waits  before a reply when no command is unanswered (a 421 and the
+ *                 greeting never wait)
+ *
+ * `force` says that waiting is over (the other side is not captured, or the
+ * buffer is full, or the connection ended): the parser then decides from what
+ * the bytes themselves show and marks facts->forced.
+ *
+ * Passwords, AUTH responses, addresses' local parts and bodies are skipped as
+ * they pass and never stored. Links nothing but libc; no clock, no globals. */
+#ifndef STARTTAP_PARSERS_SMTP_H
+#define STARTTAP_PARSERS_SMTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "parse.h"
+
+#define SMTP_LINE_MAX         2048 /* bytes of a line that are looked at; the rest of it is skipped */
+#define SMTP_TEXT_MAX         512  /* bytes of a stored text */
+#define SMTP_CAPABILITIES_MAX 64   /* EHLO keywords kept */
+#define SMTP_MECHANISMS_MAX   32   /* AUTH mechanisms kept */
+#define SMTP_DOMAINS_MAX      32   /* distinct sender or recipient domains kept */
+#define SMTP_PIPELINE_MAX     4096 /* commands without a reply; beyond it the client waits */
+#define SMTP_REPLY_LINES_MAX  1024 /* lines of one reply; beyond it the reply is taken as it is */
+
+/* What a side's next bytes are. */
+enum smtp_state {
+    SMTP_READY, /* clear text; push consumes it */
+    SMTP_WAITS, /* for the other side */
+    SMTP_TLS,   /* the next byte of this side starts TLS; push consumes nothing any more */
+};
+
+enum smtp_speaks { SMTP_SPEAKS_NOTHING, SMTP_SPEAKS_SMTP, SMTP_SPEAKS_OTHER };
+
+/* A fact that may be open: a gap, a missing side or an unfinished reply leave it so. */
+enum smtp_fact { SMTP_OPEN, SMTP_NO, SMTP_YES };
+
+struct smtp_text { /* wire bytes, not terminated; len 0 when absent */
+    const char *data;
+    size_t len;
+};
+
+struct smtp_facts {
+    enum smtp_speaks client_speaks, server_speaks; /* by each side's lines so far; OTHER only while no SMTP
+                                                      line was seen from it */
+    /* Names and texts, without CRLF and without the code; owned by the parser. */
+    struct smtp_text banner;      /* text of the greeting's first line */
+    int banner_code;              /* 220, 554, 421 ...; 0 none */
+    struct smtp_text helo, ehlo;  /* argument of the last HELO / EHLO (LHLO counts as EHLO) */
+    struct smtp_text server_name; /* first word of the last EHLO reply, else of the banner */
+    const struct smtp_text
+        *capabilities; /* keyword lines of the last complete EHLO reply, greeting line left out */
+    size_t num_capabilities;
+    const struct smtp_text *auth_mechanisms; /* words after AUTH (also "AUTH=") in it */
+    size_t num_auth_mechanisms;
+    int last_reply_code;
+
+    bool ehlo_seen, helo_seen;   /* command seen, or (EHLO) its reply recognised */
+    enum smtp_fact ehlo_replied; /* YES: at least one final reply to EHLO is complete (any code) */
+    enum smtp_fact offered;      /* STARTTLS in an EHLO reply. NO needs a complete reply to EHLO without it */
+    enum smtp_fact requested;    /* STARTTLS (or X-ANONYMOUSTLS) sent. NO needs a client stream without gap */
+    bool anonymous_tls;          /* it was Exchange's X-ANONYMOUSTLS */
+    int starttls_reply_code;     /* of the last STARTTLS that was answered; 0 none */
+    struct smtp_text masked;     /* the overwritten keyword that stood for STARTTLS; len 0 none */
+    bool requiretls_offered, requiretls_used; /* RFC 8689 */
+
+    /* After a 220 to STARTTLS (RFC 3207 section 6). */
+    uint64_t injected_command_bytes;    /* clear client bytes between STARTTLS and the first TLS byte */
+    uint64_t injected_reply_bytes;      /* clear server bytes between the 220 and the first TLS byte */
+    uint64_t clear_after_accept_client; /* the same while no TLS byte has followed (yet) */
+    uint64_t clear_after_accept_server;
+
+    bool mail_attempted; /* MAIL, RCPT, DATA or BDAT was sent (or a 354 seen) in clear */
+    bool auth_attempted; /* AUTH was sent in clear, whatever came of it */
+    bool auth_sent;      /* AUTH responses crossed: an initial response, or one after a 334 */
+    struct smtp_text
+        auth_mechanism;    /* upper case; of the first AUTH that crossed, else of the first asked for */
+    bool auth_ok;          /* 235 */
+    uint64_t transactions; /* MAIL commands answered 2xx */
+    uint64_t messages; /* contents that reached their end (DATA's dot, BDAT LAST) and were sent in clear */
+    uint64_t content_bytes;               /* octets of message content seen or known lost inside a content */
+    const struct smtp_text *from_domains; /* distinct, lower case, without the local part */
+    size_t num_from_domains;
+    const struct smtp_text *rcpt_domains;
+    size_t num_rcpt_domains;
+    bool quit_seen;
+
+    bool client_gap, server_gap; /* bytes were missing in clear text */
+    bool hidden_refusal;         /* a 4xx/5xx that no visible command explains came after a client gap */
+    bool hidden_accept;          /* the same for a 220 */
+    bool forced;                 /* a wait was cut short */
+    uint64_t limits_hit;         /* how often one of the limits above cut something */
+};
+
+struct smtp;
+
+struct smtp *smtp_new(void);       /* NULL: out of memory */
+void smtp_free(struct smtp *smtp); /* NULL is fine */
+
+/* The next len bytes of a side, borrowed for the call. Returns how many were
+ * consumed; see the head of this page for why it may be fewer. Never fails:
+ * what is not SMTP is seen in facts->..._speaks. When memory runs out it
+ * consumes everything and keeps no more texts. */
+size_t smtp_push(struct smtp *smtp, enum side side, const uint8_t *data, size_t len, bool force);
+
+/* len bytes of that side were never captured. In a message content they are
+ * counted as content; elsewhere the parser looks for the next line's start, no
+ * longer trusts pairing across the hole, and leaves facts open that could hide in it.
+ * From then on a TLS record at a side's next bytes is taken as the upgrade (SMTP_TLS). */
+void smtp_gap(struct smtp *smtp, enum side side, uint64_t len);
+
+/* The connection began before the capture: no greeting is expected, the first line may be cut. */
+void smtp_midstream(struct smtp *smtp);
+
+enum smtp_state smtp_state(const struct smtp *smtp, enum side side);
+
+/* TLS did not come or failed, and clear text goes on: leaves SMTP_TLS on that side. */
+void smtp_resume(struct smtp *smtp, enum side side);
+
+/* Valid until the next call that takes the parser without const. */
+const struct smtp_facts *smtp_facts(const struct smtp *smtp);
+
+/* What the first bytes of a TLS stream look like: a handshake or alert record
+ * (RFC 8446 section 5.1), or an SSLv2-format ClientHello (RFC 5246 appendix E.2).
+ * PARSE_MORE when too few bytes are there to tell. */
+enum parse_result smtp_looks_like_tls(const uint8_t *data, size_t len);
+
+/* Whether an EHLO keyword line is STARTTLS overwritten by a filter (smtp_mask.c): Cisco ASA's forms
+ * (XXXXXXXA and its kin) and whole-keyword X runs that could only stand for STARTTLS given the other
+ * keywords. */
+bool smtp_is_masked_starttls(const char *line, size_t len);
+
+#endif

@@ -1,0 +1,38 @@
+/* decode.h: frame -> TCP segment. Link layers, VLAN tags, MPLS, PPPoE, PBB, tunnels, IP, fragments, TCP. */
+#ifndef STARTTAP_SENSOR_CAPTURE_DECODE_H
+#define STARTTAP_SENSOR_CAPTURE_DECODE_H
+
+#include <stddef.h>
+
+#include "packet.h"
+
+#define DECODE_DEPTH_MAX          8          /* IP headers inside one another */
+#define DECODE_FRAGMENT_BYTES_MAX (8u << 20) /* memory for unfinished fragments, all together */
+
+enum decode_result {
+    DECODE_TCP, /* *segment is filled, borrowed from the packet or (put together from fragments) the decoder
+                 */
+    DECODE_FRAGMENT, /* kept, waits for its other pieces */
+    DECODE_OTHER,    /* whole, and no TCP in it */
+    DECODE_DAMAGED,  /* headers cut or contradictory; nothing can be said */
+};
+
+struct decode_options {
+    bool verify_checksums; /* drop TCP segments whose IPv4 header or TCP checksum is wrong; counted */
+};
+
+struct decode_counters {
+    uint64_t truncated; /* payload cut by the snap length */
+    uint64_t damaged, fragments, reassembled, bad_checksums, depth_limit, fragment_limit, unknown_linktype;
+};
+
+struct decoder;
+struct decoder *decoder_new(const struct decode_options *options); /* NULL: out of memory */
+void decoder_free(struct decoder *decoder);
+
+/* Outputs are untouched unless DECODE_TCP. The segment is valid until the next call. */
+enum decode_result decode_packet(struct decoder *decoder, const struct packet *packet,
+                                 struct segment *segment);
+const struct decode_counters *decoder_counters(const struct decoder *decoder);
+
+#endif

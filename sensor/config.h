@@ -1,0 +1,55 @@
+/* config.h: command line and configuration file -> one const struct. */
+#ifndef STARTTAP_SENSOR_CONFIG_H
+#define STARTTAP_SENSOR_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A set of TCP ports, one bit each. */
+struct port_set {
+    uint64_t bits[65536 / 64];
+};
+
+static inline bool port_set_has(const struct port_set *set, uint16_t port) {
+    return (set->bits[port / 64] >> (port % 64) & 1) != 0;
+}
+
+/* A network in CIDR notation; IPv4 has addr_len 4. */
+struct network {
+    uint8_t address[16];
+    uint8_t addr_len;
+    uint8_t prefix_len;
+};
+
+struct config {
+    char **inputs; /* -r, in order */
+    size_t num_inputs;
+    char **sinks; /* -o specs, in order */
+    size_t num_sinks;
+    char *filter; /* BPF expression or NULL */
+    struct port_set mail_ports, tls_ports;
+    bool any_port;
+    struct network *home;
+    size_t num_home;
+    char *ca_path;  /* --ca; NULL system store */
+    bool no_verify; /* --no-verify */
+    char *keylog;   /* --keylog */
+    bool verify_checksums;
+    char *observer_name;    /* default: the host's name */
+    uint32_t peer_window_s; /* 0: one window, to the end of the input (offline default) */
+    uint32_t max_flows;     /* tracked connections */
+    bool no_summary, quiet;
+    int verbose;
+};
+
+enum config_result {
+    CONFIG_RUN,   /* go on */
+    CONFIG_DONE,  /* --help, --version, --dump-config or -T did their work: exit 0 */
+    CONFIG_WRONG, /* said why on standard error: exit 2 */
+};
+
+enum config_result config_load(int argc, char **argv, struct config *config);
+void config_cleanup(struct config *config);
+
+#endif

@@ -1,0 +1,31 @@
+/* pipeline.h: the whole sensor as one function call. Packets in, events out; no I/O, no clock.
+ * The fuzzer enters here, and so do the tests of the invariants. */
+#ifndef STARTTAP_SENSOR_PIPELINE_H
+#define STARTTAP_SENSOR_PIPELINE_H
+
+#include "../outputs/event.h"
+#include "capture/packet.h"
+#include "config.h"
+
+/* Called for each event, which is borrowed for the call. */
+typedef void (*pipeline_emit)(void *context, const struct event *event);
+
+struct pipeline;
+
+/* config is borrowed and must outlive the pipeline. NULL with a message in error. */
+struct pipeline *pipeline_new(const struct config *config, pipeline_emit emit, void *context, char *error,
+                              size_t error_len);
+void pipeline_free(struct pipeline *pipeline);
+
+void pipeline_packet(struct pipeline *pipeline, const struct packet *packet);
+
+/* End of the input: every open session, the peers and the sensor's own event are emitted. */
+void pipeline_finish(struct pipeline *pipeline);
+
+struct pipeline_counters {
+    uint64_t packets, bytes;
+    uint64_t sessions; /* emitted so far */
+};
+struct pipeline_counters pipeline_counters(const struct pipeline *pipeline);
+
+#endif
