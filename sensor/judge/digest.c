@@ -1,0 +1,85 @@
+#include "digest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+/* Fetching an algorithm by name is slow in OpenSSL 3, so each is fetched once. A missing one is NULL. */
+struct hash {
+    EVP_MD *algorithm;
+    EVP_MD_CTX *context;
+};
+
+struct digest {
+    struct hash md5, sha1, sha256;
+};
+
+static void hash_init(struct hash *hash, const char *name) {
+    hash->algorithm = EVP_MD_fetch(NULL, name, NULL);
+    hash->context = hash->algorithm ? EVP_MD_CTX_new() : NULL;
+    ERR_clear_error();
+}
+
+static void hash_cleanup(struct hash *hash) {
+    EVP_MD_CTX_free(hash->context);
+    EVP_MD_free(hash->algorithm);
+}
+
+static bool hash_once(struct hash *hash, const void *data, size_t len, uint8_t *out, size_t out_len) {
+    uint8_t value[EVP_MAX_MD_SIZE];
+    unsigned int value_len = 0;
+    if (hash->context == NULL || !EVP_DigestInit_ex2(hash->context, hash->algorithm, NULL) ||
+        !EVP_DigestUpdate(hash->context, data, len) ||
+        !EVP_DigestFinal_ex(hash->context, value, &value_len) || value_len != out_len) {
+        ERR_clear_error();
+        return false;
+    }
+    memcpy(out, value, out_len);
+    return true;
+}
+
+struct digest *digest_new(void) {
+    struct digest *digest = calloc(1, sizeof *digest);
+    if (digest == NULL)
+        return NULL;
+    hash_init(&digest->md5, "MD5");
+    hash_init(&digest->sha1, "SHA1");
+    hash_init(&digest->sha256, "SHA256");
+    if (digest->sha256.context == NULL) {
+        digest_free(digest);
+        return NULL;
+    }
+    return digest;
+}
+
+void digest_free(struct digest *digest) {
+    if (digest == NULL)
+        return;
+    hash_cleanup(&digest->md5);
+    hash_cleanup(&digest->sha1);
+    hash_cleanup(&digest->sha256);
+    free(digest);
+}
+
+bool digest_md5(struct digest *digest, const void *data, size_t len, uint8_t out[16]) {
+    return hash_once(&digest->md5, data, len, out, 16);
+}
+
+bool digest_sha1(struct digest *digest, const void *data, size_t len, uint8_t out[20]) {
+    return hash_once(&digest->sha1, data, len, out, 20);
+}
+
+bool digest_sha256(struct digest *digest, const void *data, size_t len, uint8_t out[32]) {
+    return hash_once(&digest->sha256, data, len, out, 32);
+}
+
+void hex_lower(const uint8_t *bytes, size_t len, char *out) {
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < len; i++) {
+        *out++ = digits[bytes[i] >> 4];
+        *out++ = digits[bytes[i] & 0x0f];
+    }
+    *out = '\0';
+}
