@@ -1,0 +1,169 @@
+#include "verdict.h"
+
+static struct judgement decided(enum verdict verdict, const char *mode, const char *reason) {
+    return (struct judgement){.verdict = verdict, .mode = mode, .reason = reason};
+}
+
+/* Which missing evidence to name, the one that explains most first. */
+static struct judgement unknown(const struct evidence *e, const char *mode, const char *reason) {
+    struct judgement judgement = {.verdict = VERDICT_UNKNOWN, .mode = mode, .reason = reason};
+    if (e->evicted)
+        judgement.unknown_reason = UNKNOWN_EVICTED;
+    else if (e->midstream)
+        judgement.unknown_reason = UNKNOWN_MIDSTREAM;
+    else if (e->truncated)
+        judgement.unknown_reason = UNKNOWN_TRUNCATED;
+    else if (!e->visible[SIDE_CLIENT] || !e->visible[SIDE_SERVER])
+        judgement.unknown_reason = UNKNOWN_ONE_SIDED;
+    else if (e->gap)
+        judgement.unknown_reason = UNKNOWN_GAP;
+    else
+        judgement.unknown_reason = UNKNOWN_TRUNCATED; /* the capture ended before the connection did */
+    return judgement;
+}
+
+/* Everything that both sides said is there, up to where it stops. */
+static bool is_whole(const struct evidence *e) {
+    return !e->gap && !e->midstream && !e->truncated && e->visible[SIDE_CLIENT] && e->visible[SIDE_SERVER];
+}
+
+/* The connection is over, as far as anybody can tell. */
+static bool is_over(const struct evidence *e) {
+    return (e->ended || e->timed_out) && !e->evicted;
+}
+
+static bool spoke_smtp(const struct evidence *e) {
+    return e->smtp->client_speaks == SMTP_SPEAKS_SMTP || e->smtp->server_speaks == SMTP_SPEAKS_SMTP;
+}
+
+static bool speaks_other(const struct evidence *e) {
+    const struct smtp_facts *smtp = e->smtp;
+    return smtp->client_speaks == SMTP_SPEAKS_OTHER || smtp->server_speaks == SMTP_SPEAKS_OTHER;
+}
+
+/* TLS after clear SMTP can only be STARTTLS; TLS as the first byte is implicit. */
+static const char *tls_mode(const struct evidence *e) {
+    if (spoke_smtp(e))
+        return "starttls";
+    bool from_start = e->tls_from_start[SIDE_CLIENT] || e->tls_from_start[SIDE_SERVER];
+    if (from_start && !e->gap)
+        return "implicit";
+    /* Picked up at the hello, on a port where TLS is what comes first. */
+    if (e->midstream && e->tls_port && !e->mail_port)
+        return "implicit";
+    return NULL;
+}
+
+static struct judgement judge_established(const struct evidence *e) {
+    const char *mode = tls_mode(e);
+    if (!mode && speaks_other(e))
+        return decided(VERDICT_NOT_SMTP, NULL, "TLS inside a protocol that is not SMTP");
+    if (!mode)
+        return unknown(e, NULL, "TLS completed, but how it began was not captured");
+    if (mode[0] == 's')
+        return decided(VERDICT_STARTTLS, mode, "STARTTLS was accepted and the handshake completed");
+    return decided(VERDICT_IMPLICIT_TLS, mode, "TLS from the first byte, and the handshake completed");
+}
+
+static struct judgement judge_unfinished_tls(const struct evidence *e) {
+    const char *mode = tls_mode(e);
+    if (!spoke_smtp(e) && speaks_other(e))
+        return decided(VERDICT_NOT_SMTP, NULL, "TLS inside a protocol that is not SMTP");
+    bool whole = is_whole(e);
+    if (e->tls && e->tls->outcome == TLS_FAILED && !e->tls->client_gap && !e->tls->server_gap)
+        return decided(VERDICT_HANDSHAKE_FAILED, mode, "the handshake ended with an alert");
+    if (!whole)
+        return unknown(e, mode, "TLS began, and part of the handshake was not captured");
+    if (e->clear_after_tls[SIDE_CLIENT] || e->clear_after_tls[SIDE_SERVER] ||
+        (e->tls_began[SIDE_CLIENT] && e->smtp->clear_after_accept_server > 0))
+        return decided(VERDICT_HANDSHAKE_FAILED, mode,
+                       "the handshake was answered with something that is not TLS");
+    if (!is_over(e))
+        return unknown(e, mode, "the capture ended inside the handshake");
+    return decided(VERDICT_HANDSHAKE_FAILED, mode,
+                   e->ended ? "the connection was closed inside the handshake"
+                            : "the handshake was met with silence");
+}
+
+/* 220 to STARTTLS, and no TLS byte from anyone. */
+static struct judgement judge_accepted(const struct evidence *e) {
+    const struct smtp_facts *smtp = e->smtp;
+    if (!is_whole(e))
+        return unknown(e, "starttls", "STARTTLS was accepted, and what followed was not captured");
+    if (smtp->clear_after_accept_client > 0 || smtp->clear_after_accept_server > 0)
+        return decided(VERDICT_ACCEPTED_NO_TLS, "plain", "STARTTLS was accepted, and clear text followed");
+    if (!is_over(e))
+        return unknown(e, "starttls", "the capture ended right after STARTTLS was accepted");
+    return decided(VERDICT_HANDSHAKE_FAILED, "starttls",
+                   e->ended ? "STARTTLS was accepted, and the connection was closed before any handshake"
+                            : "STARTTLS was accepted, and silence followed");
+}
+
+static struct judgement judge_requested(const struct evidence *e) {
+    const struct smtp_facts *smtp = e->smtp;
+    if (smtp->starttls_reply_code == 220)
+        return judge_accepted(e);
+    if (smtp->starttls_reply_code != 0) {
+        if (smtp->client_gap || smtp->server_gap || smtp->hidden_accept)
+            return unknown(e, "plain", "STARTTLS was refused, and what followed was not all captured");
+        return decided(VERDICT_REFUSED, "plain", "the client asked for STARTTLS and the server refused");
+    }
+    if (is_whole(e) && is_over(e) && !smtp->forced)
+        return decided(VERDICT_NO_MAIL, "plain", "the connection ended before STARTTLS was answered");
+    return unknown(e, "plain", "the reply to STARTTLS was not captured");
+}
+
+/* In clear, and the client tried to send mail or to authenticate. */
+static struct judgement judge_clear_mail(const struct evidence *e) {
+    const struct smtp_facts *smtp = e->smtp;
+    bool went_on = smtp->transactions > 0 || smtp->auth_sent || smtp->content_bytes > 0;
+    if (smtp->requested != SMTP_NO || smtp->hidden_accept || smtp->hidden_refusal)
+        return unknown(e, "plain",
+                       "clear text was seen, but STARTTLS may have been asked for in what was not captured");
+    if (!went_on && !is_over(e) && !smtp->quit_seen)
+        return unknown(e, "plain", "the capture ended before mail was accepted in clear");
+    if (smtp->offered == SMTP_YES)
+        return decided(VERDICT_OFFERED_UNUSED, "plain", "STARTTLS was offered and the client did not use it");
+    if (smtp->masked.len > 0)
+        return decided(VERDICT_MASKED, "plain", "the keyword STARTTLS was overwritten on its way");
+    if (smtp->offered == SMTP_NO)
+        return decided(VERDICT_NOT_OFFERED, "plain", "the server did not offer STARTTLS");
+    if (!smtp->ehlo_seen && !smtp->client_gap && !e->midstream && e->visible[SIDE_CLIENT])
+        return decided(VERDICT_NO_EHLO, "plain", "the client did not say EHLO, so nothing could be offered");
+    return unknown(e, "plain", "whether STARTTLS was offered was not captured");
+}
+
+static struct judgement judge_quiet(const struct evidence *e) {
+    const struct smtp_facts *smtp = e->smtp;
+    const char *mode = spoke_smtp(e) ? "plain" : NULL;
+    bool client_whole = e->visible[SIDE_CLIENT] && !e->midstream && !e->gap && !e->truncated;
+    if (!client_whole)
+        return unknown(e, mode, "not all of the connection was captured");
+    if (!is_over(e) && !smtp->quit_seen)
+        return unknown(e, mode, "the capture ended before anything was decided");
+    return decided(VERDICT_NO_MAIL, mode, "the connection ended before any mail");
+}
+
+static bool is_other_protocol(const struct evidence *e) {
+    const struct smtp_facts *smtp = e->smtp;
+    if (e->midstream || smtp->client_gap || smtp->server_gap)
+        return false;
+    return smtp->client_speaks == SMTP_SPEAKS_OTHER || smtp->server_speaks == SMTP_SPEAKS_OTHER;
+}
+
+struct judgement verdict_of(const struct evidence *e) {
+    const struct smtp_facts *smtp = e->smtp;
+    if (e->tls && e->tls->outcome == TLS_ESTABLISHED)
+        return judge_established(e);
+    if (e->tls_began[SIDE_CLIENT] || e->tls_began[SIDE_SERVER])
+        return judge_unfinished_tls(e);
+    if (smtp->requested == SMTP_YES)
+        return judge_requested(e);
+    if (is_other_protocol(e))
+        return decided(VERDICT_NOT_SMTP, NULL, "what was said is not SMTP");
+    if (e->tls_port && !e->mail_port && smtp->client_speaks == SMTP_SPEAKS_SMTP)
+        return decided(VERDICT_CLEARTEXT_ON_TLS_PORT, "plain", "SMTP in clear on a port meant for TLS");
+    if (smtp->mail_attempted || smtp->auth_attempted)
+        return judge_clear_mail(e);
+    return judge_quiet(e);
+}

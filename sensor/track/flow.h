@@ -1,0 +1,92 @@
+/* flow.h: the table of TCP connections, found by their addresses and ports.
+ *
+ * A flow is found whichever end sent the packet: its key has the lower end
+ * first. VLAN tags and tunnels are not part of it, because mirrors show the
+ * same connection under several. Flows stand in three queues by what they wait
+ * for; each queue is in order of last activity, so that expiry looks at its head only. */
+#ifndef STARTTAP_SENSOR_TRACK_FLOW_H
+#define STARTTAP_SENSOR_TRACK_FLOW_H
+
+#include "../capture/packet.h"
+#include "../../parsers/parse.h"
+#include "stream.h"
+
+struct flow_key {
+    uint8_t address[2][16]; /* IPv4 in the first 4 bytes, the rest 0 */
+    uint16_t port[2];
+    uint8_t addr_len;
+};
+
+enum flow_queue {
+    QUEUE_OPEN,    /* established or being so */
+    QUEUE_CLOSING, /* ended; a short while for packets that come late */
+    QUEUE_CLOSED,  /* reported; remembered so that stragglers do not look like something new */
+    NUM_QUEUES,
+};
+
+#define FLOW_SIGNATURES 4 /* recent packets of each direction that are remembered to know a mirror's duplicates */
+
+struct session;
+struct recognition;
+
+struct flow {
+    struct flow *same_bucket;
+    struct flow_key key;
+    uint32_t hash;
+    uint8_t client; /* which end of the key opened the connection */
+    uint8_t queue;
+    struct flow *older, *newer; /* neighbours in the queue */
+    uint64_t active_ns;         /* elapsed time at the last packet */
+
+    /* TCP, by side */
+    struct stream streams[2];
+    uint64_t hole_since_ns[2]; /* elapsed time when the present hole was met */
+    bool hole[2];
+    bool rst_seen[2]; /* by the side that sent it */
+    bool syn_ack_seen;
+    bool syn_pending; /* a SYN that does not fit the connection; the next one may begin with it */
+    uint32_t syn_pending_seq;
+    uint64_t syn_pending_ts_ns;
+
+    /* What is reported */
+    uint64_t first_ts_ns, last_ts_ns;
+    uint32_t packets[2];
+    uint32_t signatures[2][FLOW_SIGNATURES];
+    uint8_t next_signature[2];
+    uint32_t out_of_order, retransmits, duplicates;
+    int32_t vlan_id;
+    bool midstream, truncated, overlap_conflict, evicted, timed_out;
+    bool mail_port, tls_port; /* the server's port is one of those configured */
+    bool unexpected_port;     /* neither; nDPI is asked */
+
+    struct session *session;         /* NULL before the first payload and after the report */
+    struct recognition *recognition; /* while nDPI has not made up its mind */
+};
+
+struct flow_table;
+
+struct flow_table *flow_table_new(size_t max_flows); /* NULL: out of memory */
+void flow_table_free(struct flow_table *table); /* frees the flows with their streams; sessions must be gone */
+
+/* The flow of a segment, and which end of its key sent it (0 or 1); NULL when there is none. */
+struct flow *flow_find(struct flow_table *table, const struct segment *segment, uint8_t *sender);
+
+/* A new flow, in QUEUE_OPEN. There must be none and room for it (flow_table_full). NULL: out of memory. */
+struct flow *flow_add(struct flow_table *table, const struct segment *segment, uint8_t *sender);
+void flow_remove(struct flow_table *table, struct flow *flow); /* frees it */
+bool flow_table_full(const struct flow_table *table);
+size_t flow_table_count(const struct flow_table *table);
+
+/* Puts it at the young end of a queue. */
+void flow_touch(struct flow_table *table, struct flow *flow, enum flow_queue queue, uint64_t elapsed_ns);
+struct flow *flow_oldest(const struct flow_table *table, enum flow_queue queue); /* NULL when empty */
+
+static inline enum side flow_side(const struct flow *flow, uint8_t end) {
+    return end == flow->client ? SIDE_CLIENT : SIDE_SERVER;
+}
+
+static inline uint8_t flow_end(const struct flow *flow, enum side side) {
+    return side == SIDE_CLIENT ? flow->client : (uint8_t)(1 - flow->client);
+}
+
+#endif

@@ -1,0 +1,60 @@
+/* session.h: what is said on one connection: joins both directions and drives the parsers.
+ *
+ * Each side is in a lane: SMTP in clear, TLS, or nothing more to learn. A session
+ * starts in SMTP; the SMTP parser says where TLS begins (from the first byte, for
+ * implicit TLS), and a side goes back when what follows is not TLS after all. */
+#ifndef STARTTAP_SENSOR_TRACK_SESSION_H
+#define STARTTAP_SENSOR_TRACK_SESSION_H
+
+#include "../../parsers/smtp.h"
+#include "../../parsers/tls.h"
+#include "../judge/digest.h"
+#include "../judge/trust.h"
+
+#define SESSION_SUITES_MAX 256 /* offered cipher suites kept */
+
+enum lane { LANE_SMTP, LANE_TLS, LANE_DONE };
+
+/* What all sessions of a pipeline share. */
+struct session_tools {
+    struct digest *digest;
+    struct trust *trust;
+};
+
+/* What was learnt from the TLS messages as they passed. Texts are "" until then. */
+struct tls_notes {
+    char ja3[33], ja3s[33], ja4[40];
+    uint16_t *suites; /* offered cipher suites, GREASE left out */
+    size_t num_suites;
+    struct trust_chain *chains[2]; /* by the side that sent it; NULL none */
+};
+
+struct session {
+    const struct session_tools *tools;
+    struct smtp *smtp;
+    struct tls *tls; /* NULL before TLS began */
+    struct tls_notes *notes;
+    enum lane lanes[2];
+    bool tls_began[2];       /* a TLS byte came from that side */
+    bool tls_from_start[2];  /* and it was the first byte of its stream */
+    bool clear_after_tls[2]; /* and what followed was clear text again */
+    uint32_t tls_failures;   /* earlier handshakes on this connection that failed */
+    bool spoke[2];           /* any byte came */
+};
+
+/* NULL: out of memory. tools is borrowed. */
+struct session *session_new(const struct session_tools *tools);
+void session_free(struct session *session); /* NULL is fine */
+
+/* Bytes in order; returns how many were used. Fewer than len: the session waits for
+ * the other side, offer the rest again later. With force everything is used. */
+size_t session_push(struct session *session, enum side side, const uint8_t *data, size_t len, bool force);
+void session_gap(struct session *session, enum side side, uint64_t len);
+
+/* The connection began before the capture did. */
+void session_midstream(struct session *session);
+
+/* False: nothing more can be learnt from that side's bytes; they need not come in order or at all. */
+bool session_listens(const struct session *session, enum side side);
+
+#endif
