@@ -16,7 +16,7 @@ WORK=${WORK:-${TMPDIR:-/var/tmp}/starttap-pcaps}
 PACKAGES="postfix postfix-pcre sasl2-bin libsasl2-modules swaks libnet-ssleay-perl libauthen-sasl-perl libdigest-hmac-perl
     openssl gnutls-bin curl python3 python3-aiosmtpd iproute2 ethtool util-linux tcpdump tshark zstd gzip
     libgnutls-dane0 libidn2-0 libpcre2-8-0 libevent-2.1-7 zlib1g libdb5.3 libcrypt1 libidn12"
-UNPACKED="exim4-base exim4-daemon-light opensmtpd"
+UNPACKED="exim4-base exim4-daemon-light opensmtpd/bookworm-backports" # 6.8 of bookworm cannot sign with OpenSSL 3
 
 main() {
     if [ "$(id -u)" -ne 0 ]; then
@@ -57,11 +57,12 @@ install_software() {
     chmod +x "$WORK/root/usr/sbin/policy-rc.d"
     rm -f "$WORK/root/etc/resolv.conf"
     cat /etc/resolv.conf >"$WORK/root/etc/resolv.conf"
+    echo 'deb http://deb.debian.org/debian bookworm-backports main' >"$WORK/root/etc/apt/sources.list.d/backports.list"
     in_root apt-get -qq update
     # shellcheck disable=SC2086
     in_root apt-get -qq -y --no-install-recommends install $PACKAGES
     # shellcheck disable=SC2086,SC2016
-    in_root sh -ec 'mkdir -p /var/tmp/debs && cd /var/tmp/debs && apt-get -qq download "$@" && chown root . *
+    in_root sh -ec 'rm -rf /var/tmp/debs && mkdir /var/tmp/debs && cd /var/tmp/debs && apt-get -qq -o APT::Sandbox::User=root download "$@" 
         for deb in *.deb; do dpkg -x "$deb" /var/tmp/debs/tree; done
         rm -f tree/usr/sbin/sendmail tree/usr/lib/sendmail tree/usr/bin/mailq tree/usr/bin/newaliases
         tar -C tree -c . | tar -C / -x --keep-directory-symlink && rm -rf tree' sh $UNPACKED
