@@ -1,0 +1,261 @@
+#include "trust.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "trust_cache.h"
+#include "trust_cert.h"
+#include "trust_store.h"
+#include "trust_verify.h"
+
+#define DAY_S INT64_C(86400)
+
+/* The years 1 to 9999: as far as dates in certificates go, and as OpenSSL compares. */
+#define TIME_MIN INT64_C(-62135596800)
+#define TIME_MAX INT64_C(253402300799)
+
+struct trust {
+    struct digest *digest;
+    bool verify;
+    struct trust_store store;
+    struct trust_cache *certificates; /* struct trust_cert, by its SHA-256 */
+    struct trust_cache *answers;      /* struct trust_answer, by the SHA-256 of the chain's hashes */
+    size_t live_bytes;                /* of all certificates in the cache or in a chain */
+    struct trust_counters counters;
+};
+
+struct trust_chain {
+    struct trust *trust;
+    struct trust_cert **certificates;
+    size_t num, max, length;
+};
+
+static void release_cert(void *value) {
+    trust_cert_unref(value);
+}
+
+struct trust *trust_new(const struct trust_options *options, struct digest *digest, char *error,
+                        size_t error_len) {
+    struct trust *trust = calloc(1, sizeof *trust);
+    if (trust == NULL)
+        goto out_of_memory;
+    trust->digest = digest;
+    trust->verify = options->verify;
+    trust->certificates = trust_cache_new(TRUST_CACHE_MAX, TRUST_CACHE_BYTES_MAX, release_cert);
+    trust->answers = trust_cache_new(TRUST_VERIFIED_MAX, SIZE_MAX, free);
+    if (trust->certificates == NULL || trust->answers == NULL)
+        goto out_of_memory;
+    if (trust->verify && !trust_store_load(&trust->store, options->ca_path, error, error_len)) {
+        trust_free(trust);
+        return NULL;
+    }
+    return trust;
+
+out_of_memory:
+    snprintf(error, error_len, "out of memory");
+    trust_free(trust);
+    return NULL;
+}
+
+void trust_free(struct trust *trust) {
+    if (trust == NULL)
+        return;
+    trust_cache_free(trust->certificates);
+    trust_cache_free(trust->answers);
+    trust_store_cleanup(&trust->store);
+    free(trust);
+}
+
+bool trust_has_anchors(const struct trust *trust) {
+    return trust->store.num_anchors > 0;
+}
+
+/* Makes room for cost bytes more, if need be by emptying the cache: open chains keep what they hold. */
+static bool room_for(struct trust *trust, size_t cost) {
+    while (trust->live_bytes + cost > TRUST_LIVE_BYTES_MAX)
+        if (!trust_cache_evict(trust->certificates))
+            return false;
+    return true;
+}
+
+static struct trust_cert *cert_new(struct trust *trust, const uint8_t *der, size_t len,
+                                   const uint8_t sha256[32]) {
+    bool too_long = len > TRUST_CERTIFICATE_MAX;
+    bool full = !too_long && !room_for(trust, trust_cert_cost(len));
+    struct trust_cert *cert = trust_cert_new(der, len, sha256, !too_long && !full, &trust->live_bytes);
+    if (cert == NULL)
+        return NULL;
+    trust->counters.certificates_too_long += too_long;
+    trust->counters.memory_full += full;
+    if (!too_long && !full) {
+        trust->counters.parsed += cert->x509 != NULL;
+        trust->counters.unparsable += cert->x509 == NULL;
+    }
+    trust->counters.names_left_out += cert->names_left_out;
+    /* one that there was no memory for may be parsed next time */
+    if (!full && !trust_cache_put(trust->certificates, sha256, trust_cert_ref(cert), cert->cost))
+        trust_cert_unref(cert);
+    trust->counters.evicted = trust_cache_evicted(trust->certificates);
+    return cert;
+}
+
+/* A reference to the certificate, from the cache if it was seen before. NULL: out of memory. */
+static struct trust_cert *cert_get(struct trust *trust, const uint8_t *der, size_t len) {
+    uint8_t sha256[32];
+    if (!digest_sha256(trust->digest, der, len, sha256))
+        return NULL;
+    struct trust_cert *cert = trust_cache_find(trust->certificates, sha256);
+    if (cert == NULL)
+        return cert_new(trust, der, len, sha256);
+    trust->counters.cache_hits++;
+    return trust_cert_ref(cert);
+}
+
+struct trust_chain *trust_chain_new(struct trust *trust) {
+    struct trust_chain *chain = calloc(1, sizeof *chain);
+    if (chain)
+        chain->trust = trust;
+    return chain;
+}
+
+void trust_chain_free(struct trust_chain *chain) {
+    if (chain == NULL)
+        return;
+    for (size_t i = 0; i < chain->num; i++)
+        trust_cert_unref(chain->certificates[i]);
+    free(chain->certificates);
+    free(chain);
+}
+
+static bool chain_grow(struct trust_chain *chain) {
+    if (chain->num < chain->max)
+        return true;
+    size_t max = chain->max ? 2 * chain->max : 4;
+    struct trust_cert **certificates = realloc(chain->certificates, max * sizeof(struct trust_cert *));
+    if (certificates == NULL)
+        return false;
+    chain->certificates = certificates;
+    chain->max = max;
+    return true;
+}
+
+void trust_chain_add(struct trust_chain *chain, const uint8_t *der, size_t len) {
+    size_t index = chain->length++;
+    if (index >= TRUST_CHAIN_MAX) {
+        chain->trust->counters.chains_too_long++;
+        return;
+    }
+    /* where memory failed once, the chain ends: the next one is not its successor, let alone the leaf */
+    if (index != chain->num || !chain_grow(chain))
+        return;
+    struct trust_cert *cert = cert_get(chain->trust, der, len);
+    if (cert)
+        chain->certificates[chain->num++] = cert;
+}
+
+size_t trust_chain_length(const struct trust_chain *chain) {
+    return chain->length;
+}
+
+static const char *text_of(struct event *event, const struct trust_text *text) {
+    return event_text(event, text->data, text->len);
+}
+
+bool trust_describe(const struct trust_chain *chain, struct event *event, struct event_cert *cert) {
+    if (chain->num == 0)
+        return false;
+    const struct trust_cert *leaf = chain->certificates[0];
+    char sha256[65];
+    hex_lower(leaf->sha256, sizeof leaf->sha256, sha256);
+    *cert = (struct event_cert){
+        .sha256 = event_string(event, sha256),
+        .subject_cn = text_of(event, &leaf->subject_cn),
+        .subject_dn = text_of(event, &leaf->subject_dn),
+        .issuer_cn = text_of(event, &leaf->issuer_cn),
+        .issuer_dn = text_of(event, &leaf->issuer_dn),
+        .not_before_s = leaf->not_before_s,
+        .not_after_s = leaf->not_after_s,
+        .serial_number = text_of(event, &leaf->serial),
+        .signature_algorithm = text_of(event, &leaf->signature_algorithm),
+        .public_key_algorithm = text_of(event, &leaf->key_algorithm),
+        .public_key_size = leaf->key_bits,
+        .public_key_curve = leaf->key_curve,
+    };
+    if (leaf->num_names > 0 && event_list(event, &cert->alternative_names, leaf->num_names))
+        for (size_t i = 0; i < cert->alternative_names.num; i++)
+            cert->alternative_names.items[i] = text_of(event, &leaf->names[i]);
+    return true;
+}
+
+static struct trust_answer verify_anew(struct trust *trust, const struct trust_chain *chain, int64_t at_s,
+                                       const uint8_t key[32]) {
+    struct trust_answer answer;
+    trust_verify(&trust->store, chain->certificates, chain->num, at_s, &answer);
+    trust->counters.verified++;
+    struct trust_answer *kept = answer.after_s < answer.before_s ? malloc(sizeof *kept) : NULL;
+    if (kept) {
+        *kept = answer;
+        if (!trust_cache_put(trust->answers, key, kept, sizeof *kept))
+            free(kept);
+    }
+    return answer;
+}
+
+static struct trust_answer answer_for(struct trust *trust, const struct trust_chain *chain, int64_t at_s) {
+    uint8_t hashes[TRUST_CHAIN_MAX][32];
+    uint8_t key[32];
+    for (size_t i = 0; i < chain->num; i++)
+        memcpy(hashes[i], chain->certificates[i]->sha256, sizeof hashes[i]);
+    if (!digest_sha256(trust->digest, hashes, chain->num * sizeof hashes[0], key))
+        return (struct trust_answer){.valid = FACT_UNKNOWN};
+    const struct trust_answer *kept = trust_cache_find(trust->answers, key);
+    if (kept && kept->after_s < at_s && at_s < kept->before_s)
+        return *kept;
+    return verify_anew(trust, chain, at_s, key);
+}
+
+static int64_t days_between(int64_t from_s, int64_t to_s) {
+    int64_t seconds = to_s - from_s;
+    return seconds / DAY_S - (seconds % DAY_S < 0); /* towards the past: one second over is -1 day */
+}
+
+static void judge_dates(const struct trust_cert *leaf, int64_t at_s, struct trust_judgement *out) {
+    /* RFC 5280 section 4.1.2.5: both ends belong to the validity */
+    out->not_yet_valid = leaf->not_before_s != EVENT_ABSENT && at_s < leaf->not_before_s;
+    if (leaf->not_after_s == EVENT_ABSENT)
+        return;
+    out->days_left = days_between(at_s, leaf->not_after_s);
+    out->expired = at_s > leaf->not_after_s;
+    out->expiring_soon = !out->expired && out->days_left < TRUST_EXPIRING_DAYS;
+}
+
+static void judge_strength(const struct trust_chain *chain, struct trust_judgement *out) {
+    out->weak_key = chain->certificates[0]->weak_key;
+    out->weak_signature = chain->certificates[0]->weak_signature;
+    for (size_t i = 1; i < chain->num; i++)
+        if (chain->certificates[i]->weak_signature && !chain->certificates[i]->self_issued)
+            out->weak_signature = true;
+}
+
+void trust_judge(struct trust_chain *chain, int64_t at_s, const char *expected_name,
+                 struct trust_judgement *out) {
+    *out = (struct trust_judgement){.days_left = EVENT_ABSENT};
+    if (chain->num == 0)
+        return;
+    at_s = at_s < TIME_MIN ? TIME_MIN : at_s > TIME_MAX ? TIME_MAX : at_s;
+    struct trust_cert *leaf = chain->certificates[0];
+    out->name_match = trust_cert_matches(leaf, expected_name);
+    out->self_signed = trust_cert_self_signed(leaf);
+    judge_dates(leaf, at_s, out);
+    judge_strength(chain, out);
+    if (leaf->x509 && trust_has_anchors(chain->trust)) {
+        struct trust_answer answer = answer_for(chain->trust, chain, at_s);
+        out->chain_valid = answer.valid;
+        out->chain_error = answer.error;
+    }
+}
+
+const struct trust_counters *trust_counters(const struct trust *trust) {
+    return &trust->counters;
+}

@@ -1,0 +1,107 @@
+/* trust_algorithms.c: which kinds of key and signature a certificate has, by the names OpenSSL gives them
+ * ("rsaEncryption", "ecdsa-with-SHA256"), else the dotted object identifier. */
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/objects.h>
+
+#include "trust_cert.h"
+
+#define WEAK_RSA_BITS 2048
+#define WEAK_EC_BITS  224
+
+/* FIPS 204 and 205 (NIST CSOR), which OpenSSL names itself from 3.5 on. */
+static const struct {
+    const char *oid, *name;
+} post_quantum[] = {
+    {"2.16.840.1.101.3.4.3.17", "ML-DSA-44"},          {"2.16.840.1.101.3.4.3.18", "ML-DSA-65"},
+    {"2.16.840.1.101.3.4.3.19", "ML-DSA-87"},          {"2.16.840.1.101.3.4.3.20", "SLH-DSA-SHA2-128s"},
+    {"2.16.840.1.101.3.4.3.21", "SLH-DSA-SHA2-128f"},  {"2.16.840.1.101.3.4.3.22", "SLH-DSA-SHA2-192s"},
+    {"2.16.840.1.101.3.4.3.23", "SLH-DSA-SHA2-192f"},  {"2.16.840.1.101.3.4.3.24", "SLH-DSA-SHA2-256s"},
+    {"2.16.840.1.101.3.4.3.25", "SLH-DSA-SHA2-256f"},  {"2.16.840.1.101.3.4.3.26", "SLH-DSA-SHAKE-128s"},
+    {"2.16.840.1.101.3.4.3.27", "SLH-DSA-SHAKE-128f"}, {"2.16.840.1.101.3.4.3.28", "SLH-DSA-SHAKE-192s"},
+    {"2.16.840.1.101.3.4.3.29", "SLH-DSA-SHAKE-192f"}, {"2.16.840.1.101.3.4.3.30", "SLH-DSA-SHAKE-256s"},
+    {"2.16.840.1.101.3.4.3.31", "SLH-DSA-SHAKE-256f"},
+};
+
+/* True when it is one of post_quantum, whichever OpenSSL this is. */
+static bool algorithm_name(const ASN1_OBJECT *object, struct trust_text *text) {
+    char oid[128] = "";
+    int len = OBJ_obj2txt(oid, sizeof oid, object, 1);
+    for (size_t i = 0; i < sizeof post_quantum / sizeof post_quantum[0]; i++) {
+        if (strcmp(oid, post_quantum[i].oid) == 0) {
+            trust_text_set(text, post_quantum[i].name, strlen(post_quantum[i].name));
+            return true;
+        }
+    }
+    int nid = OBJ_obj2nid(object);
+    const char *name = nid != NID_undef ? OBJ_nid2ln(nid) : len > 0 ? oid : "";
+    trust_text_set(text, name, strlen(name));
+    return false;
+}
+
+/* SEC 2 names, which TLS uses too, where OpenSSL keeps to those of X9.62. */
+static const char *curve_name(EVP_PKEY *key) {
+    static const char *const x962[][2] = {{"prime192v1", "secp192r1"}, {"prime256v1", "secp256r1"}};
+    char name[64];
+    if (!EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, name, sizeof name, NULL))
+        return NULL;
+    for (size_t i = 0; i < sizeof x962 / sizeof x962[0]; i++)
+        if (strcmp(name, x962[i][0]) == 0)
+            return x962[i][1];
+    int nid = OBJ_txt2nid(name);
+    return nid != NID_undef ? OBJ_nid2sn(nid) : NULL;
+}
+
+static void key_read(struct trust_cert *cert) {
+    ASN1_OBJECT *object = NULL;
+    if (!X509_PUBKEY_get0_param(&object, NULL, NULL, NULL, X509_get_X509_PUBKEY(cert->x509)))
+        return;
+    bool is_post_quantum = algorithm_name(object, &cert->key_algorithm);
+    EVP_PKEY *key = X509_get0_pubkey(cert->x509);
+    cert->can_be_verified = key != NULL;
+    if (is_post_quantum) {
+        /* the size is the public key's, as OpenSSL 3.5 says it, so that every OpenSSL gives the same */
+        const ASN1_BIT_STRING *bits = X509_get0_pubkey_bitstr(cert->x509);
+        cert->key_bits = bits ? 8 * (int64_t)ASN1_STRING_length(bits) : EVENT_ABSENT;
+        return;
+    }
+    if (key == NULL)
+        return;
+    int bits = EVP_PKEY_get_bits(key);
+    int kind = EVP_PKEY_get_base_id(key);
+    if (bits <= 0)
+        return;
+    cert->key_bits = bits;
+    if (kind == EVP_PKEY_EC) {
+        cert->key_curve = curve_name(key);
+        cert->weak_key = bits < WEAK_EC_BITS;
+    } else if (kind == EVP_PKEY_RSA || kind == EVP_PKEY_RSA_PSS || kind == EVP_PKEY_DSA) {
+        cert->weak_key = bits < WEAK_RSA_BITS;
+    }
+}
+
+static bool hash_is_weak(int nid) {
+    return nid == NID_md2 || nid == NID_md4 || nid == NID_md5 || nid == NID_sha || nid == NID_sha1;
+}
+
+static void signature_read(struct trust_cert *cert) {
+    const X509_ALGOR *algorithm = NULL;
+    const ASN1_OBJECT *object = NULL;
+    X509_get0_signature(NULL, &algorithm, cert->x509);
+    X509_ALGOR_get0(&object, NULL, NULL, algorithm);
+    (void)algorithm_name(object, &cert->signature_algorithm);
+
+    int hash = NID_undef, key = NID_undef;
+    /* the first knows the hash inside RSA-PSS parameters, the second those that OpenSSL no longer makes */
+    if (!X509_get_signature_info(cert->x509, &hash, &key, NULL, NULL) &&
+        !OBJ_find_sigid_algs(OBJ_obj2nid(object), &hash, &key))
+        cert->can_be_verified = false;
+    cert->weak_signature = hash_is_weak(hash);
+}
+
+void trust_cert_read_algorithms(struct trust_cert *cert) {
+    key_read(cert);
+    signature_read(cert);
+}

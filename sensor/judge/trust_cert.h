@@ -1,0 +1,77 @@
+/* trust_cert.h: one certificate, parsed once, its facts as plain bytes. Inner part of trust.
+ *
+ * Shared by reference count between the cache and the chains that show it. Immutable but for what is
+ * computed on first demand (self_signed, the last name checked); so one thread at a time. */
+#ifndef STARTTAP_SENSOR_JUDGE_TRUST_CERT_H
+#define STARTTAP_SENSOR_JUDGE_TRUST_CERT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/x509.h>
+
+#include "../../outputs/event.h"
+
+#define TRUST_NAMES_MAX  EVENT_LIST_MAX /* subject alternative names kept of one certificate */
+#define TRUST_TEXT_MAX   EVENT_TEXT_MAX /* bytes kept of one text */
+#define TRUST_EXPECT_MAX 253            /* a DNS name's most bytes (RFC 1035 section 3.1, as text) */
+
+/* Any bytes, as the certificate holds them: NUL and broken UTF-8 too. data is NULL when there is none. */
+struct trust_text {
+    char *data;
+    size_t len;
+};
+
+struct trust_cert {
+    size_t references;
+    uint8_t sha256[32];
+    X509 *x509;         /* NULL: could not be parsed, and nothing below is known */
+    size_t cost;        /* estimate of the memory behind it, in bytes */
+    size_t *live_bytes; /* where cost is counted as long as it lives */
+
+    struct trust_text subject_cn, subject_dn, issuer_cn, issuer_dn;
+    struct trust_text *names; /* subject alternative names, num_names */
+    size_t num_names, names_left_out;
+    int64_t not_before_s, not_after_s; /* EVENT_ABSENT: not a date */
+    struct trust_text serial, signature_algorithm, key_algorithm;
+    const char *key_curve; /* static; NULL when not EC or not a named curve */
+    int64_t key_bits;      /* EVENT_ABSENT: unknown kind of key */
+
+    bool self_issued;     /* subject and issuer are the same name */
+    bool weak_key;        /* RSA and DSA below 2048 bits, EC below 224 */
+    bool weak_signature;  /* made with MD2, MD4, MD5, SHA-0 or SHA-1 */
+    bool can_be_verified; /* OpenSSL here knows its kinds of key and signature */
+
+    bool self_signed_known;
+    enum fact self_signed;
+    char checked_name[TRUST_EXPECT_MAX + 1]; /* "" : none yet */
+    enum fact checked_result;
+};
+
+/* Never fails on bad DER (x509 is then NULL); NULL means out of memory. Bytes after the certificate are
+ * ignored. One reference is the caller's. parse false: only the hash is kept. live_bytes outlives it. */
+struct trust_cert *trust_cert_new(const uint8_t *der, size_t len, const uint8_t sha256[32], bool parse,
+                                  size_t *live_bytes);
+
+/* The cost of a certificate of len bytes once it is parsed. */
+size_t trust_cert_cost(size_t len);
+
+struct trust_cert *trust_cert_ref(struct trust_cert *cert);
+void trust_cert_unref(struct trust_cert *cert); /* NULL is fine */
+
+/* YES when it names itself as issuer and its own key made its signature; UNKNOWN when OpenSSL cannot tell. */
+enum fact trust_cert_self_signed(struct trust_cert *cert);
+
+/* Does the certificate stand for this name (RFC 9525)? See trust_judge() in trust.h. */
+enum fact trust_cert_matches(struct trust_cert *cert, const char *expected_name);
+
+/* Seconds since 1970 for any year of 4 digits; EVENT_ABSENT when it is not a date. */
+int64_t trust_seconds_of(const ASN1_TIME *time);
+
+/* The parts of parsing that are in files of their own. Texts are made by malloc. */
+void trust_text_set(struct trust_text *text, const void *data, size_t len); /* capped; empty stays NULL */
+void trust_cert_read_names(struct trust_cert *cert);                        /* trust_names.c */
+void trust_cert_read_algorithms(struct trust_cert *cert);                   /* trust_algorithms.c */
+
+#endif
