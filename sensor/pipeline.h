@@ -19,6 +19,10 @@ void pipeline_free(struct pipeline *pipeline);
 
 void pipeline_packet(struct pipeline *pipeline, const struct packet *packet);
 
+/* The next packets come from another capture: connections go on, but silence across the seam proves nothing.
+ */
+void pipeline_next_input(struct pipeline *pipeline);
+
 /* End of the input: every open session, the peers and the sensor's own event are emitted. */
 void pipeline_finish(struct pipeline *pipeline);
 

@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define NS_PER_S UINT64_C(1000000000)
+#define NS_PER_S          UINT64_C(1000000000)
 #define CLOCK_STEP_MAX_NS (30 * NS_PER_S)
 
-struct capture_clock { /* zeroed to start */
+struct capture_clock {   /* zeroed to start */
     uint64_t elapsed_ns; /* since the first packet; never goes back */
     uint64_t previous_ns, reached_ns;
     bool started;

@@ -11,9 +11,12 @@ static bool has_data(const struct flow *flow) {
 
 static bool syn_begins_anew(struct flow *flow, const struct segment *segment, enum side side) {
     const struct stream *stream = &flow->streams[side];
-    if (stream->started && stream->first_seq == segment->seq + 1) return false; /* sent again */
-    if (flow->queue == QUEUE_CLOSED || connection_ended(flow)) return true;
-    if (!has_data(flow)) return false; /* the same attempt with another number: take_syn() sees to it */
+    if (stream->started && stream->first_seq == segment->seq + 1)
+        return false; /* sent again */
+    if (flow->queue == QUEUE_CLOSED || connection_ended(flow))
+        return true;
+    if (!has_data(flow))
+        return false; /* the same attempt with another number: take_syn() sees to it */
     flow->syn_pending = true;
     flow->syn_pending_seq = segment->seq;
     flow->syn_pending_ts_ns = segment->ts_ns;
@@ -21,11 +24,16 @@ static bool syn_begins_anew(struct flow *flow, const struct segment *segment, en
 }
 
 bool connection_is_new(struct flow *flow, const struct segment *segment, enum side side) {
-    if ((segment->flags & TCP_SYN) && !(segment->flags & TCP_ACK)) return syn_begins_anew(flow, segment, side);
-    if (flow->syn_pending && (segment->flags & TCP_SYN)) return segment->ack == flow->syn_pending_seq + 1;
-    if (flow->syn_pending && segment->payload_len > 0 && segment->seq == flow->syn_pending_seq + 1) return true;
-    if (flow->queue != QUEUE_CLOSED) return false;
-    if (segment->flags & TCP_SYN) return flow->streams[side].first_seq != segment->seq + 1;
+    if ((segment->flags & TCP_SYN) && !(segment->flags & TCP_ACK))
+        return syn_begins_anew(flow, segment, side);
+    if (flow->syn_pending && (segment->flags & TCP_SYN))
+        return segment->ack == flow->syn_pending_seq + 1;
+    if (flow->syn_pending && segment->payload_len > 0 && segment->seq == flow->syn_pending_seq + 1)
+        return true;
+    if (flow->queue != QUEUE_CLOSED)
+        return false;
+    if (segment->flags & TCP_SYN)
+        return flow->streams[side].first_seq != segment->seq + 1;
     int64_t away = stream_offset(&flow->streams[side], segment->seq) - (int64_t)flow->streams[side].next;
     return segment->payload_len > 0 && (away > STRAY_DISTANCE || away < -STRAY_DISTANCE);
 }
@@ -37,7 +45,8 @@ static void start_stream(struct stream *stream, uint32_t first_seq, bool certain
 void connection_begin(struct flow *flow, const struct flow *before, const struct segment *segment) {
     flow->first_ts_ns = segment->ts_ns;
     flow->last_ts_ns = segment->ts_ns;
-    if (!before || !before->syn_pending) return;
+    if (!before || !before->syn_pending)
+        return;
     flow->first_ts_ns = before->syn_pending_ts_ns;
     flow->packets[SIDE_CLIENT] = 1;
     start_stream(&flow->streams[SIDE_CLIENT], before->syn_pending_seq + 1, true);
@@ -56,7 +65,8 @@ static bool drain_side(struct flow *flow, enum side side, bool force) {
     size_t len = 0;
     const uint8_t *data;
     while ((data = stream_peek(&flow->streams[side], &len)) != NULL) {
-        if (feed(flow, side, data, len, force) == 0) break;
+        if (feed(flow, side, data, len, force) == 0)
+            break;
         moved = true;
     }
     return moved;
@@ -73,7 +83,8 @@ static void drain(struct flow *flow) {
 
 static bool give_up_hole(struct flow *flow, enum side side) {
     uint64_t hole = stream_hole(&flow->streams[side]);
-    if (hole == 0 || flow->packets[side] == 0) return false; /* a side that was never seen has no holes */
+    if (hole == 0 || flow->packets[side] == 0)
+        return false; /* a side that was never seen has no holes */
     flow->hole[side] = false;
     stream_skip(&flow->streams[side], hole);
     session_gap(flow->session, side, hole);
@@ -81,31 +92,37 @@ static bool give_up_hole(struct flow *flow, enum side side) {
     return true;
 }
 
-/* Makes room on a side whose buffer is full. What it waits for may be behind a hole of the other side, so that goes
- * first; then its own hole; then the wait is cut short. False: there is nothing that could go. */
+/* Makes room on a side whose buffer is full. What it waits for may be behind a hole of the other side, so
+ * that goes first; then its own hole; then the wait is cut short. False: there is nothing that could go. */
 static bool relieve(struct flow *flow, enum side side) {
-    if (!flow->streams[side].chunks) return false;
-    if (stream_hole(&flow->streams[side]) == 0 && give_up_hole(flow, side_other(side))) return true;
-    if (give_up_hole(flow, side)) return true;
+    if (!flow->streams[side].chunks)
+        return false;
+    if (stream_hole(&flow->streams[side]) == 0 && give_up_hole(flow, side_other(side)))
+        return true;
+    if (give_up_hole(flow, side))
+        return true;
     bool moved = drain_side(flow, side, true);
     drain(flow);
     return moved;
 }
 
-static enum stream_push_result keep(struct flow *flow, enum side side, int64_t offset, const uint8_t *data, size_t len) {
+static enum stream_push_result keep(struct flow *flow, enum side side, int64_t offset, const uint8_t *data,
+                                    size_t len) {
     enum stream_push_result result;
     while ((result = stream_push(&flow->streams[side], offset, data, len)) == STREAM_FULL) {
-        if (!relieve(flow, side)) break;
+        if (!relieve(flow, side))
+            break;
     }
     return result;
 }
 
 /* In order and nothing kept: straight to the session, no copy. Else kept until it is in order. */
-static enum stream_push_result take_bytes(struct flow *flow, enum side side, int64_t offset, const uint8_t *data,
-                                          size_t len) {
+static enum stream_push_result take_bytes(struct flow *flow, enum side side, int64_t offset,
+                                          const uint8_t *data, size_t len) {
     struct stream *stream = &flow->streams[side];
     int64_t next = (int64_t)stream->next;
-    if (offset + (int64_t)len <= next) return STREAM_OLD;
+    if (offset + (int64_t)len <= next)
+        return STREAM_OLD;
     if (stream->chunks || offset > next) {
         enum stream_push_result result = keep(flow, side, offset, data, len);
         drain(flow);
@@ -113,14 +130,16 @@ static enum stream_push_result take_bytes(struct flow *flow, enum side side, int
     }
     size_t old = (size_t)(next - offset);
     size_t used = feed(flow, side, data + old, len - old, false);
-    if (old + used < len) keep(flow, side, next + (int64_t)used, data + old + used, len - old - used);
+    if (old + used < len)
+        keep(flow, side, next + (int64_t)used, data + old + used, len - old - used);
     drain(flow);
     return STREAM_NEW;
 }
 
 /* Nobody listens any more: only how far the stream went is kept. */
 static void pass_over(struct stream *stream, int64_t end) {
-    if (end > (int64_t)stream->next) stream_consume(stream, (size_t)(end - (int64_t)stream->next));
+    if (end > (int64_t)stream->next)
+        stream_consume(stream, (size_t)(end - (int64_t)stream->next));
 }
 
 static bool is_keep_alive(const struct stream *stream, const struct segment *segment, int64_t offset) {
@@ -131,8 +150,10 @@ static void take_payload(struct flow *flow, const struct segment *segment, enum 
                          bool duplicate) {
     struct stream *stream = &flow->streams[side];
     int64_t away = offset - (int64_t)stream->next;
-    if (away > STREAM_WINDOW_MAX || away < -(int64_t)STREAM_WINDOW_MAX) return;
-    if (segment->payload_len < segment->payload_wire_len) flow->truncated = true;
+    if (away > STREAM_WINDOW_MAX || away < -(int64_t)STREAM_WINDOW_MAX)
+        return;
+    if (segment->payload_len < segment->payload_wire_len)
+        flow->truncated = true;
     if (!session_listens(flow->session, side)) {
         pass_over(stream, offset + segment->payload_wire_len);
         return;
@@ -142,13 +163,15 @@ static void take_payload(struct flow *flow, const struct segment *segment, enum 
     switch (take_bytes(flow, side, offset, segment->payload, segment->payload_len)) {
     case STREAM_NEW:
     case STREAM_AHEAD:
-        if (fills_hole) flow->out_of_order++;
+        if (fills_hole)
+            flow->out_of_order++;
         break;
     case STREAM_CONFLICT:
         flow->overlap_conflict = true;
         break;
     case STREAM_OLD:
-        if (!duplicate && !keep_alive) flow->retransmits++;
+        if (!duplicate && !keep_alive)
+            flow->retransmits++;
         break;
     case STREAM_FULL:
         break;
@@ -171,7 +194,8 @@ static bool is_duplicate(struct flow *flow, const struct segment *segment, enum 
                          ((uint32_t)segment->window << 8 | segment->flags) ^ segment->payload_wire_len << 12;
     uint32_t *known = flow->signatures[side];
     for (size_t i = 0; i < FLOW_SIGNATURES; i++) {
-        if (known[i] == signature && flow->packets[side] > 0) return true;
+        if (known[i] == signature && flow->packets[side] > 0)
+            return true;
     }
     known[flow->next_signature[side]] = signature;
     flow->next_signature[side] = (uint8_t)((flow->next_signature[side] + 1) % FLOW_SIGNATURES);
@@ -181,38 +205,49 @@ static bool is_duplicate(struct flow *flow, const struct segment *segment, enum 
 static void take_syn(struct flow *flow, const struct segment *segment, enum side side) {
     struct stream *own = &flow->streams[side], *other = &flow->streams[side_other(side)];
     bool fresh = own->next == 0 && !own->chunks;
-    if (!own->started || (fresh && own->first_seq != segment->seq + 1)) start_stream(own, segment->seq + 1, true);
-    if (own->first_seq == segment->seq + 1) own->syn_seen = true;
-    if (!(segment->flags & TCP_ACK)) return;
+    if (!own->started || (fresh && own->first_seq != segment->seq + 1))
+        start_stream(own, segment->seq + 1, true);
+    if (own->first_seq == segment->seq + 1)
+        own->syn_seen = true;
+    if (!(segment->flags & TCP_ACK))
+        return;
     flow->syn_ack_seen = true;
     bool other_fresh = other->next == 0 && !other->chunks;
-    if (!other->started || (other_fresh && other->first_seq != segment->ack)) start_stream(other, segment->ack, true);
+    if (!other->started || (other_fresh && other->first_seq != segment->ack))
+        start_stream(other, segment->ack, true);
 }
 
-/* The first acknowledgement of a connection tells where the other side's bytes begin, if its SYN was not seen. */
+/* The first acknowledgement of a connection tells where the other side's bytes begin, if its SYN was not
+ * seen. */
 static void start_streams(struct flow *flow, const struct segment *segment, enum side side) {
     struct stream *own = &flow->streams[side], *other = &flow->streams[side_other(side)];
-    if (!own->started) start_stream(own, segment->seq, false);
-    if (other->started || !(segment->flags & TCP_ACK)) return;
+    if (!own->started)
+        start_stream(own, segment->seq, false);
+    if (other->started || !(segment->flags & TCP_ACK))
+        return;
     bool handshake = own->syn_seen && segment->payload_wire_len == 0 && segment->seq == own->first_seq;
     start_stream(other, segment->ack, handshake);
 }
 
-/* How far the other side's bytes have been received. The FIN counts as one in sequence space (section 3.4) and is
- * left out; when it was not seen, a single byte more than was captured is taken for it. */
+/* How far the other side's bytes have been received. The FIN counts as one in sequence space (section 3.4)
+ * and is left out; when it was not seen, a single byte more than was captured is taken for it. */
 static void take_ack(struct stream *other, uint32_t ack) {
     int64_t offset = stream_offset(other, ack);
-    if (other->fin_seen && offset > (int64_t)other->fin) offset = (int64_t)other->fin;
-    if (!other->fin_seen && offset == (int64_t)other->end + 1) offset--;
+    if (other->fin_seen && offset > (int64_t)other->fin)
+        offset = (int64_t)other->fin;
+    if (!other->fin_seen && offset == (int64_t)other->end + 1)
+        offset--;
     if (offset > (int64_t)other->acked && offset - (int64_t)other->next < STREAM_WINDOW_MAX)
         other->acked = (uint64_t)offset;
 }
 
 static void take_fin(struct stream *stream, int64_t at) {
-    if (stream->fin_seen || at < (int64_t)stream->next || at - (int64_t)stream->next > STREAM_WINDOW_MAX) return;
+    if (stream->fin_seen || at < (int64_t)stream->next || at - (int64_t)stream->next > STREAM_WINDOW_MAX)
+        return;
     stream->fin_seen = true;
     stream->fin = (uint64_t)at;
-    if (stream->acked > stream->fin) stream->acked = stream->fin;
+    if (stream->acked > stream->fin)
+        stream->acked = stream->fin;
 }
 
 static void check_hole(struct flow *flow, enum side side, uint64_t elapsed_ns) {
@@ -229,15 +264,19 @@ static void check_hole(struct flow *flow, enum side side, uint64_t elapsed_ns) {
     }
     bool acked = stream->acked >= stream->next + hole;
     uint64_t waited_ns = elapsed_ns - flow->hole_since_ns[side];
-    if (waited_ns >= (acked ? HOLE_WAIT_NS : HOLE_WAIT_UNACKED_NS)) give_up_hole(flow, side);
+    if (waited_ns >= (acked ? HOLE_WAIT_NS : HOLE_WAIT_UNACKED_NS))
+        give_up_hole(flow, side);
 }
 
 static bool ensure_session(struct flow *flow, const struct session_tools *tools) {
-    if (flow->session) return true;
+    if (flow->session)
+        return true;
     flow->session = session_new(tools);
-    if (!flow->session) return false;
+    if (!flow->session)
+        return false;
     flow->midstream = !flow->streams[SIDE_CLIENT].syn_seen && !flow->streams[SIDE_SERVER].syn_seen;
-    if (flow->midstream) session_midstream(flow->session);
+    if (flow->midstream)
+        session_midstream(flow->session);
     return true;
 }
 
@@ -245,21 +284,30 @@ bool connection_segment(struct flow *flow, const struct segment *segment, enum s
                         const struct session_tools *tools) {
     struct stream *own = &flow->streams[side], *other = &flow->streams[side_other(side)];
     bool duplicate = is_duplicate(flow, segment, side);
-    if (duplicate) flow->duplicates++;
-    else flow->packets[side]++;
-    if (segment->ts_ns > flow->last_ts_ns) flow->last_ts_ns = segment->ts_ns;
-    if (segment->flags & TCP_SYN) take_syn(flow, segment, side);
-    else start_streams(flow, segment, side);
+    if (duplicate)
+        flow->duplicates++;
+    else
+        flow->packets[side]++;
+    if (segment->ts_ns > flow->last_ts_ns)
+        flow->last_ts_ns = segment->ts_ns;
+    if (segment->flags & TCP_SYN)
+        take_syn(flow, segment, side);
+    else
+        start_streams(flow, segment, side);
     int64_t offset = stream_offset(own, segment->seq + ((segment->flags & TCP_SYN) ? 1 : 0));
-    if ((segment->flags & (TCP_ACK | TCP_RST)) == TCP_ACK && other->started) take_ack(other, segment->ack);
-    if (segment->flags & TCP_FIN) take_fin(own, offset + segment->payload_wire_len);
+    if ((segment->flags & (TCP_ACK | TCP_RST)) == TCP_ACK && other->started)
+        take_ack(other, segment->ack);
+    if (segment->flags & TCP_FIN)
+        take_fin(own, offset + segment->payload_wire_len);
     if (segment->flags & TCP_RST) {
         flow->rst_seen[side] = true;
         return true; /* text in a RST is a diagnostic, not data (section 3.5.2) */
     }
     if (segment->payload_wire_len > 0) {
-        if (!ensure_session(flow, tools)) return false;
-        if (offset + segment->payload_wire_len > (int64_t)own->end) flow->rst_seen[side] = false; /* it was forged */
+        if (!ensure_session(flow, tools))
+            return false;
+        if (offset + segment->payload_wire_len > (int64_t)own->end)
+            flow->rst_seen[side] = false; /* it was forged */
         take_payload(flow, segment, side, offset, duplicate);
     }
     if (flow->session) {
@@ -273,16 +321,21 @@ bool connection_ended(const struct flow *flow) {
     return flow->rst_seen[0] || flow->rst_seen[1] || (flow->streams[0].fin_seen && flow->streams[1].fin_seen);
 }
 
-/* Holes first, and the server's before the client's: a reply that comes after its hole may end the client's wait.
- * Waits are cut short last. Each turn uses up a hole or bytes, so it ends. */
+/* Holes first, and the server's before the client's: a reply that comes after its hole may end the client's
+ * wait. Waits are cut short last. Each turn uses up a hole or bytes, so it ends. */
 void connection_finish(struct flow *flow) {
-    if (!flow->session) return;
+    if (!flow->session)
+        return;
     for (;;) {
         drain(flow);
-        if (give_up_hole(flow, SIDE_SERVER)) continue;
-        if (give_up_hole(flow, SIDE_CLIENT)) continue;
-        if (drain_side(flow, SIDE_SERVER, true)) continue;
-        if (drain_side(flow, SIDE_CLIENT, true)) continue;
+        if (give_up_hole(flow, SIDE_SERVER))
+            continue;
+        if (give_up_hole(flow, SIDE_CLIENT))
+            continue;
+        if (drain_side(flow, SIDE_SERVER, true))
+            continue;
+        if (drain_side(flow, SIDE_CLIENT, true))
+            continue;
         return;
     }
 }

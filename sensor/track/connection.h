@@ -11,12 +11,12 @@
 #include "flow.h"
 #include "session.h"
 
-#define HOLE_WAIT_NS (2 * NS_PER_S)          /* after it was met, when acknowledged */
+#define HOLE_WAIT_NS         (2 * NS_PER_S)  /* after it was met, when acknowledged */
 #define HOLE_WAIT_UNACKED_NS (60 * NS_PER_S) /* when nobody acknowledges: only one side is captured */
-#define STRAY_DISTANCE (1 << 20)             /* bytes off the old place that make a segment one of a new connection */
+#define STRAY_DISTANCE       (1 << 20) /* bytes off the old place that make a segment one of a new connection */
 
-/* True when this segment is the first (known) of another connection between the same ports. Remembers a SYN that
- * does not fit; connection_begin() of the new flow takes it from `before`. */
+/* True when this segment is the first (known) of another connection between the same ports. Remembers a SYN
+ * that does not fit; connection_begin() of the new flow takes it from `before`. */
 bool connection_is_new(struct flow *flow, const struct segment *segment, enum side side);
 
 /* A fresh flow: takes the SYN that was pending on the flow before it (NULL: none). */

@@ -17,7 +17,8 @@ struct flow_table {
 
 struct flow_table *flow_table_new(size_t max_flows) {
     struct flow_table *table = calloc(1, sizeof *table);
-    if (!table) return NULL;
+    if (!table)
+        return NULL;
     table->num_buckets = BUCKETS_MIN;
     table->max_flows = max_flows;
     table->buckets = calloc(table->num_buckets, sizeof *table->buckets);
@@ -25,14 +26,17 @@ struct flow_table *flow_table_new(size_t max_flows) {
         free(table);
         return NULL;
     }
-    if (getrandom(&table->seed, sizeof table->seed, GRND_NONBLOCK) < 0) table->seed = 0;
+    if (getrandom(&table->seed, sizeof table->seed, GRND_NONBLOCK) < 0)
+        table->seed = 0;
     return table;
 }
 
 void flow_table_free(struct flow_table *table) {
-    if (!table) return;
+    if (!table)
+        return;
     for (size_t i = 0; i < table->num_buckets; i++) {
-        while (table->buckets[i]) flow_remove(table, table->buckets[i]);
+        while (table->buckets[i])
+            flow_remove(table, table->buckets[i]);
     }
     free(table->buckets);
     free(table);
@@ -42,7 +46,8 @@ void flow_table_free(struct flow_table *table) {
 static struct flow_key key_of(const struct segment *segment, uint8_t *sender) {
     struct flow_key key = {.addr_len = segment->addr_len};
     int order = memcmp(segment->src, segment->dst, segment->addr_len);
-    if (order == 0) order = (int)segment->src_port - (int)segment->dst_port;
+    if (order == 0)
+        order = (int)segment->src_port - (int)segment->dst_port;
     *sender = order <= 0 ? 0 : 1;
     memcpy(key.address[*sender], segment->src, segment->addr_len);
     memcpy(key.address[1 - *sender], segment->dst, segment->addr_len);
@@ -75,7 +80,8 @@ struct flow *flow_find(struct flow_table *table, const struct segment *segment, 
     struct flow_key key = key_of(segment, sender);
     uint32_t hash = hash_of(&key, table->seed);
     struct flow *flow = table->buckets[hash & (table->num_buckets - 1)];
-    while (flow && (flow->hash != hash || !same_key(&flow->key, &key))) flow = flow->same_bucket;
+    while (flow && (flow->hash != hash || !same_key(&flow->key, &key)))
+        flow = flow->same_bucket;
     return flow;
 }
 
@@ -83,7 +89,8 @@ struct flow *flow_find(struct flow_table *table, const struct segment *segment, 
 static void grow(struct flow_table *table) {
     size_t num = table->num_buckets * 2;
     struct flow **buckets = calloc(num, sizeof(struct flow *));
-    if (!buckets) return;
+    if (!buckets)
+        return;
     for (size_t i = 0; i < table->num_buckets; i++) {
         struct flow *flow = table->buckets[i];
         while (flow) {
@@ -99,26 +106,34 @@ static void grow(struct flow_table *table) {
 }
 
 static void unqueue(struct flow_table *table, struct flow *flow) {
-    if (flow->older) flow->older->newer = flow->newer;
-    if (flow->newer) flow->newer->older = flow->older;
-    if (table->oldest[flow->queue] == flow) table->oldest[flow->queue] = flow->newer;
-    if (table->youngest[flow->queue] == flow) table->youngest[flow->queue] = flow->older;
+    if (flow->older)
+        flow->older->newer = flow->newer;
+    if (flow->newer)
+        flow->newer->older = flow->older;
+    if (table->oldest[flow->queue] == flow)
+        table->oldest[flow->queue] = flow->newer;
+    if (table->youngest[flow->queue] == flow)
+        table->youngest[flow->queue] = flow->older;
     flow->older = flow->newer = NULL;
 }
 
 static void enqueue(struct flow_table *table, struct flow *flow, enum flow_queue queue) {
     flow->queue = (uint8_t)queue;
     flow->older = table->youngest[queue];
-    if (flow->older) flow->older->newer = flow;
+    if (flow->older)
+        flow->older->newer = flow;
     table->youngest[queue] = flow;
-    if (!table->oldest[queue]) table->oldest[queue] = flow;
+    if (!table->oldest[queue])
+        table->oldest[queue] = flow;
 }
 
 struct flow *flow_add(struct flow_table *table, const struct segment *segment, uint8_t *sender) {
     assert(!flow_table_full(table));
     struct flow *flow = calloc(1, sizeof *flow);
-    if (!flow) return NULL;
-    if (table->num_flows >= table->num_buckets) grow(table);
+    if (!flow)
+        return NULL;
+    if (table->num_flows >= table->num_buckets)
+        grow(table);
     flow->key = key_of(segment, sender);
     flow->hash = hash_of(&flow->key, table->seed);
     flow->vlan_id = segment->vlan_id;
@@ -133,7 +148,8 @@ struct flow *flow_add(struct flow_table *table, const struct segment *segment, u
 void flow_remove(struct flow_table *table, struct flow *flow) {
     assert(!flow->session && !flow->recognition);
     struct flow **link = &table->buckets[flow->hash & (table->num_buckets - 1)];
-    while (*link != flow) link = &(*link)->same_bucket;
+    while (*link != flow)
+        link = &(*link)->same_bucket;
     *link = flow->same_bucket;
     unqueue(table, flow);
     table->num_flows--;
@@ -152,7 +168,8 @@ size_t flow_table_count(const struct flow_table *table) {
 
 void flow_touch(struct flow_table *table, struct flow *flow, enum flow_queue queue, uint64_t elapsed_ns) {
     flow->active_ns = elapsed_ns;
-    if (table->youngest[queue] == flow && flow->queue == queue) return;
+    if (table->youngest[queue] == flow && flow->queue == queue)
+        return;
     unqueue(table, flow);
     enqueue(table, flow, queue);
 }

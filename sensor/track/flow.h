@@ -7,8 +7,8 @@
 #ifndef STARTTAP_SENSOR_TRACK_FLOW_H
 #define STARTTAP_SENSOR_TRACK_FLOW_H
 
-#include "../capture/packet.h"
 #include "../../parsers/parse.h"
+#include "../capture/packet.h"
 #include "stream.h"
 
 struct flow_key {
@@ -24,7 +24,8 @@ enum flow_queue {
     NUM_QUEUES,
 };
 
-#define FLOW_SIGNATURES 4 /* recent packets of each direction that are remembered to know a mirror's duplicates */
+#define FLOW_SIGNATURES                                                                                      \
+    4 /* recent packets of each direction that are remembered to know a mirror's duplicates */
 
 struct session;
 struct recognition;
@@ -58,6 +59,8 @@ struct flow {
     bool midstream, truncated, overlap_conflict, evicted, timed_out;
     bool mail_port, tls_port; /* the server's port is one of those configured */
     bool unexpected_port;     /* neither; nDPI is asked */
+    bool ignored;             /* nDPI says that it is no mail */
+    uint32_t input;           /* number of the input that its last packet came from */
 
     struct session *session;         /* NULL before the first payload and after the report */
     struct recognition *recognition; /* while nDPI has not made up its mind */
@@ -66,7 +69,8 @@ struct flow {
 struct flow_table;
 
 struct flow_table *flow_table_new(size_t max_flows); /* NULL: out of memory */
-void flow_table_free(struct flow_table *table); /* frees the flows with their streams; sessions must be gone */
+void flow_table_free(
+    struct flow_table *table); /* frees the flows with their streams; sessions must be gone */
 
 /* The flow of a segment, and which end of its key sent it (0 or 1); NULL when there is none. */
 struct flow *flow_find(struct flow_table *table, const struct segment *segment, uint8_t *sender);

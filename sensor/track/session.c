@@ -11,16 +11,19 @@
 
 struct session *session_new(const struct session_tools *tools) {
     struct session *session = calloc(1, sizeof *session);
-    if (!session) return NULL;
+    if (!session)
+        return NULL;
     session->tools = tools;
     session->smtp = smtp_new();
-    if (session->smtp) return session;
+    if (session->smtp)
+        return session;
     free(session);
     return NULL;
 }
 
 static void notes_free(struct tls_notes *notes) {
-    if (!notes) return;
+    if (!notes)
+        return;
     free(notes->suites);
     trust_chain_free(notes->chains[SIDE_CLIENT]);
     trust_chain_free(notes->chains[SIDE_SERVER]);
@@ -28,7 +31,8 @@ static void notes_free(struct tls_notes *notes) {
 }
 
 void session_free(struct session *session) {
-    if (!session) return;
+    if (!session)
+        return;
     smtp_free(session->smtp);
     tls_free(session->tls);
     notes_free(session->notes);
@@ -39,11 +43,13 @@ void session_free(struct session *session) {
 
 static void note_ja4(struct session *session, const struct tls_client_hello *hello, char *text) {
     struct tls_ja4_text ja4;
-    if (!tls_ja4_text(hello, text, FINGERPRINT_TEXT_MAX, &ja4)) return;
+    if (!tls_ja4_text(hello, text, FINGERPRINT_TEXT_MAX, &ja4))
+        return;
     char hashes[2][13] = {"000000000000", "000000000000"};
     const char *parts[2] = {ja4.b, ja4.c};
     for (int i = 0; i < 2; i++) {
-        if (!parts[i][0]) continue;
+        if (!parts[i][0])
+            continue;
         uint8_t hash[32];
         digest_sha256(session->tools->digest, parts[i], strlen(parts[i]), hash);
         hex_lower(hash, 6, hashes[i]);
@@ -55,12 +61,15 @@ static void note_suites(struct tls_notes *notes, const struct tls_client_hello *
     size_t width = hello->sslv2_format ? 3 : 2;
     struct reader suites = hello->cipher_suites;
     size_t num = reader_left(&suites) / width;
-    if (num > SESSION_SUITES_MAX) num = SESSION_SUITES_MAX;
+    if (num > SESSION_SUITES_MAX)
+        num = SESSION_SUITES_MAX;
     notes->suites = num > 0 ? calloc(num, sizeof *notes->suites) : NULL;
-    if (!notes->suites) return;
+    if (!notes->suites)
+        return;
     for (size_t i = 0; i < num; i++) {
         uint32_t suite = width == 3 ? reader_u24(&suites) : reader_u16(&suites);
-        if (suite <= 0xffff && !tls_is_grease((uint16_t)suite)) notes->suites[notes->num_suites++] = (uint16_t)suite;
+        if (suite <= 0xffff && !tls_is_grease((uint16_t)suite))
+            notes->suites[notes->num_suites++] = (uint16_t)suite;
     }
 }
 
@@ -82,13 +91,15 @@ static void on_server_hello(void *context, const struct tls_server_hello *hello)
     struct session *session = context;
     char text[FINGERPRINT_TEXT_MAX];
     size_t len = tls_ja3s_text(hello, text, sizeof text);
-    if (len == 0) return;
+    if (len == 0)
+        return;
     uint8_t hash[16];
     digest_md5(session->tools->digest, text, len, hash);
     hex_lower(hash, sizeof hash, session->notes->ja3s);
 }
 
-static void on_certificate(void *context, enum side from, size_t index, size_t num, const uint8_t *der, size_t len) {
+static void on_certificate(void *context, enum side from, size_t index, size_t num, const uint8_t *der,
+                           size_t len) {
     (void)num;
     struct session *session = context;
     struct trust_chain **chain = &session->notes->chains[from];
@@ -96,7 +107,8 @@ static void on_certificate(void *context, enum side from, size_t index, size_t n
         trust_chain_free(*chain);
         *chain = trust_chain_new(session->tools->trust);
     }
-    if (*chain) trust_chain_add(*chain, der, len);
+    if (*chain)
+        trust_chain_add(*chain, der, len);
 }
 
 /* --- lanes --- */
@@ -104,7 +116,8 @@ static void on_certificate(void *context, enum side from, size_t index, size_t n
 /* A handshake that failed earlier on this connection makes room for the next one. */
 static bool begin_tls(struct session *session) {
     bool again = session->clear_after_tls[SIDE_CLIENT] && session->clear_after_tls[SIDE_SERVER];
-    if (session->tls && !again) return true;
+    if (session->tls && !again)
+        return true;
     if (again) {
         session->tls_failures++;
         session->clear_after_tls[SIDE_CLIENT] = session->clear_after_tls[SIDE_SERVER] = false;
@@ -120,10 +133,13 @@ static bool begin_tls(struct session *session) {
     return session->tls != NULL;
 }
 
-static size_t push_smtp(struct session *session, enum side side, const uint8_t *data, size_t len, bool force) {
+static size_t push_smtp(struct session *session, enum side side, const uint8_t *data, size_t len,
+                        bool force) {
     size_t used = smtp_push(session->smtp, side, data, len, force);
-    if (smtp_state(session->smtp, side) != SMTP_TLS) return used;
-    if (!session->tls_began[side] && !session->spoke[side] && used == 0) session->tls_from_start[side] = true;
+    if (smtp_state(session->smtp, side) != SMTP_TLS)
+        return used;
+    if (!session->tls_began[side] && !session->spoke[side] && used == 0)
+        session->tls_from_start[side] = true;
     session->tls_began[side] = true;
     session->lanes[side] = begin_tls(session) ? LANE_TLS : LANE_DONE;
     return used;
@@ -132,7 +148,8 @@ static size_t push_smtp(struct session *session, enum side side, const uint8_t *
 static size_t push_tls(struct session *session, enum side side, const uint8_t *data, size_t len) {
     size_t used = 0;
     if (tls_push(session->tls, side, data, len, &used) != PARSE_BAD) {
-        if (tls_settled(session->tls)) session->lanes[SIDE_CLIENT] = session->lanes[SIDE_SERVER] = LANE_DONE;
+        if (tls_settled(session->tls))
+            session->lanes[SIDE_CLIENT] = session->lanes[SIDE_SERVER] = LANE_DONE;
         return len;
     }
     if (tls_facts(session->tls)->outcome == TLS_ESTABLISHED) {
@@ -145,7 +162,8 @@ static size_t push_tls(struct session *session, enum side side, const uint8_t *d
     return used;
 }
 
-static size_t push_lane(struct session *session, enum side side, const uint8_t *data, size_t len, bool force) {
+static size_t push_lane(struct session *session, enum side side, const uint8_t *data, size_t len,
+                        bool force) {
     switch (session->lanes[side]) {
     case LANE_SMTP:
         return push_smtp(session, side, data, len, force);
@@ -165,19 +183,24 @@ size_t session_push(struct session *session, enum side side, const uint8_t *data
     while (used < len) {
         enum lane lane = session->lanes[side];
         size_t step = push_lane(session, side, data + used, len - used, force);
-        if (step > 0) session->spoke[side] = true;
+        if (step > 0)
+            session->spoke[side] = true;
         used += step;
-        if (used == len || (step == 0 && session->lanes[side] == lane)) break;
+        if (used == len || (step == 0 && session->lanes[side] == lane))
+            break;
         idle_turns = step == 0 ? idle_turns + 1 : 0;
-        if (idle_turns > 2) session->lanes[side] = LANE_DONE;
+        if (idle_turns > 2)
+            session->lanes[side] = LANE_DONE;
     }
     return used;
 }
 
 void session_gap(struct session *session, enum side side, uint64_t len) {
     session->spoke[side] = true;
-    if (session->lanes[side] == LANE_SMTP) smtp_gap(session->smtp, side, len);
-    if (session->lanes[side] == LANE_TLS) tls_gap(session->tls, side, len);
+    if (session->lanes[side] == LANE_SMTP)
+        smtp_gap(session->smtp, side, len);
+    if (session->lanes[side] == LANE_TLS)
+        tls_gap(session->tls, side, len);
 }
 
 void session_midstream(struct session *session) {

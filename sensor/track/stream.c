@@ -43,7 +43,8 @@ static bool same_bytes(const struct chunk *chunk, uint64_t offset, const uint8_t
 }
 
 /* Puts [offset, +len), which overlaps nothing, behind *link (a chunk before it, or the list's head). */
-static bool keep_run(struct stream *stream, struct chunk *before, uint64_t offset, const uint8_t *data, size_t len) {
+static bool keep_run(struct stream *stream, struct chunk *before, uint64_t offset, const uint8_t *data,
+                     size_t len) {
     if (before && chunk_end(before) == offset && before->size - before->start - before->len >= len) {
         memcpy(before->data + before->start + before->len, data, len);
         before->len += (uint32_t)len;
@@ -52,7 +53,8 @@ static bool keep_run(struct stream *stream, struct chunk *before, uint64_t offse
     }
     size_t size = len < CHUNK_SIZE_MIN ? CHUNK_SIZE_MIN : len;
     struct chunk *chunk = malloc(sizeof *chunk + size);
-    if (!chunk) return false;
+    if (!chunk)
+        return false;
     struct chunk **link = before ? &before->after : &stream->chunks;
     *chunk = (struct chunk){.after = *link, .offset = offset, .len = (uint32_t)len, .size = (uint32_t)size};
     memcpy(chunk->data, data, len);
@@ -63,7 +65,8 @@ static bool keep_run(struct stream *stream, struct chunk *before, uint64_t offse
 }
 
 /* Walks the kept chunks and keeps each run of bytes that none of them holds. */
-static enum stream_push_result keep_new(struct stream *stream, uint64_t offset, const uint8_t *data, size_t len) {
+static enum stream_push_result keep_new(struct stream *stream, uint64_t offset, const uint8_t *data,
+                                        size_t len) {
     bool conflict = false, kept = false;
     struct chunk *before = NULL;
     while (len > 0) {
@@ -78,31 +81,37 @@ static enum stream_push_result keep_new(struct stream *stream, uint64_t offset, 
             run = over < len ? over : len;
             conflict |= !same_bytes(at, offset, data, run);
         } else {
-            if (at && at->offset - offset < len) run = (size_t)(at->offset - offset);
-            if (!keep_run(stream, before, offset, data, run)) return STREAM_FULL;
+            if (at && at->offset - offset < len)
+                run = (size_t)(at->offset - offset);
+            if (!keep_run(stream, before, offset, data, run))
+                return STREAM_FULL;
             kept = true;
         }
         offset += run;
         data += run;
         len -= run;
     }
-    if (conflict) return STREAM_CONFLICT;
+    if (conflict)
+        return STREAM_CONFLICT;
     return kept ? STREAM_NEW : STREAM_OLD;
 }
 
 enum stream_push_result stream_push(struct stream *stream, int64_t offset, const uint8_t *data, size_t len) {
     int64_t next = (int64_t)stream->next;
-    if (offset + (int64_t)len <= next) return STREAM_OLD;
+    if (offset + (int64_t)len <= next)
+        return STREAM_OLD;
     if (offset < next) {
         size_t old = (size_t)(next - offset);
         data += old;
         len -= old;
         offset = next;
     }
-    if (stream->buffered + len > STREAM_BUFFER_MAX || stream->num_chunks >= STREAM_CHUNKS_MAX) return STREAM_FULL;
+    if (stream->buffered + len > STREAM_BUFFER_MAX || stream->num_chunks >= STREAM_CHUNKS_MAX)
+        return STREAM_FULL;
     bool ahead = stream->chunks ? stream->chunks->offset > stream->next && (uint64_t)offset > stream->next
                                 : (uint64_t)offset > stream->next;
-    if ((uint64_t)offset + len > stream->end) stream->end = (uint64_t)offset + len;
+    if ((uint64_t)offset + len > stream->end)
+        stream->end = (uint64_t)offset + len;
     enum stream_push_result result = keep_new(stream, (uint64_t)offset, data, len);
     return result == STREAM_NEW && ahead ? STREAM_AHEAD : result;
 }
@@ -119,7 +128,8 @@ const uint8_t *stream_peek(const struct stream *stream, size_t *len) {
 
 void stream_consume(struct stream *stream, size_t len) {
     stream->next += len;
-    if (stream->end < stream->next) stream->end = stream->next;
+    if (stream->end < stream->next)
+        stream->end = stream->next;
     while (stream->chunks && stream->chunks->offset < stream->next) {
         struct chunk *chunk = stream->chunks;
         uint64_t used = stream->next - chunk->offset;
@@ -142,8 +152,10 @@ uint64_t stream_hole(const struct stream *stream) {
     if (stream->chunks) {
         until = stream->chunks->offset;
     } else {
-        if (stream->acked > until) until = stream->acked;
-        if (stream->fin_seen && stream->fin > until) until = stream->fin;
+        if (stream->acked > until)
+            until = stream->acked;
+        if (stream->fin_seen && stream->fin > until)
+            until = stream->fin;
     }
     return until - stream->next;
 }
@@ -151,6 +163,7 @@ uint64_t stream_hole(const struct stream *stream) {
 void stream_skip(struct stream *stream, uint64_t len) {
     stream->gap_bytes += len;
     stream->next += len;
-    if (stream->end < stream->next) stream->end = stream->next;
+    if (stream->end < stream->next)
+        stream->end = stream->next;
     assert(!stream->chunks || stream->chunks->offset >= stream->next);
 }

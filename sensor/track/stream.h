@@ -17,7 +17,8 @@
 
 #define STREAM_BUFFER_MAX (256u << 10) /* bytes kept in one direction */
 #define STREAM_CHUNKS_MAX 2048         /* pieces of them */
-#define STREAM_WINDOW_MAX (1u << 30)   /* a segment further than this from the next byte is not of this connection */
+#define STREAM_WINDOW_MAX                                                                                    \
+    (1u << 30) /* a segment further than this from the next byte is not of this connection */
 
 struct chunk;
 
@@ -46,7 +47,8 @@ enum stream_push_result {
 
 void stream_cleanup(struct stream *stream);
 
-/* Where a sequence number lies; the nearest place to `next` (sequence numbers wrap). May be negative: before the start. */
+/* Where a sequence number lies; the nearest place to `next` (sequence numbers wrap). May be negative: before
+ * the start. */
 int64_t stream_offset(const struct stream *stream, uint32_t seq);
 
 /* Keeps a copy of what is new in [offset, offset + len). offset may be negative or below next. */
@@ -56,7 +58,8 @@ enum stream_push_result stream_push(struct stream *stream, int64_t offset, const
 const uint8_t *stream_peek(const struct stream *stream, size_t *len);
 void stream_consume(struct stream *stream, size_t len);
 
-/* Bytes known lost at `next`: before kept bytes, or before what the other side acknowledged or the FIN. 0 when none. */
+/* Bytes known lost at `next`: before kept bytes, or before what the other side acknowledged or the FIN. 0
+ * when none. */
 uint64_t stream_hole(const struct stream *stream);
 void stream_skip(struct stream *stream, uint64_t len);
 

@@ -1,0 +1,95 @@
+#include "address.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+const char *address_text(const struct endpoint_address *endpoint, char text[ADDRESS_TEXT_MAX]) {
+    int family = endpoint->addr_len == 4 ? AF_INET : AF_INET6;
+    return inet_ntop(family, endpoint->bytes, text, ADDRESS_TEXT_MAX);
+}
+
+static void base64(const uint8_t *bytes, size_t len, char *text) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < len; i += 3) {
+        uint32_t group = (uint32_t)bytes[i] << 16;
+        if (i + 1 < len)
+            group |= (uint32_t)bytes[i + 1] << 8;
+        if (i + 2 < len)
+            group |= bytes[i + 2];
+        *text++ = digits[group >> 18 & 63];
+        *text++ = digits[group >> 12 & 63];
+        *text++ = i + 1 < len ? digits[group >> 6 & 63] : '=';
+        *text++ = i + 2 < len ? digits[group & 63] : '=';
+    }
+    *text = '\0';
+}
+
+static size_t put(uint8_t *at, size_t pos, const void *bytes, size_t len) {
+    memcpy(at + pos, bytes, len);
+    return pos + len;
+}
+
+static size_t put_port(uint8_t *at, size_t pos, uint16_t port) {
+    const uint8_t bytes[2] = {(uint8_t)(port >> 8), (uint8_t)port};
+    return put(at, pos, bytes, sizeof bytes);
+}
+
+void address_community_id(struct digest *digest, const struct endpoint_address *source,
+                          const struct endpoint_address *destination, char text[COMMUNITY_ID_MAX]) {
+    static const uint8_t seed[2] = {0, 0}, tcp_and_padding[2] = {6, 0};
+    int order = memcmp(source->bytes, destination->bytes, source->addr_len);
+    if (order == 0)
+        order = (int)source->port - (int)destination->port;
+    const struct endpoint_address *low = order <= 0 ? source : destination;
+    const struct endpoint_address *high = order <= 0 ? destination : source;
+    uint8_t input[2 + 16 + 16 + 2 + 2 + 2], hash[20];
+    size_t len = put(input, 0, seed, sizeof seed);
+    len = put(input, len, low->bytes, low->addr_len);
+    len = put(input, len, high->bytes, high->addr_len);
+    len = put(input, len, tcp_and_padding, sizeof tcp_and_padding);
+    len = put_port(input, len, low->port);
+    len = put_port(input, len, high->port);
+    digest_sha1(digest, input, len, hash);
+    memcpy(text, "1:", 2);
+    base64(hash, sizeof hash, text + 2);
+}
+
+static bool in_network(const struct network *network, const struct endpoint_address *endpoint) {
+    if (network->addr_len != endpoint->addr_len)
+        return false;
+    size_t whole = network->prefix_len / 8;
+    unsigned rest = network->prefix_len % 8;
+    if (memcmp(network->address, endpoint->bytes, whole) != 0)
+        return false;
+    if (rest == 0)
+        return true;
+    uint8_t mask = (uint8_t)(0xff00u >> rest);
+    return ((network->address[whole] ^ endpoint->bytes[whole]) & mask) == 0;
+}
+
+static bool is_home(const struct config *config, const struct endpoint_address *endpoint) {
+    for (size_t i = 0; i < config->num_home; i++) {
+        if (in_network(&config->home[i], endpoint))
+            return true;
+    }
+    return false;
+}
+
+enum direction address_direction(const struct config *config, const struct endpoint_address *client,
+                                 const struct endpoint_address *server) {
+    if (config->num_home == 0)
+        return DIRECTION_OPEN;
+    bool client_home = is_home(config, client), server_home = is_home(config, server);
+    if (client_home)
+        return server_home ? DIRECTION_INTERNAL : DIRECTION_OUTBOUND;
+    return server_home ? DIRECTION_INBOUND : DIRECTION_EXTERNAL;
+}
+
+const char *direction_name(enum direction direction) {
+    static const char *const names[] = {
+        [DIRECTION_OPEN] = NULL,           [DIRECTION_INBOUND] = "inbound",
+        [DIRECTION_OUTBOUND] = "outbound", [DIRECTION_INTERNAL] = "internal",
+        [DIRECTION_EXTERNAL] = "external",
+    };
+    return names[direction];
+}

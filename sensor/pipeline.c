@@ -1,0 +1,385 @@
+#include "pipeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/decode.h"
+#include "judge/describe.h"
+#include "judge/peers.h"
+#include "judge/recognise.h"
+#include "track/connection.h"
+
+#define IDLE_NS                                                                                              \
+    (630 * NS_PER_S) /* RFC 5321 section 4.5.3.2: the longest an SMTP party may take is 10 minutes */
+#define LINGER_NS   (1 * NS_PER_S)  /* a closed connection's late packets still count */
+#define REMEMBER_NS (60 * NS_PER_S) /* and then are known as stragglers */
+
+struct pipeline {
+    const struct config *config;
+    pipeline_emit emit;
+    void *context;
+    struct port_set watched; /* mail and TLS ports */
+    struct decoder *decoder;
+    struct flow_table *flows;
+    struct session_tools tools;
+    struct recogniser *recogniser; /* with --any-port */
+    struct peers *peers;
+    struct capture_clock clock;
+    uint32_t input;     /* number of the input being read */
+    struct event event; /* reused for each session */
+    uint64_t first_ts_ns, last_ts_ns, window_start_ns;
+    size_t flows_peak;
+    struct pipeline_counters counters;
+    struct sensor_event totals; /* what the sensor event will say */
+    uint64_t out_of_memory;
+};
+
+static void emit_event(struct pipeline *p, struct event *event) {
+    event->observer_name = p->config->observer_name;
+    event->observer_version = STARTTAP_VERSION;
+    p->emit(p->context, event);
+}
+
+static void emit_peer(void *context, struct event *event) {
+    emit_event(context, event);
+}
+
+static bool open_tools(struct pipeline *p, char *error, size_t error_len) {
+    const struct config *config = p->config;
+    struct trust_options trust = {.verify = !config->no_verify, .ca_path = config->ca_path};
+    struct decode_options decode = {.verify_checksums = config->verify_checksums};
+    snprintf(error, error_len, "out of memory");
+    p->decoder = decoder_new(&decode);
+    p->flows = flow_table_new(config->max_flows);
+    p->tools.digest = digest_new();
+    if (!p->decoder || !p->flows || !p->tools.digest)
+        return false;
+    p->tools.trust = trust_new(&trust, p->tools.digest, error, error_len);
+    p->peers = peers_new(p->tools.digest, emit_peer, p);
+    if (!p->tools.trust || !p->peers)
+        return false;
+    if (!config->any_port)
+        return true;
+    snprintf(error, error_len, "nDPI would not start");
+    p->recogniser = recogniser_new();
+    return p->recogniser != NULL;
+}
+
+struct pipeline *pipeline_new(const struct config *config, pipeline_emit emit, void *context, char *error,
+                              size_t error_len) {
+    struct pipeline *p = calloc(1, sizeof *p);
+    if (!p) {
+        snprintf(error, error_len, "out of memory");
+        return NULL;
+    }
+    p->config = config;
+    p->emit = emit;
+    p->context = context;
+    event_init(&p->event);
+    for (size_t i = 0; i < sizeof p->watched.bits / sizeof p->watched.bits[0]; i++)
+        p->watched.bits[i] = config->mail_ports.bits[i] | config->tls_ports.bits[i];
+    if (open_tools(p, error, error_len))
+        return p;
+    pipeline_free(p);
+    return NULL;
+}
+
+static void drop_session(struct flow *flow) {
+    session_free(flow->session);
+    flow->session = NULL;
+    recognition_free(flow->recognition);
+    flow->recognition = NULL;
+    stream_cleanup(&flow->streams[SIDE_CLIENT]);
+    stream_cleanup(&flow->streams[SIDE_SERVER]);
+}
+
+static void remove_flow(struct pipeline *p, struct flow *flow) {
+    drop_session(flow);
+    flow_remove(p->flows, flow);
+}
+
+void pipeline_free(struct pipeline *p) {
+    if (!p)
+        return;
+    for (enum flow_queue queue = 0; p->flows && queue < NUM_QUEUES; queue++) {
+        struct flow *flow;
+        while ((flow = flow_oldest(p->flows, queue)) != NULL)
+            remove_flow(p, flow);
+    }
+    flow_table_free(p->flows);
+    decoder_free(p->decoder);
+    recogniser_free(p->recogniser);
+    peers_free(p->peers);
+    trust_free(p->tools.trust);
+    digest_free(p->tools.digest);
+    event_cleanup(&p->event);
+    free(p);
+}
+
+/* --- reports --- */
+
+/* What both sides said is SMTP beyond doubt, whatever nDPI thinks. */
+static bool is_surely_smtp(const struct session *session) {
+    const struct smtp_facts *smtp = smtp_facts(session->smtp);
+    return smtp->server_speaks == SMTP_SPEAKS_SMTP && (smtp->ehlo_seen || smtp->helo_seen);
+}
+
+/* A SYN that nobody answered is no connection. On an unexpected port only what was recognised is mail. */
+static bool is_reported(const struct flow *flow) {
+    if (flow->ignored)
+        return false;
+    if (!flow->unexpected_port)
+        return flow->session || flow->syn_ack_seen;
+    return flow->session && (!flow->recognition || is_surely_smtp(flow->session));
+}
+
+static void count_reported(struct pipeline *p, const struct session_event *s) {
+    p->counters.sessions++;
+    p->totals.sessions_one_sided += s->one_sided;
+    p->totals.sessions_midstream += s->midstream;
+    p->totals.packets_duplicate += (uint64_t)s->duplicates;
+    p->totals.gap_bytes += (uint64_t)s->gap_bytes;
+    p->totals.gaps += s->gap_bytes > 0;
+}
+
+static void report(struct pipeline *p, struct flow *flow) {
+    connection_finish(flow);
+    if (is_reported(flow)) {
+        if (!flow->session)
+            flow->session = session_new(&p->tools);
+        if (flow->session) {
+            event_reset(&p->event, DATASET_SESSION);
+            describe_session(&p->event, flow, p->config, &p->tools);
+            peers_add(p->peers, &p->event, describe_direction(flow, p->config));
+            count_reported(p, &p->event.session);
+            emit_event(p, &p->event);
+        } else {
+            p->out_of_memory++;
+        }
+    }
+    drop_session(flow);
+}
+
+/* --- expiry --- */
+
+static bool is_due(const struct pipeline *p, const struct flow *flow, uint64_t after_ns) {
+    return flow && p->clock.elapsed_ns - flow->active_ns >= after_ns;
+}
+
+static void close_flow(struct pipeline *p, struct flow *flow) {
+    report(p, flow);
+    flow_touch(p->flows, flow, QUEUE_CLOSED, p->clock.elapsed_ns);
+}
+
+static void expire(struct pipeline *p) {
+    struct flow *flow;
+    while (is_due(p, flow = flow_oldest(p->flows, QUEUE_CLOSED), REMEMBER_NS))
+        remove_flow(p, flow);
+    while (is_due(p, flow = flow_oldest(p->flows, QUEUE_CLOSING), LINGER_NS))
+        close_flow(p, flow);
+    while (is_due(p, flow = flow_oldest(p->flows, QUEUE_OPEN), IDLE_NS)) {
+        flow->timed_out = flow->input == p->input;
+        report(p, flow);
+        remove_flow(p, flow);
+    }
+}
+
+static void make_room(struct pipeline *p) {
+    for (enum flow_queue queue = NUM_QUEUES; queue-- > 0;) {
+        struct flow *flow = flow_oldest(p->flows, queue);
+        if (!flow)
+            continue;
+        if (queue == QUEUE_OPEN) {
+            flow->evicted = true;
+            p->totals.flows_evicted++;
+        }
+        if (queue != QUEUE_CLOSED)
+            report(p, flow);
+        remove_flow(p, flow);
+        return;
+    }
+}
+
+/* --- which connections --- */
+
+static bool is_watched(const struct pipeline *p, uint16_t port) {
+    return port_set_has(&p->watched, port);
+}
+
+/* Picked up in the middle: who is the server? A mail port tells; with two of them (or none) the first bytes
+ * do. */
+static bool sender_is_client(const struct pipeline *p, const struct segment *segment) {
+    if (segment->flags & TCP_SYN)
+        return !(segment->flags & TCP_ACK);
+    bool from_watched = is_watched(p, segment->src_port), to_watched = is_watched(p, segment->dst_port);
+    if (from_watched != to_watched)
+        return to_watched;
+    struct reader r = reader_of(segment->payload, segment->payload_len);
+    uint8_t first[6];
+    for (size_t i = 0; i < sizeof first; i++)
+        first[i] = reader_u8(&r);
+    if (first[0] == 22 && first[1] == 3)
+        return first[5] != 2; /* a TLS handshake record: 2 is ServerHello */
+    if (first[0] >= '2' && first[0] <= '5' && (first[3] == ' ' || first[3] == '-'))
+        return false;
+    return segment->src_port > segment->dst_port;
+}
+
+static struct flow *add_flow(struct pipeline *p, const struct segment *segment, const struct flow *before,
+                             uint8_t *sender) {
+    bool client_sent = sender_is_client(p, segment);
+    uint16_t server_port = client_sent ? segment->dst_port : segment->src_port;
+    if (!is_watched(p, server_port) && !p->config->any_port)
+        return NULL;
+    if (flow_table_full(p->flows))
+        make_room(p);
+    struct flow *flow = flow_add(p->flows, segment, sender);
+    if (!flow) {
+        p->out_of_memory++;
+        return NULL;
+    }
+    flow->client = client_sent ? *sender : (uint8_t)(1 - *sender);
+    flow->mail_port = port_set_has(&p->config->mail_ports, server_port);
+    flow->tls_port = port_set_has(&p->config->tls_ports, server_port);
+    flow->unexpected_port = !flow->mail_port && !flow->tls_port;
+    if (flow->unexpected_port)
+        flow->recognition = recognition_new(p->recogniser);
+    connection_begin(flow, before, segment);
+    if (flow_table_count(p->flows) > p->flows_peak)
+        p->flows_peak = flow_table_count(p->flows);
+    return flow;
+}
+
+/* The flow that the segment belongs to, made when it begins one. NULL: not to be followed. */
+static struct flow *follow(struct pipeline *p, const struct segment *segment, uint8_t *sender) {
+    struct flow *flow = flow_find(p->flows, segment, sender);
+    if (flow && !connection_is_new(flow, segment, flow_side(flow, *sender)))
+        return flow;
+    bool begins = (segment->flags & TCP_SYN) != 0 || segment->payload_len > 0;
+    if (!flow)
+        return begins && !(segment->flags & TCP_RST) ? add_flow(p, segment, NULL, sender) : NULL;
+    struct flow before = {.syn_pending = flow->syn_pending,
+                          .syn_pending_seq = flow->syn_pending_seq,
+                          .syn_pending_ts_ns = flow->syn_pending_ts_ns};
+    if (flow->queue != QUEUE_CLOSED)
+        report(p, flow);
+    remove_flow(p, flow);
+    return add_flow(p, segment, &before, sender);
+}
+
+static void recognise(struct flow *flow, const struct segment *segment, enum side side) {
+    switch (recognition_look(flow->recognition, segment, side == SIDE_CLIENT)) {
+    case RECOGNISED_NOT_YET:
+        return;
+    case RECOGNISED_OTHER:
+        flow->ignored = !flow->session || !is_surely_smtp(flow->session);
+        if (flow->ignored)
+            drop_session(flow);
+        break;
+    case RECOGNISED_SMTP:
+        break;
+    }
+    recognition_free(flow->recognition);
+    flow->recognition = NULL;
+}
+
+static void take_segment(struct pipeline *p, const struct segment *segment) {
+    uint8_t sender = 0;
+    struct flow *flow = follow(p, segment, &sender);
+    if (!flow)
+        return;
+    flow->input = p->input;
+    enum side side = flow_side(flow, sender);
+    if (flow->queue == QUEUE_CLOSED)
+        return;
+    if (!flow->ignored && !connection_segment(flow, segment, side, p->clock.elapsed_ns, &p->tools))
+        p->out_of_memory++;
+    if (flow->recognition)
+        recognise(flow, segment, side);
+    enum flow_queue queue = connection_ended(flow) ? QUEUE_CLOSING : QUEUE_OPEN;
+    flow_touch(p->flows, flow, queue, p->clock.elapsed_ns);
+}
+
+/* --- windows --- */
+
+static void end_window(struct pipeline *p, uint64_t end_ns) {
+    peers_end_window(p->peers, p->window_start_ns, end_ns);
+    p->window_start_ns = end_ns;
+}
+
+/* By packet time that two packets in a row have reached, so that one false stamp ends no window. */
+static void turn_window(struct pipeline *p) {
+    uint64_t length_ns = p->config->peer_window_s * NS_PER_S;
+    if (length_ns == 0)
+        return;
+    uint64_t window = p->clock.reached_ns - p->clock.reached_ns % length_ns;
+    if (window > p->window_start_ns)
+        end_window(p, window);
+}
+
+static void take_time(struct pipeline *p, uint64_t ts_ns) {
+    clock_tick(&p->clock, ts_ns);
+    if (p->counters.packets == 1) {
+        uint64_t length_ns = p->config->peer_window_s * NS_PER_S;
+        p->first_ts_ns = p->last_ts_ns = ts_ns;
+        p->window_start_ns = length_ns == 0 ? ts_ns : ts_ns - ts_ns % length_ns;
+    }
+    if (ts_ns < p->first_ts_ns)
+        p->first_ts_ns = ts_ns;
+    if (ts_ns > p->last_ts_ns)
+        p->last_ts_ns = ts_ns;
+}
+
+void pipeline_packet(struct pipeline *p, const struct packet *packet) {
+    struct segment segment;
+    p->counters.packets++;
+    p->counters.bytes += packet->wire_len;
+    take_time(p, packet->ts_ns);
+    expire(p);
+    turn_window(p);
+    if (decode_packet(p->decoder, packet, &segment) != DECODE_TCP)
+        return;
+    bool watched = is_watched(p, segment.src_port) || is_watched(p, segment.dst_port);
+    if (watched || p->config->any_port)
+        take_segment(p, &segment);
+}
+
+void pipeline_next_input(struct pipeline *p) {
+    p->input++;
+}
+
+static void emit_sensor(struct pipeline *p) {
+    const struct decode_counters *decoded = decoder_counters(p->decoder);
+    struct event *event = &p->event;
+    event_reset(event, DATASET_SENSOR);
+    struct sensor_event *s = &event->sensor;
+    *s = p->totals;
+    s->start_ns = p->first_ts_ns;
+    s->end_ns = p->last_ts_ns;
+    s->packets = p->counters.packets;
+    s->bytes = p->counters.bytes;
+    s->sessions = p->counters.sessions;
+    s->packets_truncated = decoded->truncated;
+    s->packets_damaged = decoded->damaged;
+    s->packets_fragment = decoded->fragments;
+    s->flows_peak = p->flows_peak;
+    describe_id(event, p->tools.digest, "sensor", s->start_ns, s->end_ns);
+    emit_event(p, event);
+}
+
+void pipeline_finish(struct pipeline *p) {
+    struct flow *flow;
+    while ((flow = flow_oldest(p->flows, QUEUE_CLOSING)) != NULL)
+        close_flow(p, flow);
+    while ((flow = flow_oldest(p->flows, QUEUE_OPEN)) != NULL) {
+        report(p, flow);
+        remove_flow(p, flow);
+    }
+    end_window(p, p->last_ts_ns);
+    emit_sensor(p);
+}
+
+struct pipeline_counters pipeline_counters(const struct pipeline *p) {
+    return p->counters;
+}
