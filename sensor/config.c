@@ -1,0 +1,352 @@
+/* config.c: the command line (by argp), and what is in force once the file and the defaults are joined with
+ * it. */
+#include "config.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "capture/filter.h"
+#include "config_file.h"
+#include "config_setting.h"
+#include "config_values.h"
+
+#ifndef STARTTAP_VERSION
+#define STARTTAP_VERSION "unknown"
+#endif
+#ifndef STARTTAP_LIBRARIES /* "libpcap 1.10.3, ...": what it was built with, told by CMake */
+#define STARTTAP_LIBRARIES "unknown"
+#endif
+
+#define DEFAULT_MAIL_PORTS "25,587,2525"
+#define DEFAULT_TLS_PORTS  "465"
+#define DEFAULT_MAX_FLOWS  1000000u
+#define HOST_NAME_LEN      256
+
+#define USAGE_STATUS 2
+
+/* Options that are about the configuration and no part of it. */
+enum { OPTION_CONFIG = 1000, OPTION_DUMP, OPTION_USAGE };
+
+static const char doc[] =
+    "Reads captures of mail traffic and says for each connection and each peer whether mail was encrypted, "
+    "how well, and if not, why not."
+    "\v"
+    "A filter is a libpcap expression (pcap-filter(7)): only packets that match it are read. It is given "
+    "either at the end of the command line or by -F, not both.\n"
+    "\n"
+    "Examples:\n"
+    "  starttap -r mail.pcap                         the summary\n"
+    "  starttap -r captures/ -o json:events.ndjson   a directory: summary, events\n"
+    "  starttap -n -r day.pcap.zst -o json:- | jq .  events only\n"
+    "  tcpdump -w - port 25 | starttap -r -          from a pipe\n"
+    "  starttap -r mail.pcap host 192.0.2.25         one peer\n"
+    "  starttap -r all.pcapng --any-port             SMTP on unusual ports too\n"
+    "  starttap -r mail.pcap --home 192.0.2.0/24     tell inbound from outbound\n"
+    "\n"
+    "Exit status:\n"
+    "  0  everything was read to its end\n"
+    "  1  a failure while running: cannot read, cannot write, disk full\n"
+    "  2  wrong usage or configuration\n"
+    "  3  input that was cut or damaged; all before the damage was reported\n"
+    "\n"
+    "starttap(1) has the rest.";
+
+static const struct argp_option options[] = {
+    {0, 0, 0, 0, "Input:", 1},
+    {"read", SETTING_READ, "PATH", 0,
+     "pcap or pcapng, plain, .gz or .zst; a directory stands for its captures in name order, '-' for "
+     "standard "
+     "input; repeatable",
+     0},
+    {"filter-file", SETTING_FILTER_FILE, "FILE", 0,
+     "take the filter expression from FILE; '#' begins a comment", 0},
+    {"verify-checksums", SETTING_VERIFY_CHECKSUMS, 0, 0,
+     "drop packets with wrong checksums (off: offload makes captured ones wrong)", 0},
+
+    {0, 0, 0, 0, "Output:", 2},
+    {"output", SETTING_OUTPUT, "SINK", 0,
+     "json:PATH or csv:PATH, PATH '-' is standard output; repeatable. The summary is printed all the same, "
+     "on "
+     "standard error when a sink has standard output",
+     0},
+    {"no-summary", SETTING_NO_SUMMARY, 0, 0, "leave the summary out", 0},
+    {"quiet", SETTING_QUIET, 0, 0, "no progress line and no warnings, errors only", 0},
+    {"verbose", SETTING_VERBOSE, 0, 0, "say more on standard error; twice: still more", 0},
+    {"observer-name", SETTING_OBSERVER_NAME, "NAME", 0, "observer.name in events (default: this host's name)",
+     0},
+    {"peer-window", SETTING_PEER_WINDOW, "SECONDS", 0,
+     "report peers each SECONDS of packet time (default 0: once, at the end)", 0},
+
+    {0, 0, 0, 0, "What is mail:", 3},
+    {"mail-ports", SETTING_MAIL_PORTS, "LIST", 0,
+     "ports and ranges on which mail begins in clear (default " DEFAULT_MAIL_PORTS "); 'none' for none", 0},
+    {"tls-ports", SETTING_TLS_PORTS, "LIST", 0,
+     "the same for implicit TLS (default " DEFAULT_TLS_PORTS "); ranges such as 1-65535 work", 0},
+    {"any-port", SETTING_ANY_PORT, 0, 0, "find SMTP on every other port too, by nDPI", 0},
+    {"home", SETTING_HOME, "NET[,NET]", 0,
+     "our networks, such as 192.0.2.0/24,2001:db8::/32: decide direction and which end is the peer", 0},
+    {"max-flows", SETTING_MAX_FLOWS, "NUMBER", 0,
+     "connections tracked at a time (default 1000000); beyond, the longest idle one is reported early", 0},
+
+    {0, 0, 0, 0, "Certificates and keys:", 4},
+    {"ca", SETTING_CA, "FILE|DIR", 0, "trusted certificates, PEM (default: the system's)", 0},
+    {"no-verify", SETTING_NO_VERIFY, 0, 0, "do not verify certificate chains", 0},
+    {"keylog", SETTING_KEYLOG, "FILE", 0, "TLS secrets of your own mail server (NSS format), to look inside",
+     0},
+
+    {0, 0, 0, 0, "Configuration:", 5},
+    {"config", OPTION_CONFIG, "FILE", 0,
+     "settings from a YAML file, names as here; the command line overrides it", 0},
+    {"dump-config", OPTION_DUMP, 0, 0, "print the settings in force as such a file and exit", 0},
+    {"test", 'T', 0, 0, "test the configuration and exit", 0},
+
+    {"usage", OPTION_USAGE, 0, OPTION_HIDDEN, 0, 0},
+
+    {0, 0, 0, 0, "Help:", 6},
+    {"help", 'h', 0, 0, "print this", 0},
+    {"version", 'V', 0, 0, "print the version and those of the libraries", 0},
+    {0},
+};
+
+enum action { ACTION_RUN, ACTION_TEST, ACTION_DUMP, ACTION_STOP };
+
+/* The command line while it is read. It is read twice: first for help and --config, then, with the file's
+ * settings in place, for the settings, which override the file's. */
+struct command_line {
+    struct config *config;
+    const char *config_path;
+    enum action action;
+    bool given[NUM_SETTINGS];
+};
+
+__attribute__((format(printf, 1, 2))) static void complain(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fputs("starttap: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+}
+
+/* Prints what was asked for, and ends the parsing. */
+static error_t stop_with_help(struct argp_state *state, unsigned flags) {
+    struct command_line *line = state->input;
+    line->action = ACTION_STOP;
+    argp_state_help(state, stdout, flags);
+    return ECANCELED;
+}
+
+static error_t stop_with_version(struct command_line *line) {
+    line->action = ACTION_STOP;
+    puts("starttap " STARTTAP_VERSION "\nbuilt with " STARTTAP_LIBRARIES);
+    return ECANCELED;
+}
+
+/* First reading: everything that is no setting. Settings are passed over. */
+static error_t first_reading(int key, char *value, struct argp_state *state) {
+    struct command_line *line = state->input;
+    switch (key) {
+    case 'h':
+        return stop_with_help(state, ARGP_HELP_STD_HELP);
+    case OPTION_USAGE:
+        return stop_with_help(state, ARGP_HELP_USAGE);
+    case 'V':
+        return stop_with_version(line);
+    case 'T':
+        line->action = ACTION_TEST;
+        return 0;
+    case OPTION_DUMP:
+        line->action = ACTION_DUMP;
+        return 0;
+    case OPTION_CONFIG:
+        if (line->config_path != NULL) {
+            complain("--config is given twice");
+            return EINVAL;
+        }
+        line->config_path = value;
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+/* The first time that the command line gives a setting, what the file said of it goes. */
+static error_t set(struct command_line *line, const struct setting *setting, const char *value) {
+    char why[CONFIG_WHY_MAX];
+    bool *given = &line->given[setting - settings];
+    if (!*given)
+        setting_clear(line->config, setting);
+    *given = true;
+    if (setting->key == SETTING_VERBOSE) {
+        line->config->verbose++;
+        return 0;
+    }
+    if (setting_add(line->config, setting, value != NULL ? value : "true", why, sizeof why))
+        return 0;
+    complain("--%s: %s", setting->name, why);
+    return EINVAL;
+}
+
+/* What is left behind the options are the words of the filter. */
+static error_t set_filter(struct command_line *line, char **words, int num_words) {
+    char *expression = NULL;
+    size_t len = 0;
+    if (line->given[setting_by_key(SETTING_FILTER_FILE) - settings]) {
+        complain("a filter expression ('%s ...') and --filter-file exclude each other", words[0]);
+        return EINVAL;
+    }
+    FILE *stream = open_memstream(&expression, &len);
+    if (stream == NULL)
+        return ENOMEM;
+    for (int i = 0; i < num_words; i++)
+        fprintf(stream, "%s%s", i > 0 ? " " : "", words[i]);
+    error_t error = fclose(stream) == 0 ? set(line, setting_by_key(SETTING_FILTER), expression) : ENOMEM;
+    free(expression);
+    return error;
+}
+
+/* Second reading: the settings. */
+static error_t second_reading(int key, char *value, struct argp_state *state) {
+    const struct setting *setting = setting_by_key(key);
+    if (setting != NULL)
+        return set(state->input, setting, value);
+    if (key == ARGP_KEY_ARG)
+        return ARGP_ERR_UNKNOWN; /* then all of them come at once, by ARGP_KEY_ARGS */
+    if (key == ARGP_KEY_ARGS)
+        return set_filter(state->input, state->argv + state->next, state->argc - state->next);
+    return 0;
+}
+
+/* Leaves argp's remark on mandatory arguments out of the help. */
+static char *help_filter(int key, const char *text, void *input) {
+    (void)input;
+    return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *)text;
+}
+
+static bool read_command_line(struct command_line *line, int argc, char **argv, argp_parser_t reading) {
+    const struct argp argp = {options, reading, "[BPF filter expression]", doc, NULL, help_filter, NULL};
+    error_t error = argp_parse(&argp, argc, argv, ARGP_NO_EXIT | ARGP_NO_HELP, NULL, line);
+    if (error == ENOMEM)
+        complain("out of memory");
+    return error == 0;
+}
+
+static bool set_defaults(struct config *config) {
+    char why[CONFIG_WHY_MAX], host[HOST_NAME_LEN] = "";
+    if (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0')
+        snprintf(host, sizeof host, "localhost");
+    config->max_flows = DEFAULT_MAX_FLOWS;
+    return ports_add(&config->mail_ports, DEFAULT_MAIL_PORTS, why, sizeof why) &&
+           ports_add(&config->tls_ports, DEFAULT_TLS_PORTS, why, sizeof why) &&
+           setting_add(config, setting_by_key(SETTING_OBSERVER_NAME), host, why, sizeof why);
+}
+
+/* Two sinks on one file would write over each other. */
+static bool check_sinks(const struct config *config) {
+    for (size_t i = 0; i < config->num_sinks; i++) {
+        const char *spec = config->sinks[i], *path = strchr(spec, ':');
+        if (path == NULL || path == spec || path[1] == '\0') {
+            complain("--output: '%s' is not a sink: write json:PATH or csv:PATH", spec);
+            return false;
+        }
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(strchr(config->sinks[j], ':'), path) == 0) {
+                complain("--output: '%s' and '%s' write to the same place", config->sinks[j], spec);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool check_inputs(const struct config *config) {
+    size_t num_standard_input = 0;
+    for (size_t i = 0; i < config->num_inputs; i++)
+        num_standard_input += strcmp(config->inputs[i], "-") == 0;
+    if (num_standard_input > 1)
+        complain("--read: '-', standard input, can be read only once");
+    return num_standard_input <= 1;
+}
+
+static bool check_filter(const struct config *config) {
+    char why[CONFIG_WHY_MAX];
+    if (config->filter == NULL)
+        return true;
+    struct filter *filter = filter_new(config->filter, why, sizeof why);
+    if (filter == NULL)
+        complain("filter '%s': %s", config->filter, why);
+    filter_free(filter);
+    return filter != NULL;
+}
+
+/* What each setting on its own cannot know. */
+static bool check(const struct config *config) {
+    char range[PORTS_TEXT_MAX];
+    if (ports_next_range(&config->mail_ports, 0, range) == 0 &&
+        ports_next_range(&config->tls_ports, 0, range) == 0 && !config->any_port) {
+        complain("nothing to look for: no --mail-ports, no --tls-ports and no --any-port");
+        return false;
+    }
+    return check_inputs(config) && check_sinks(config) && check_filter(config);
+}
+
+static bool has_input(const struct config *config) {
+    if (config->num_inputs > 0)
+        return true;
+    if (config->filter != NULL && access(config->filter, F_OK) == 0)
+        complain("nothing to read; did you mean: starttap -r %s", config->filter);
+    else
+        complain("nothing to read: give a capture with -r FILE ('-' is standard input), or see --help. Live "
+                 "capture comes with a later release.");
+    return false;
+}
+
+static enum config_result finish(const struct command_line *line) {
+    switch (line->action) {
+    case ACTION_DUMP:
+        if (config_file_dump(line->config, stdout))
+            return CONFIG_DONE;
+        complain("cannot write the configuration as YAML");
+        return CONFIG_WRONG;
+    case ACTION_TEST:
+        puts("starttap: the configuration is good");
+        return CONFIG_DONE;
+    default:
+        return has_input(line->config) ? CONFIG_RUN : CONFIG_WRONG;
+    }
+}
+
+enum config_result config_load(int argc, char **argv, struct config *config) {
+    struct command_line line = {.config = config};
+    char why[CONFIG_WHY_MAX];
+    *config = (struct config){0};
+    if (!set_defaults(config)) {
+        complain("out of memory");
+        return CONFIG_WRONG;
+    }
+    bool read = read_command_line(&line, argc, argv, first_reading);
+    if (line.action == ACTION_STOP)
+        return CONFIG_DONE;
+    if (!read)
+        return CONFIG_WRONG;
+    if (line.config_path != NULL && !config_file_load(line.config_path, config, why, sizeof why)) {
+        complain("%s", why);
+        return CONFIG_WRONG;
+    }
+    if (!read_command_line(&line, argc, argv, second_reading) || !check(config))
+        return CONFIG_WRONG;
+    return finish(&line);
+}
+
+void config_cleanup(struct config *config) {
+    if (config == NULL)
+        return;
+    for (size_t i = 0; i < NUM_SETTINGS; i++)
+        setting_clear(config, &settings[i]);
+    *config = (struct config){0};
+}

@@ -1,0 +1,264 @@
+/* config_setting.c: the table of settings, and what each does to the configuration. */
+#include "config_setting.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_values.h"
+
+#define FILTER_FILE_MAX   (1u << 20)            /* bytes of a -F file */
+#define PEER_WINDOW_S_MAX (366u * 24 * 60 * 60) /* a year */
+#define FLOWS_MAX         100000000u
+#define VERBOSE_MAX       9u
+#define SETTING_NAME_MAX  32 /* for comparing; all of ours are shorter */
+
+const struct setting settings[NUM_SETTINGS] = {
+    {SETTING_READ, "read", true},
+    {SETTING_OUTPUT, "output", true},
+    {SETTING_FILTER, "filter", false},
+    {SETTING_FILTER_FILE, "filter-file", false},
+    {SETTING_MAIL_PORTS, "mail-ports", true},
+    {SETTING_TLS_PORTS, "tls-ports", true},
+    {SETTING_ANY_PORT, "any-port", false},
+    {SETTING_HOME, "home", true},
+    {SETTING_CA, "ca", false},
+    {SETTING_NO_VERIFY, "no-verify", false},
+    {SETTING_KEYLOG, "keylog", false},
+    {SETTING_VERIFY_CHECKSUMS, "verify-checksums", false},
+    {SETTING_OBSERVER_NAME, "observer-name", false},
+    {SETTING_PEER_WINDOW, "peer-window", false},
+    {SETTING_MAX_FLOWS, "max-flows", false},
+    {SETTING_NO_SUMMARY, "no-summary", false},
+    {SETTING_QUIET, "quiet", false},
+    {SETTING_VERBOSE, "verbose", false},
+};
+
+const struct setting *setting_by_name(const char *name) {
+    for (size_t i = 0; i < NUM_SETTINGS; i++) {
+        if (strcmp(settings[i].name, name) == 0)
+            return &settings[i];
+    }
+    return NULL;
+}
+
+const struct setting *setting_by_key(int key) {
+    for (size_t i = 0; i < NUM_SETTINGS; i++) {
+        if ((int)settings[i].key == key)
+            return &settings[i];
+    }
+    return NULL;
+}
+
+/* Levenshtein's distance: how many letters to add, drop or change to make b of a. */
+static size_t spelling_distance(const char *a, const char *b) {
+    size_t row[SETTING_NAME_MAX + 1];
+    size_t b_len = strnlen(b, SETTING_NAME_MAX);
+    for (size_t j = 0; j <= b_len; j++)
+        row[j] = j;
+    for (size_t i = 0; i < SETTING_NAME_MAX && a[i] != '\0'; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < b_len; j++) {
+            size_t change = diagonal + (a[i] != b[j]);
+            size_t shift = (row[j] < row[j + 1] ? row[j] : row[j + 1]) + 1;
+            diagonal = row[j + 1];
+            row[j + 1] = change < shift ? change : shift;
+        }
+    }
+    return row[b_len];
+}
+
+const struct setting *setting_nearest(const char *name) {
+    size_t best = 0, best_distance = SIZE_MAX;
+    for (size_t i = 0; i < NUM_SETTINGS; i++) {
+        size_t distance = spelling_distance(name, settings[i].name);
+        if (distance < best_distance) {
+            best = i;
+            best_distance = distance;
+        }
+    }
+    return &settings[best];
+}
+
+static bool text_set(char **text, const char *value, char *why, size_t why_len) {
+    if (value[0] == '\0') {
+        snprintf(why, why_len, "the value is empty");
+        return false;
+    }
+    char *copy = strdup(value);
+    if (copy == NULL) {
+        snprintf(why, why_len, "out of memory");
+        return false;
+    }
+    free(*text);
+    *text = copy;
+    return true;
+}
+
+static bool list_add(char ***items, size_t *num, const char *value, char *why, size_t why_len) {
+    char **grown = realloc(*items, (*num + 1) * sizeof *grown);
+    if (grown == NULL) {
+        snprintf(why, why_len, "out of memory");
+        return false;
+    }
+    *items = grown;
+    grown[*num] = NULL;
+    if (!text_set(&grown[*num], value, why, why_len))
+        return false;
+    ++*num;
+    return true;
+}
+
+static void list_clear(char ***items, size_t *num) {
+    for (size_t i = 0; i < *num; i++)
+        free((*items)[i]);
+    free(*items);
+    *items = NULL;
+    *num = 0;
+}
+
+/* A blank expression means every packet: no filter. */
+static bool filter_set(struct config *config, const char *expression, char *why, size_t why_len) {
+    if (expression[strspn(expression, " \t\r\n")] != '\0')
+        return text_set(&config->filter, expression, why, why_len);
+    free(config->filter);
+    config->filter = NULL;
+    return true;
+}
+
+/* As tcpdump -F reads it: from '#' to the end of its line is a comment, lines are joined. */
+static void filter_strip_comments(char *expression) {
+    bool comment = false;
+    for (char *c = expression; *c != '\0'; c++) {
+        if (*c == '\n')
+            comment = false;
+        else if (*c == '#')
+            comment = true;
+        if (comment || *c == '\n' || *c == '\r')
+            *c = ' ';
+    }
+}
+
+static bool filter_file_read(struct config *config, const char *path, char *why, size_t why_len) {
+    bool good = false;
+    char *text = calloc(1, FILTER_FILE_MAX + 1);
+    FILE *file = fopen(path, "rb");
+    if (file == NULL || text == NULL) {
+        snprintf(why, why_len, "cannot open '%s': %s", path, strerror(errno));
+        goto done;
+    }
+    size_t len = fread(text, 1, FILTER_FILE_MAX + 1, file);
+    if (ferror(file)) {
+        snprintf(why, why_len, "cannot read '%s': %s", path, strerror(errno));
+    } else if (len > FILTER_FILE_MAX) {
+        snprintf(why, why_len, "'%s' is longer than %u bytes", path, FILTER_FILE_MAX);
+    } else if (memchr(text, '\0', len) != NULL) {
+        snprintf(why, why_len, "'%s' is not a text file", path);
+    } else {
+        filter_strip_comments(text);
+        good = filter_set(config, text, why, why_len);
+    }
+done:
+    if (file != NULL)
+        fclose(file);
+    free(text);
+    return good;
+}
+
+static bool verbose_set(struct config *config, const char *value, char *why, size_t why_len) {
+    uint32_t level = 0;
+    if (!number_parse(&level, 0, VERBOSE_MAX, value, why, why_len))
+        return false;
+    config->verbose = (int)level;
+    return true;
+}
+
+void setting_clear(struct config *config, const struct setting *setting) {
+    switch (setting->key) {
+    case SETTING_READ:
+        list_clear(&config->inputs, &config->num_inputs);
+        break;
+    case SETTING_OUTPUT:
+        list_clear(&config->sinks, &config->num_sinks);
+        break;
+    case SETTING_FILTER:
+    case SETTING_FILTER_FILE:
+        free(config->filter);
+        config->filter = NULL;
+        break;
+    case SETTING_MAIL_PORTS:
+        config->mail_ports = (struct port_set){0};
+        break;
+    case SETTING_TLS_PORTS:
+        config->tls_ports = (struct port_set){0};
+        break;
+    case SETTING_HOME:
+        free(config->home);
+        config->home = NULL;
+        config->num_home = 0;
+        break;
+    case SETTING_CA:
+        free(config->ca_path);
+        config->ca_path = NULL;
+        break;
+    case SETTING_KEYLOG:
+        free(config->keylog);
+        config->keylog = NULL;
+        break;
+    case SETTING_OBSERVER_NAME:
+        free(config->observer_name);
+        config->observer_name = NULL;
+        break;
+    case SETTING_VERBOSE:
+        config->verbose = 0;
+        break;
+    default: /* a single value, which the next one replaces */
+        break;
+    }
+}
+
+bool setting_add(struct config *config, const struct setting *setting, const char *value, char *why,
+                 size_t why_len) {
+    switch (setting->key) {
+    case SETTING_READ:
+        return list_add(&config->inputs, &config->num_inputs, value, why, why_len);
+    case SETTING_OUTPUT:
+        return list_add(&config->sinks, &config->num_sinks, value, why, why_len);
+    case SETTING_FILTER:
+        return filter_set(config, value, why, why_len);
+    case SETTING_FILTER_FILE:
+        return filter_file_read(config, value, why, why_len);
+    case SETTING_MAIL_PORTS:
+        return ports_add(&config->mail_ports, value, why, why_len);
+    case SETTING_TLS_PORTS:
+        return ports_add(&config->tls_ports, value, why, why_len);
+    case SETTING_ANY_PORT:
+        return switch_parse(&config->any_port, value, why, why_len);
+    case SETTING_HOME:
+        return networks_add(&config->home, &config->num_home, value, why, why_len);
+    case SETTING_CA:
+        return text_set(&config->ca_path, value, why, why_len);
+    case SETTING_NO_VERIFY:
+        return switch_parse(&config->no_verify, value, why, why_len);
+    case SETTING_KEYLOG:
+        return text_set(&config->keylog, value, why, why_len);
+    case SETTING_VERIFY_CHECKSUMS:
+        return switch_parse(&config->verify_checksums, value, why, why_len);
+    case SETTING_OBSERVER_NAME:
+        return text_set(&config->observer_name, value, why, why_len);
+    case SETTING_PEER_WINDOW:
+        return number_parse(&config->peer_window_s, 0, PEER_WINDOW_S_MAX, value, why, why_len);
+    case SETTING_MAX_FLOWS:
+        return number_parse(&config->max_flows, 1, FLOWS_MAX, value, why, why_len);
+    case SETTING_NO_SUMMARY:
+        return switch_parse(&config->no_summary, value, why, why_len);
+    case SETTING_QUIET:
+        return switch_parse(&config->quiet, value, why, why_len);
+    case SETTING_VERBOSE:
+        return verbose_set(config, value, why, why_len);
+    }
+    snprintf(why, why_len, "no such setting");
+    return false;
+}

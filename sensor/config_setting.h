@@ -1,0 +1,52 @@
+/* config_setting.h: every setting by its name, wherever it is given: command line, file or dump.
+ * A new setting is a row of the table in config_setting.c, a case in its two functions, an option in
+ * config.c, a line in config_dump.c and an entry in starttap.yaml and starttap.1; the tests miss none of
+ * these. */
+#ifndef STARTTAP_SENSOR_CONFIG_SETTING_H
+#define STARTTAP_SENSOR_CONFIG_SETTING_H
+
+#include "config.h"
+
+/* The letter of the option, or a number beyond letters for one that has none. */
+enum setting_key {
+    SETTING_READ = 'r',
+    SETTING_OUTPUT = 'o',
+    SETTING_FILTER_FILE = 'F',
+    SETTING_NO_SUMMARY = 'n',
+    SETTING_QUIET = 'q',
+    SETTING_VERBOSE = 'v',
+    SETTING_FILTER = 256, /* the expression after the options; a name in the file only */
+    SETTING_MAIL_PORTS,
+    SETTING_TLS_PORTS,
+    SETTING_ANY_PORT,
+    SETTING_HOME,
+    SETTING_CA,
+    SETTING_NO_VERIFY,
+    SETTING_KEYLOG,
+    SETTING_VERIFY_CHECKSUMS,
+    SETTING_OBSERVER_NAME,
+    SETTING_PEER_WINDOW,
+    SETTING_MAX_FLOWS,
+};
+
+struct setting {
+    enum setting_key key;
+    const char *name;
+    bool many; /* takes several values; else the last one counts */
+};
+
+#define NUM_SETTINGS 18
+extern const struct setting settings[NUM_SETTINGS];
+
+const struct setting *setting_by_name(const char *name); /* NULL: no such setting */
+const struct setting *setting_by_key(int key);
+const struct setting *setting_nearest(const char *name); /* the one spelled most like it */
+
+/* Takes back what setting_add() or the default put there; what follows starts from nothing. */
+void setting_clear(struct config *config, const struct setting *setting);
+
+/* False with a complaint in why: config is then unchanged. */
+bool setting_add(struct config *config, const struct setting *setting, const char *value, char *why,
+                 size_t why_len);
+
+#endif
