@@ -1,0 +1,117 @@
+#!/bin/sh
+# packages.sh: installs what building (and, with "test", testing) needs, where it knows the system's packages.
+#
+#     sh sensor/packages.sh [build] [test]
+#
+# Does nothing when all is there. Uses sudo only when not root. On a system that it does not know it prints
+# what is needed and ends with 3, unless it was told by STARTTAP_PACKAGES=skip that all is there.
+set -eu
+
+# Debian 12, Ubuntu 24.04. clang by its version, so that formatting is the same everywhere.
+apt_build='gcc libc6-dev cmake ninja-build pkg-config libpcap-dev libndpi-dev libssl-dev libyaml-dev zlib1g-dev
+    libzstd-dev'
+apt_test='libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 clang-tidy-14 shellcheck mandoc git
+    openssl ca-certificates gzip zstd tcpdump procps python3 python3-jsonschema'
+
+# Fedora
+dnf_build='gcc cmake ninja-build pkgconf-pkg-config libpcap-devel ndpi-devel openssl-devel libyaml-devel
+    zlib-devel libzstd-devel'
+dnf_test='libcmocka-devel clang compiler-rt llvm clang-tools-extra ShellCheck mandoc git openssl ca-certificates
+    gzip zstd tcpdump procps-ng python3 python3-jsonschema'
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "packages.sh: run this as root (there is no sudo): $*" >&2
+        exit 1
+    fi
+}
+
+apt_missing() {
+    for package in "$@"; do
+        case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
+        *' installed') ;;
+        *) echo "$package" ;;
+        esac
+    done
+}
+
+# A package may be there under another name that provides this one.
+dnf_missing() {
+    for package in "$@"; do
+        rpm -q --whatprovides "$package" >/dev/null 2>&1 || echo "$package"
+    done
+}
+
+print_needs() {
+    cat >&2 <<END
+packages.sh: this system (${PRETTY_NAME:-unknown}) is not known. Needed, with headers:
+    a C17 compiler (gcc 12 or clang 14, or later), CMake 3.25, ninja or make, pkg-config
+    libpcap 1.10    https://www.tcpdump.org
+    nDPI 4.2        https://github.com/ntop/nDPI
+    OpenSSL 3.0     https://www.openssl.org
+    libyaml 0.2     https://github.com/yaml/libyaml
+    zlib, libzstd
+With all of it installed, go on by: STARTTAP_PACKAGES=skip sh sensor/quickstart.sh
+END
+    case " $wanted " in
+    *' test '*)
+        echo "and for the tests: cmocka, clang with its sanitizers, clang-format and clang-tidy 14, shellcheck," \
+            "mandoc, git, openssl, gzip, zstd, tcpdump, python3 with jsonschema" >&2
+        ;;
+    esac
+}
+
+[ "${STARTTAP_PACKAGES:-}" != skip ] || exit 0
+wanted=${*:-build}
+ID=unknown
+ID_LIKE=
+# shellcheck source=/dev/null
+[ ! -r /etc/os-release ] || . /etc/os-release
+case " $ID $ID_LIKE " in
+*' debian '* | *' ubuntu '*) manager=apt ;;
+*' fedora '*) manager=dnf ;;
+*) manager=unknown ;;
+esac
+# Rebuilds of RHEL call themselves like Fedora, but have no nDPI.
+[ "$manager" != dnf ] || [ "$ID" = fedora ] || manager=unknown
+
+packages=
+for set in $wanted; do
+    case $manager-$set in
+    apt-build) packages="$packages $apt_build" ;;
+    apt-test) packages="$packages $apt_test" ;;
+    dnf-build) packages="$packages $dnf_build" ;;
+    dnf-test) packages="$packages $dnf_test" ;;
+    unknown-*) ;;
+    *)
+        echo "usage: sh sensor/packages.sh [build] [test]" >&2
+        exit 2
+        ;;
+    esac
+done
+
+# The lists are words on purpose from here on.
+# shellcheck disable=SC2086
+case $manager in
+apt)
+    missing=$(apt_missing $packages)
+    [ -n "$missing" ] || exit 0
+    echo "installing:" $missing
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    ;;
+dnf)
+    missing=$(dnf_missing $packages)
+    [ -n "$missing" ] || exit 0
+    echo "installing:" $missing
+    as_root dnf install -y -q --setopt=install_weak_deps=False $missing
+    ;;
+unknown)
+    print_needs
+    exit 3
+    ;;
+esac

@@ -1,0 +1,13 @@
+#!/bin/sh
+# build.sh: configures and builds one build directory: sh tests/build.sh DIRECTORY [CMAKE ARGUMENT...]
+set -eu
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+directory=$1
+shift
+if ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$directory/CMakeCache.txt" 2>/dev/null; then
+    rm -rf "$directory/CMakeCache.txt" "$directory/CMakeFiles"
+    ! command -v ninja >/dev/null || set -- "$@" -G Ninja
+fi
+cmake -S "$root" -B "$directory" "$@"
+cmake --build "$directory" --parallel "$(getconf _NPROCESSORS_ONLN)"

@@ -1,0 +1,36 @@
+/* replay.c: runs a fuzz target once over each file that it is given, where there is no libFuzzer. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static int replay(const char *path) {
+    FILE *file = fopen(path, "rb");
+    if (file == NULL || fseek(file, 0, SEEK_END) != 0) {
+        perror(path);
+        return -1;
+    }
+    long len = ftell(file);
+    uint8_t *data = len >= 0 ? malloc(len > 0 ? (size_t)len : 1) : NULL;
+    rewind(file);
+    if (data == NULL || fread(data, 1, (size_t)len, file) != (size_t)len) {
+        perror(path);
+        fclose(file);
+        free(data);
+        return -1;
+    }
+    fclose(file);
+    LLVMFuzzerTestOneInput(data, (size_t)len);
+    free(data);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    int status = EXIT_SUCCESS;
+    for (int i = 1; i < argc; i++) {
+        if (replay(argv[i]) != 0)
+            status = EXIT_FAILURE;
+    }
+    return status;
+}

@@ -1,0 +1,130 @@
+#!/bin/sh
+# run.sh: installs what the tests need and runs all of them.
+#
+#     sh tests/run.sh [--long]
+#
+# --long spends minutes instead of seconds on each fuzz target. A suite that cannot run here (no root, no clang)
+# is skipped by name; with CI=true in the environment that is a failure. The log of each suite stays in
+# build-tests/. The last line is `N passed, N failed, N skipped`; the exit status is 0 when none failed.
+set -u
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$root" || exit 1
+logs=$root/build-tests
+rm -rf "$logs"
+mkdir -p "$logs"
+: >"$logs/results"
+
+fuzz_seconds=10
+[ "${1:-}" != --long ] || fuzz_seconds=300
+jobs=$(getconf _NPROCESSORS_ONLN)
+export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+
+# note pass|fail|skip NAME [REASON]: one line for the reader, one for the count.
+note() {
+    verdict=$1
+    reason=${3:-}
+    if [ "$verdict" = skip ] && [ "${CI:-}" = true ]; then
+        verdict=fail
+        reason="skipped, which CI=true forbids: $reason"
+    fi
+    echo "$verdict $2" >>"$logs/results"
+    printf '%-5s %s%s\n' "$verdict" "$2" "${reason:+ ($reason)}"
+}
+
+# suite NAME SECONDS COMMAND...: 0 is a pass, 77 a skip whose reason is the last line, all else a failure.
+suite() {
+    name=$1
+    limit=$2
+    shift 2
+    log=$logs/$(echo "$name" | tr ' /' '--').log
+    timeout --kill-after=10 "$limit" "$@" >"$log" 2>&1 </dev/null
+    status=$?
+    case $status in
+    0) note pass "$name" ;;
+    77) note skip "$name" "$(tail -n 1 "$log")" ;;
+    124 | 137)
+        tail -n 50 "$log"
+        note fail "$name" "not done within $limit seconds"
+        ;;
+    *)
+        tail -n 100 "$log"
+        note fail "$name" "status $status, log $log"
+        ;;
+    esac
+    return "$status"
+}
+
+# Every test counts for itself. One whose program is missing, or that ctest does not know, is a failure.
+run_ctest() {
+    log=$logs/ctest.log
+    ctest --test-dir build-asan --parallel "$jobs" --output-on-failure >"$log" 2>&1 </dev/null
+    grep -q '^100% tests passed' "$log" || cat "$log"
+    for source in tests/unit/test_*.c tests/golden/test_*.c tests/invariants/test_*.c; do
+        [ -e "$source" ] || continue
+        name=$(basename "$source" .c)
+        case $(grep -E "^ *[0-9]+/[0-9]+ Test +#[0-9]+: $name \.+" "$log") in
+        *' Passed '*) note pass "$name" ;;
+        *'***Skipped'*) note skip "$name" "log $log" ;;
+        *) note fail "$name" "log $log" ;;
+        esac
+    done
+}
+
+# Each script of the command line runs with the release and, to see leaks, with the sanitizers.
+run_cli() {
+    for script in tests/cli/test_*.sh; do
+        [ -e "$script" ] || continue
+        name=$(basename "$script" .sh)
+        suite "cli: $name" 120 sh "$script" build/starttap
+        suite "cli: $name (sanitizers)" 300 sh "$script" build-asan/starttap
+    done
+}
+
+# Each target replays its corpus, then searches on for a while.
+run_fuzzers() {
+    for source in tests/fuzz/fuzz_*.c; do
+        [ -e "$source" ] || continue
+        target=$(basename "$source" .c)
+        found=$logs/$target
+        mkdir -p "$found"
+        set -- "$found"
+        [ ! -d "tests/fuzz/corpus/$target" ] || set -- "$@" "tests/fuzz/corpus/$target"
+        suite "$target" $((fuzz_seconds + 120)) "build-fuzz/$target" -max_total_time="$fuzz_seconds" -timeout=10 \
+            -rss_limit_mb=2048 -verbosity=0 -artifact_prefix="$found/" "$@"
+    done
+}
+
+sh sensor/packages.sh build test || note fail packages
+clang=$(command -v clang-14 || command -v clang)
+
+suite quickstart 600 sh tests/quickstart.sh
+suite 'build: gcc with sanitizers' 900 sh tests/build.sh build-asan -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+    -DSTARTTAP_SANITIZE=ON
+run_ctest
+run_cli
+suite layers 300 python3 tests/layers.py
+suite style 120 sh tests/style.sh
+suite tidy 900 sh tests/tidy.sh build-asan
+suite install 120 sh tests/install.sh
+if [ -z "$clang" ]; then
+    note skip fuzz 'no clang here'
+else
+    suite 'build: clang with libFuzzer' 900 sh tests/build.sh build-fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+        -DCMAKE_C_COMPILER="$clang" -DSTARTTAP_FUZZ=ON
+    run_fuzzers
+fi
+
+count() {
+    grep -c "^$1 " "$logs/results"
+}
+failed=$(count fail)
+if [ "$failed" -gt 0 ]; then
+    echo
+    echo 'Failed:'
+    sed -n 's/^fail /    /p' "$logs/results"
+fi
+echo
+echo "$(count pass) passed, $failed failed, $(count skip) skipped"
+[ "$failed" -eq 0 ]
