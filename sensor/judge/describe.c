@@ -140,7 +140,7 @@ static struct evidence evidence_of(const struct flow *flow, const struct smtp_fa
     };
     for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
         e.tls_began[side] = session->tls_began[side];
-        e.tls_from_start[side] = session->tls_from_start[side];
+        e.tls_from_start[side] = session->tls_from_start[side] && flow->streams[side].syn_seen;
         e.clear_after_tls[side] = session->clear_after_tls[side];
         e.visible[side] = flow->packets[side] > 0;
     }

@@ -1,0 +1,237 @@
+/* main.c: START HERE. Reads the configuration, wires the parts, runs the loop.
+ *
+ *   source (files) -> filter -> pipeline (packet in, events out) -> sinks and summary
+ *
+ * The only place that knows all of them, and with capture and sinks the only one that talks to the user. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../outputs/sink.h"
+#include "../outputs/summary.h"
+#include "capture/filter.h"
+#include "capture/source.h"
+#include "config.h"
+#include "pipeline.h"
+#include "progress.h"
+
+enum exit_status { EXIT_READ = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_DAMAGED = 3 };
+
+static volatile sig_atomic_t stop_asked;
+
+static void ask_stop(int signal_number) {
+    (void)signal_number;
+    stop_asked = 1;
+}
+
+struct run {
+    const struct config *config;
+    struct sink **sinks; /* NULL where one failed and was closed */
+    size_t num_sinks;
+    struct summary *summary;
+    struct filter *filter; /* NULL: every packet */
+    struct pipeline *pipeline;
+    struct progress progress;
+    enum exit_status status;
+    bool pipe_broken; /* the reader of standard output went away: end quietly */
+};
+
+static void complain(const struct run *run, const char *message) {
+    if (run)
+        progress_clear(&run->progress);
+    fprintf(stderr, "starttap: %s\n", message);
+}
+
+/* The first failure decides, and a failure to write is worse than a damaged input. */
+static void fail(struct run *run, enum exit_status status) {
+    if (run->status == EXIT_READ || status == EXIT_RUNTIME)
+        run->status = status;
+}
+
+/* --- events --- */
+
+static void drop_sink(struct run *run, size_t i) {
+    if (sink_gone(run->sinks[i])) {
+        run->pipe_broken = true;
+    } else {
+        complain(run, sink_error(run->sinks[i]));
+        fail(run, EXIT_RUNTIME);
+    }
+    sink_close(run->sinks[i]);
+    run->sinks[i] = NULL;
+}
+
+static void on_event(void *context, const struct event *event) {
+    struct run *run = context;
+    for (size_t i = 0; i < run->num_sinks; i++) {
+        if (run->sinks[i] && sink_write(run->sinks[i], event) != 0)
+            drop_sink(run, i);
+    }
+    if (run->summary)
+        summary_add(run->summary, event);
+}
+
+/* Without anybody to tell, reading on is of no use. */
+static bool anyone_listens(const struct run *run) {
+    if (run->num_sinks == 0)
+        return true;
+    for (size_t i = 0; i < run->num_sinks; i++) {
+        if (run->sinks[i])
+            return true;
+    }
+    return false;
+}
+
+static bool open_sinks(struct run *run) {
+    char error[512];
+    run->sinks = calloc(run->config->num_sinks + 1, sizeof *run->sinks);
+    if (!run->sinks)
+        return false;
+    run->num_sinks = run->config->num_sinks;
+    for (size_t i = 0; i < run->num_sinks; i++) {
+        run->sinks[i] = sink_open(run->config->sinks[i], error, sizeof error);
+        if (run->sinks[i])
+            continue;
+        complain(NULL, error);
+        return false;
+    }
+    return true;
+}
+
+static void close_sinks(struct run *run) {
+    for (size_t i = 0; i < run->num_sinks; i++) {
+        if (run->sinks[i] && sink_flush(run->sinks[i]) != 0)
+            drop_sink(run, i);
+        if (!run->sinks[i])
+            continue;
+        if (sink_close(run->sinks[i]) == 0)
+            continue;
+        char message[512];
+        snprintf(message, sizeof message, "%s: cannot be closed: %s", run->config->sinks[i], strerror(errno));
+        complain(run, message);
+        fail(run, EXIT_RUNTIME);
+    }
+    free(run->sinks);
+}
+
+/* --- packets --- */
+
+static void read_packets(struct run *run, struct source *source) {
+    struct packet packet;
+    enum source_result result = SOURCE_END;
+    while (!stop_asked && anyone_listens(run) && (result = source_next(source, &packet)) == SOURCE_PACKET) {
+        if (!run->filter || filter_match(run->filter, &packet))
+            pipeline_packet(run->pipeline, &packet);
+        progress_step(&run->progress, source, run->pipeline);
+    }
+    if (result != SOURCE_DAMAGED && result != SOURCE_FAILED)
+        return;
+    complain(run, source_message(source));
+    fail(run, result == SOURCE_DAMAGED ? EXIT_DAMAGED : EXIT_RUNTIME);
+}
+
+static void read_file(struct run *run, const char *path) {
+    char error[512];
+    struct source *source = source_open(path, error, sizeof error);
+    if (!source) {
+        complain(run, error);
+        fail(run, EXIT_DAMAGED);
+        return;
+    }
+    pipeline_next_input(run->pipeline);
+    read_packets(run, source);
+    source_close(source);
+}
+
+static void read_inputs(struct run *run) {
+    char error[512];
+    for (size_t i = 0; i < run->config->num_inputs && !stop_asked; i++) {
+        struct path_list list = {0};
+        if (source_expand(run->config->inputs[i], &list, error, sizeof error) != 0) {
+            complain(run, error);
+            fail(run, EXIT_RUNTIME);
+            continue;
+        }
+        for (size_t k = 0; k < list.num && !stop_asked && anyone_listens(run); k++)
+            read_file(run, list.paths[k]);
+        path_list_cleanup(&list);
+    }
+}
+
+/* --- the whole --- */
+
+static bool wire(struct run *run) {
+    char error[512];
+    const struct config *config = run->config;
+    if (config->filter && !(run->filter = filter_new(config->filter, error, sizeof error))) {
+        complain(NULL, error);
+        run->status = EXIT_USAGE;
+        return false;
+    }
+    run->pipeline = pipeline_new(config, on_event, run, error, sizeof error);
+    if (!run->pipeline) {
+        complain(NULL, error);
+        run->status = config->ca_path ? EXIT_USAGE : EXIT_RUNTIME;
+        return false;
+    }
+    if (!config->no_summary)
+        run->summary = summary_new();
+    if (open_sinks(run))
+        return true;
+    run->status = EXIT_RUNTIME;
+    return false;
+}
+
+static bool writes_to_stdout(const struct config *config) {
+    for (size_t i = 0; i < config->num_sinks; i++) {
+        const char *colon = strchr(config->sinks[i], ':');
+        if (colon && strcmp(colon + 1, "-") == 0)
+            return true;
+    }
+    return false;
+}
+
+static void print_summary(struct run *run) {
+    if (!run->summary || run->pipe_broken)
+        return;
+    FILE *out = writes_to_stdout(run->config) ? stderr : stdout;
+    struct summary_style style = summary_style_for(out);
+    summary_print(run->summary, out, &style);
+    if (fflush(out) == 0 || errno == EPIPE)
+        return;
+    complain(run, "standard output: the summary cannot be written");
+    fail(run, EXIT_RUNTIME);
+}
+
+static void catch_signals(void) {
+    struct sigaction stop = {.sa_handler = ask_stop, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int main(int argc, char **argv) {
+    struct config config;
+    enum config_result loaded = config_load(argc, argv, &config);
+    if (loaded != CONFIG_RUN)
+        return loaded == CONFIG_DONE ? EXIT_READ : EXIT_USAGE;
+    struct run run = {.config = &config};
+    catch_signals();
+    if (wire(&run)) {
+        progress_start(&run.progress, config.quiet);
+        read_inputs(&run);
+        pipeline_finish(run.pipeline);
+        progress_clear(&run.progress);
+    }
+    close_sinks(&run);
+    if (run.pipeline)
+        print_summary(&run);
+    pipeline_free(run.pipeline);
+    filter_free(run.filter);
+    summary_free(run.summary);
+    config_cleanup(&config);
+    return (int)run.status;
+}

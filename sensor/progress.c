@@ -1,0 +1,53 @@
+#include "progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "track/clock.h"
+
+#define LOOK_EVERY    4096 /* packets between looks at the clock */
+#define SHOW_EVERY_NS (NS_PER_S / 4)
+
+static uint64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+void progress_start(struct progress *progress, bool quiet) {
+    *progress = (struct progress){.wanted = !quiet && isatty(STDERR_FILENO), .started_ns = now_ns()};
+}
+
+static void show(const struct source *source, const struct pipeline *pipeline, double seconds) {
+    uint64_t read = 0, total = 0;
+    source_progress(source, &read, &total);
+    struct pipeline_counters counters = pipeline_counters(pipeline);
+    double megabytes = (double)read / 1e6;
+    fprintf(stderr, "\r\033[K%.0f MB", megabytes);
+    if (total > 0)
+        fprintf(stderr, " of %.0f MB", (double)total / 1e6);
+    fprintf(stderr, "  %" PRIu64 " packets  %" PRIu64 " sessions  %.0f MB/s", counters.packets,
+            counters.sessions, megabytes / seconds);
+    if (total > read && read > 0)
+        fprintf(stderr, "  %.0f s left", seconds * (double)(total - read) / (double)read);
+    fflush(stderr);
+}
+
+void progress_step(struct progress *progress, const struct source *source, const struct pipeline *pipeline) {
+    if (!progress->wanted || ++progress->packets_since_look < LOOK_EVERY)
+        return;
+    progress->packets_since_look = 0;
+    uint64_t now = now_ns();
+    if (now - progress->started_ns < NS_PER_S || now - progress->shown_ns < SHOW_EVERY_NS)
+        return;
+    progress->shown_ns = now;
+    progress->shown = true;
+    show(source, pipeline, (double)(now - progress->started_ns) / (double)NS_PER_S);
+}
+
+void progress_clear(const struct progress *progress) {
+    if (progress->shown)
+        fputs("\r\033[K", stderr);
+}

@@ -1,0 +1,22 @@
+/* progress.h: the line on standard error that says how far a long read has come. Only on a terminal, and only
+ * once the work has taken a second. */
+#ifndef STARTTAP_SENSOR_PROGRESS_H
+#define STARTTAP_SENSOR_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "capture/source.h"
+#include "pipeline.h"
+
+struct progress {
+    bool wanted, shown;
+    uint32_t packets_since_look;
+    uint64_t started_ns, shown_ns; /* of the monotonic clock */
+};
+
+void progress_start(struct progress *progress, bool quiet);
+void progress_step(struct progress *progress, const struct source *source, const struct pipeline *pipeline);
+void progress_clear(const struct progress *progress); /* wipes the line, so that something else can be said */
+
+#endif

@@ -1,0 +1,94 @@
+/* No wrong verdict under loss: drop any packet of any capture, and each verdict is the true one or `unknown`;
+ * each fact is the true one or absent. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../support/traffic.h"
+
+static bool fact_fits(enum fact truth, enum fact now) {
+    return now == FACT_UNKNOWN || now == truth;
+}
+
+/* Without the packet a fact may be missing; it may not be another one. */
+static const char *what_is_wrong(const struct session_event *truth, const struct session_event *now) {
+    if (now->verdict != truth->verdict && now->verdict != VERDICT_UNKNOWN)
+        return "verdict";
+    if (now->verdict == VERDICT_UNKNOWN && now->unknown_reason == UNKNOWN_NONE)
+        return "unknown without a reason";
+    if (!fact_fits(truth->mail_cleartext, now->mail_cleartext))
+        return "mail.cleartext";
+    if (!fact_fits(truth->auth_cleartext, now->auth_cleartext))
+        return "mail.auth_cleartext";
+    if (!fact_fits(truth->starttls_offered, now->starttls_offered))
+        return "starttls.offered";
+    if (!fact_fits(truth->starttls_requested, now->starttls_requested))
+        return "starttls.requested";
+    if (!fact_fits(truth->tls_established, now->tls_established))
+        return "tls.established";
+    if (!fact_fits(truth->tls_resumed, now->tls_resumed))
+        return "tls.resumed";
+    return NULL;
+}
+
+static const struct session_event *same_session(const struct outcome *whole, const struct session_event *s) {
+    for (size_t i = 0; i < whole->num; i++) {
+        const struct session_event *w = &whole->events[i].session;
+        if (w->source.port == s->source.port && w->destination.port == s->destination.port)
+            return w;
+    }
+    return NULL;
+}
+
+static size_t compare(const char *path, size_t dropped, const struct outcome *whole,
+                      const struct outcome *now) {
+    size_t num = 0;
+    for (size_t i = 0; i < now->num; i++) {
+        const struct session_event *s = &now->events[i].session;
+        const struct session_event *truth = same_session(whole, s);
+        const char *wrong = truth ? what_is_wrong(truth, s) : "a session that there was not";
+        if (!wrong)
+            continue;
+        print_error("%s without segment %zu: %s\n  %s\n", path, dropped, wrong, now->json[i]);
+        num++;
+    }
+    return num;
+}
+
+static size_t try_capture(const char *path) {
+    struct traffic traffic = traffic_read(path);
+    struct outcome whole = traffic_run(&traffic, traffic_config());
+    size_t num = 0;
+    for (size_t i = 0; i < traffic.num; i++) {
+        struct outcome now = traffic_run_without(&traffic, i, traffic_config());
+        num += compare(path, i, &whole, &now);
+        outcome_cleanup(&now);
+    }
+    outcome_cleanup(&whole);
+    traffic_cleanup(&traffic);
+    return num;
+}
+
+static void no_wrong_verdict_without_a_packet(void **state) {
+    (void)state;
+    const char *only = getenv("STARTTAP_CAPTURE");
+    size_t num = 0;
+    if (only) {
+        num = try_capture(only);
+    } else {
+        char **paths = bundled_captures();
+        for (size_t i = 0; paths[i]; i++)
+            num += try_capture(paths[i]);
+        bundled_cleanup(paths);
+    }
+    assert_int_equal(num, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(no_wrong_verdict_without_a_packet)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
