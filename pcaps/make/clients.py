@@ -1,6 +1,8 @@
 """The mail clients."""
 import base64
+import os
 import re
+import select
 import smtplib
 import socket
 import ssl
@@ -56,9 +58,6 @@ def converse(argv, lines, prompt=r"^\d{3}[ \r\n]", pause=0.0, env=None):
     Lower case, because s_client takes a line that starts with Q or R for itself."""
     process = subprocess.Popen(list(map(str, argv)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
     seen = b""
-    import os
-    import select
-    expected = 0
 
     def replies():
         return len(re.findall(prompt.encode(), seen, re.M))
@@ -73,14 +72,15 @@ def converse(argv, lines, prompt=r"^\d{3}[ \r\n]", pause=0.0, env=None):
                     return
                 seen += data
 
-    expected = 1
-    read_until(expected)
+    read_until(1)
     try:
         for line in lines:
             time.sleep(pause)
-            process.stdin.write(line.encode() + b"\n")
-            process.stdin.flush()
             expected = replies() + 1
+            for part in line.encode().splitlines(keepends=True):
+                process.stdin.write(part if part.endswith(b"\n") else part + b"\n")
+                process.stdin.flush()
+                time.sleep(0.05)    # gnutls-cli --crlf mends one line ending per read
             read_until(expected)
         process.stdin.close()
     except BrokenPipeError:

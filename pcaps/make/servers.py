@@ -240,7 +240,7 @@ pki "lab" cert "{certs}/{cert}.pem"
 pki "lab" key "{keys}/{cert}.key"
 {more}
 listen on {address} port 25 {listen}
-action "nowhere" mda "/bin/true" virtual { "@" = "nobody" }
+action "nowhere" mda "/bin/true" virtual {{ "@" = "nobody" }}
 match from any for domain "example.org" action "nowhere"
 """
 
