@@ -92,10 +92,18 @@ enum finding {
     NUM_FINDINGS
 };
 
+/* How much a finding matters. event.severity is the highest of an event. */
+enum severity {
+    SEVERITY_INFORMATIONAL = 1, /* worth knowing */
+    SEVERITY_LOW = 2,           /* should be better, harms little */
+    SEVERITY_MEDIUM = 3,        /* mail can be read, or protection is weak */
+    SEVERITY_HIGH = 4           /* credentials exposed, or a sign of an attack */
+};
+
 /* One row of the table of findings (findings.c), from which documentation is made. */
 struct finding_info {
-    const char *name;    /* "mail.cleartext" */
-    int severity;        /* 1 informational .. 4 critical; event.severity is the highest of an event */
+    const char *name; /* "mail.cleartext" */
+    enum severity severity;
     const char *explain; /* one line: what it means */
     const char *remedy;  /* one line: what to do */
 };

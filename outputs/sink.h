@@ -1,5 +1,9 @@
-/* sink.h: where events go. A sink is an encoder (event -> bytes) in front of a
- * transport (bytes -> file, later Kafka, SQLite); both behind these five functions. */
+/* sink.h: where events go. A sink is an encoder (event -> bytes, encoder.h) in
+ * front of a transport (bytes -> file, later Kafka, SQLite); both behind these
+ * functions.
+ *
+ * Callers ignore SIGPIPE and SIGXFSZ, so that a reader gone or a file too large
+ * is an error value here and not the end of the program. */
 #ifndef STARTTAP_OUTPUTS_SINK_H
 #define STARTTAP_OUTPUTS_SINK_H
 
@@ -8,24 +12,40 @@
 struct sink;
 
 struct sink_ops {
-    const char *scheme; /* "json", "csv": what stands before ':' in -o */
-    /* 0, or -1 with *error (borrowed from the sink, or static) saying what failed and where. */
+    /* 0, or -1 with error() (borrowed from the sink) saying what failed and where. */
     int (*write)(struct sink *sink, const struct event *event);
     int (*flush)(struct sink *sink);
     int (*close)(struct sink *sink);               /* flushes; the sink is freed whatever it returns */
     const char *(*error)(const struct sink *sink); /* last failure, names the target; NULL when none */
 };
 
-/* Opens `SCHEME:TARGET` (json:PATH, csv:PATH, PATH '-' = standard output).
+/* What every kind of sink begins with; for sinks themselves, callers use the functions below. */
+struct sink {
+    const struct sink_ops *ops;
+    char *target;
+    bool gone;
+};
+
+/* Opens `SCHEME:TARGET` (json:PATH, csv:PATH, PATH '-' = standard output). A file
+ * is created or emptied; of a FIFO the open waits for its reader.
  * NULL with a message in error (error_len bytes, always terminated) that says
  * what is wrong with the spec or why the target cannot be opened. */
 struct sink *sink_open(const char *spec, char *error, size_t error_len);
+
+/* 0 when the event was taken: it is written at once or later, in order. -1 when
+ * it was not taken, sink_error() says why. Bytes taken earlier are kept, and the
+ * next call tries them again where the last one stopped, so that nothing is torn
+ * or doubled when the target recovers. */
 int sink_write(struct sink *sink, const struct event *event);
 int sink_flush(struct sink *sink);
-int sink_close(struct sink *sink); /* NULL is fine */
+
+/* Flushes and frees; NULL is fine. -1 when events that were taken could not be
+ * written: call sink_flush() first to be able to ask sink_error() why. */
+int sink_close(struct sink *sink);
 const char *sink_error(const struct sink *sink);
 const char *sink_target(const struct sink *sink); /* the spec it was opened with */
-/* True when the target went away in a way that is not a failure of ours: EPIPE on standard output. */
+/* True when the target went away in a way that is not a failure of ours: EPIPE on
+ * standard output. From then on each write and flush gives -1. */
 bool sink_gone(const struct sink *sink);
 
 #endif

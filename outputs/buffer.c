@@ -1,0 +1,71 @@
+#include "buffer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BUFFER_FIRST_CAP 4096
+
+void buffer_clear(struct buffer *buffer) {
+    buffer->len = 0;
+    buffer->failed = false;
+}
+
+void buffer_cleanup(struct buffer *buffer) {
+    if (buffer != NULL) {
+        free(buffer->data);
+        *buffer = (struct buffer){0};
+    }
+}
+
+bool buffer_grow(struct buffer *buffer, size_t more) {
+    if (buffer->failed || more > SIZE_MAX / 2 - buffer->len) {
+        buffer->failed = true;
+        return false;
+    }
+    size_t cap = buffer->cap > 0 ? buffer->cap : BUFFER_FIRST_CAP;
+    while (cap - buffer->len < more) {
+        cap *= 2;
+    }
+    char *data = realloc(buffer->data, cap);
+    if (data == NULL) {
+        buffer->failed = true;
+        return false;
+    }
+    buffer->data = data;
+    buffer->cap = cap;
+    return true;
+}
+
+void buffer_add_unsigned(struct buffer *buffer, uint64_t number) {
+    char digits[20]; /* of UINT64_MAX */
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    buffer_add(buffer, digits + at, sizeof digits - at);
+}
+
+void buffer_add_number(struct buffer *buffer, int64_t number) {
+    if (number < 0) {
+        buffer_add_char(buffer, '-');
+        buffer_add_unsigned(buffer, 0 - (uint64_t)number);
+        return;
+    }
+    buffer_add_unsigned(buffer, (uint64_t)number);
+}
+
+void buffer_printf(struct buffer *buffer, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    va_list again;
+    va_copy(again, args);
+    int len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (len >= 0 && buffer_reserve(buffer, (size_t)len + 1)) {
+        (void)vsnprintf(buffer->data + buffer->len, (size_t)len + 1, format, again);
+        buffer->len += (size_t)len;
+    }
+    va_end(again);
+}

@@ -1,0 +1,190 @@
+#include "event.h"
+
+#include "fields.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ARENA_BLOCK_LEN 4096 /* holds the texts of a usual session */
+
+struct arena_block {
+    struct arena_block *next;
+    size_t used, cap;
+    max_align_t data[];
+};
+
+static struct arena_block *block_new(size_t cap) {
+    struct arena_block *block = malloc(sizeof *block + cap);
+    if (block != NULL) {
+        block->next = NULL;
+        block->used = 0;
+        block->cap = cap;
+    }
+    return block;
+}
+
+/* New blocks go behind the first, which is the one that arena_reset() keeps; so
+ * the first is of the usual size, and only it and its follower are looked at. */
+static struct arena_block *arena_block_for(struct arena *arena, size_t len) {
+    struct arena_block *first = arena->blocks;
+    if (first == NULL) {
+        first = arena->blocks = block_new(ARENA_BLOCK_LEN);
+    }
+    if (first == NULL || first->cap - first->used >= len) {
+        return first;
+    }
+    struct arena_block *second = first->next;
+    if (second != NULL && second->cap - second->used >= len) {
+        return second;
+    }
+    struct arena_block *block = block_new(len > ARENA_BLOCK_LEN ? len : ARENA_BLOCK_LEN);
+    if (block != NULL) {
+        block->next = second;
+        first->next = block;
+    }
+    return block;
+}
+
+void *arena_alloc(struct arena *arena, size_t len) {
+    const size_t align = _Alignof(max_align_t);
+    if (len > SIZE_MAX / 2) {
+        return NULL;
+    }
+    size_t size = (len + align - 1) / align * align;
+    struct arena_block *block = arena_block_for(arena, size);
+    if (block == NULL) {
+        return NULL;
+    }
+    void *memory = (char *)block->data + block->used;
+    block->used += size;
+    return memset(memory, 0, size);
+}
+
+static void free_blocks(struct arena_block *block) {
+    while (block != NULL) {
+        struct arena_block *next = block->next;
+        free(block);
+        block = next;
+    }
+}
+
+void arena_reset(struct arena *arena) {
+    if (arena->blocks != NULL) {
+        free_blocks(arena->blocks->next);
+        arena->blocks->next = NULL;
+        arena->blocks->used = 0;
+    }
+}
+
+void arena_cleanup(struct arena *arena) {
+    if (arena != NULL) {
+        free_blocks(arena->blocks);
+        arena->blocks = NULL;
+    }
+}
+
+void event_init(struct event *event) {
+    event_reset(event, DATASET_SESSION);
+}
+
+void event_reset(struct event *event, enum dataset dataset) {
+    struct event empty = {.dataset = dataset,
+                          .observer_name = event->observer_name,
+                          .observer_version = event->observer_version,
+                          .arena = event->arena};
+    arena_reset(&empty.arena);
+    *event = empty;
+    fields_forget(event);
+    if (dataset == DATASET_SESSION) {
+        event->session.verdict = VERDICT_UNKNOWN;
+    }
+}
+
+void event_cleanup(struct event *event) {
+    if (event != NULL) {
+        arena_cleanup(&event->arena);
+    }
+}
+
+const char *event_text(struct event *event, const void *data, size_t len) {
+    if (data == NULL) {
+        return NULL;
+    }
+    size_t size = text_clean(NULL, data, len, EVENT_TEXT_MAX);
+    char *text = arena_alloc(&event->arena, size + 1);
+    if (text != NULL) {
+        text_clean(text, data, len, EVENT_TEXT_MAX);
+    }
+    return text;
+}
+
+const char *event_string(struct event *event, const char *string) {
+    return string == NULL ? NULL : event_text(event, string, strlen(string));
+}
+
+bool event_list(struct event *event, struct text_list *list, size_t num) {
+    num = num > EVENT_LIST_MAX ? EVENT_LIST_MAX : num;
+    const char **items = arena_alloc(&event->arena, num * sizeof *items);
+    if (items == NULL) {
+        return false;
+    }
+    list->items = items;
+    list->num = num;
+    return true;
+}
+
+const char *verdict_name(enum verdict verdict) {
+    static const char *const names[NUM_VERDICTS] = {
+        [VERDICT_STARTTLS] = "starttls",
+        [VERDICT_IMPLICIT_TLS] = "implicit_tls",
+        [VERDICT_NOT_OFFERED] = "not_offered",
+        [VERDICT_MASKED] = "masked",
+        [VERDICT_NO_EHLO] = "no_ehlo",
+        [VERDICT_OFFERED_UNUSED] = "offered_unused",
+        [VERDICT_REFUSED] = "refused",
+        [VERDICT_ACCEPTED_NO_TLS] = "accepted_no_tls",
+        [VERDICT_CLEARTEXT_ON_TLS_PORT] = "cleartext_on_tls_port",
+        [VERDICT_HANDSHAKE_FAILED] = "handshake_failed",
+        [VERDICT_NO_MAIL] = "no_mail",
+        [VERDICT_NOT_SMTP] = "not_smtp",
+        [VERDICT_UNKNOWN] = "unknown",
+    };
+    return names[verdict];
+}
+
+enum verdict_class verdict_counts_as(enum verdict verdict) {
+    switch (verdict) {
+    case VERDICT_STARTTLS:
+    case VERDICT_IMPLICIT_TLS:
+        return COUNTS_ENCRYPTED;
+    case VERDICT_NOT_OFFERED:
+    case VERDICT_MASKED:
+    case VERDICT_NO_EHLO:
+    case VERDICT_OFFERED_UNUSED:
+    case VERDICT_REFUSED:
+    case VERDICT_ACCEPTED_NO_TLS:
+    case VERDICT_CLEARTEXT_ON_TLS_PORT:
+        return COUNTS_PLAINTEXT;
+    case VERDICT_HANDSHAKE_FAILED:
+        return COUNTS_FAILED;
+    case VERDICT_NO_MAIL:
+    case VERDICT_NOT_SMTP:
+    case VERDICT_UNKNOWN:
+    case NUM_VERDICTS:
+        break;
+    }
+    return COUNTS_NOT;
+}
+
+const char *unknown_reason_name(enum unknown_reason reason) {
+    static const char *const names[] = {
+        [UNKNOWN_NONE] = NULL,
+        [UNKNOWN_MIDSTREAM] = "midstream",
+        [UNKNOWN_GAP] = "gap",
+        [UNKNOWN_ONE_SIDED] = "one_sided",
+        [UNKNOWN_TRUNCATED] = "truncated",
+        [UNKNOWN_EVICTED] = "evicted",
+    };
+    return names[reason];
+}

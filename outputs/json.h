@@ -1,0 +1,14 @@
+/* json.h: events as JSON (RFC 8259), one object per line (NDJSON).
+ *
+ * Names with dots become nested objects, in the order of the table in fields.c;
+ * what was not observed is absent. The same event gives the same bytes. */
+#ifndef STARTTAP_OUTPUTS_JSON_H
+#define STARTTAP_OUTPUTS_JSON_H
+
+#include "buffer.h"
+#include "event.h"
+
+/* Appends event and a line feed. Ask out->failed for lack of memory. */
+void json_encode(const struct event *event, struct buffer *out);
+
+#endif
