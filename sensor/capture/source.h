@@ -11,18 +11,21 @@ enum source_result {
     SOURCE_END,     /* read to the end */
     SOURCE_DAMAGED, /* cut or damaged here; everything before it was handed out; source_message() says place
                        and cause */
-    SOURCE_FAILED,  /* the system could not read; source_message() */
+    SOURCE_FAILED,  /* the system could not read, or a signal whose handler was installed without SA_RESTART
+                       interrupted it; source_message() */
 };
 
 struct source;
 
 /* pcap (micro- and nanoseconds, either byte order, and the variants libpcap knows) or pcapng (any number of
  * sections and interfaces, also of different link types), plain, gzip or zstd by their magic; "-" is standard
- * input. NULL with a message in error that names the file and the cause. */
+ * input. NULL with a message in error that names the file and the cause: it cannot be opened or read, or it
+ * does not begin like a capture. One that begins like a capture and is then cut or of an unknown version
+ * opens, and is SOURCE_DAMAGED. */
 struct source *source_open(const char *path, char *error, size_t error_len);
 void source_close(struct source *source); /* NULL is fine */
 
-/* packet borrows the source's buffer until the next call. */
+/* packet borrows the source's buffer until the next call. Any other result than SOURCE_PACKET is the last. */
 enum source_result source_next(struct source *source, struct packet *packet);
 const char *source_message(const struct source *source); /* "mail.pcap: packet 17 at byte 1234: ..." */
 

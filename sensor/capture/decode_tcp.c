@@ -1,0 +1,72 @@
+/* TCP's own header (RFC 9293 section 3.1), and the Internet checksum. */
+#include "decode_layer.h"
+
+#define TCP_HEADER_MIN 20u
+#define PROTOCOL_TCP   6u
+
+uint32_t checksum_add(const uint8_t *data, size_t len, uint32_t sum) {
+    struct reader r = reader_of(data, len);
+    while (reader_left(&r) >= 2) {
+        sum += reader_u16(&r);
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    if (reader_left(&r) == 1)
+        sum += (uint32_t)reader_u8(&r) << 8;
+    return sum;
+}
+
+bool checksum_right(const uint8_t *data, size_t len, uint32_t sum) {
+    sum = checksum_add(data, len, sum);
+    while (sum > 0xffff)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return sum == 0xffff;
+}
+
+/* Over the addresses, protocol and length (RFC 9293 section 3.1, RFC 8200 section 8.1) and all of the
+ * segment. What cannot be known counts as right: a segment that was cut, or one with another final address.
+ */
+static bool verify_checksum(const struct frame *frame) {
+    if (frame->missing > 0 || frame->checksum_unknown)
+        return true;
+    size_t len = reader_left(&frame->r);
+    uint32_t sum = PROTOCOL_TCP + (uint32_t)(len >> 16) + (uint32_t)(len & 0xffff);
+    sum = checksum_add(frame->src, frame->addr_len, sum);
+    sum = checksum_add(frame->dst, frame->addr_len, sum);
+    return checksum_right(frame->r.pos, len, sum);
+}
+
+enum layer decode_tcp(struct frame *frame) {
+    struct reader *r = &frame->r;
+    uint32_t wire_len = frame_wire_left(frame);
+    if (frame->decoder->options.verify_checksums && !verify_checksum(frame))
+        return END_BAD_CHECKSUM;
+    struct segment segment = {
+        .src = frame->src,
+        .dst = frame->dst,
+        .addr_len = frame->addr_len,
+        .ip_id = frame->ip_id,
+        .vlan_id = frame->vlan_id,
+        .network = frame->network,
+        .network_len = (uint32_t)(r->end - frame->network),
+        .ts_ns = frame->ts_ns,
+    };
+    segment.src_port = reader_u16(r);
+    segment.dst_port = reader_u16(r);
+    segment.seq = reader_u32(r);
+    segment.ack = reader_u32(r);
+    uint32_t header_len = (reader_u8(r) >> 4) * 4u;
+    segment.flags = reader_u8(r);
+    segment.window = reader_u16(r);
+    segment.checksum = reader_u16(r);
+    segment.urgent = reader_u16(r);
+    if (!reader_ok(r) || header_len < TCP_HEADER_MIN || header_len > wire_len)
+        return END_DAMAGED;
+    /* The snap length may have cut within the options; nobody needs them. */
+    size_t options_len = header_len - TCP_HEADER_MIN;
+    reader_skip(r, options_len < reader_left(r) ? options_len : reader_left(r));
+    segment.payload = r->pos;
+    segment.payload_len = (uint32_t)reader_left(r);
+    segment.payload_wire_len = wire_len - header_len;
+    *frame->segment = segment;
+    return END_TCP;
+}
