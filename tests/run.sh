@@ -98,6 +98,8 @@ run_fuzzers() {
 
 sh sensor/packages.sh build test || note fail packages
 clang=$(command -v clang-14 || command -v clang)
+ASAN_SYMBOLIZER_PATH=$(command -v llvm-symbolizer-14 || command -v llvm-symbolizer)
+export ASAN_SYMBOLIZER_PATH
 
 suite quickstart 600 sh tests/quickstart.sh
 suite 'build: gcc with sanitizers' 900 sh tests/build.sh build-asan -DCMAKE_BUILD_TYPE=RelWithDebInfo \
