@@ -5,6 +5,7 @@
 
 #include "../../outputs/buffer.h"
 #include "../../outputs/event.h"
+#include "../../sensor/capture/packet.h"
 #include "../../sensor/config.h"
 
 /* A segment with bytes of its own. */
