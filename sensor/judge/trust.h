@@ -28,10 +28,11 @@
 #define TRUST_CACHE_BYTES_MAX (128u << 20) /* estimated memory of those */
 #define TRUST_LIVE_BYTES_MAX  (256u << 20) /* the same, with those that only open chains hold */
 #define TRUST_VERIFIED_MAX    4096         /* answers for whole chains kept */
-#define TRUST_CERTIFICATE_MAX (1u << 20) /* bytes of one certificate; of a longer one only the hash is told  \
-                                          */
-#define TRUST_CHAIN_MAX     256          /* certificates of one chain that are kept and verified */
-#define TRUST_EXPIRING_DAYS 30           /* cert.expiring_soon: fewer whole days than this are left */
+#define TRUST_CERTIFICATE_MAX                                                                                \
+    (1u << 20)                  /* bytes of one certificate; of a longer one only the hash is told           \
+                                 */
+#define TRUST_CHAIN_MAX     256 /* certificates of one chain that are kept and verified */
+#define TRUST_EXPIRING_DAYS 30  /* cert.expiring_soon: fewer whole days than this are left */
 
 struct trust_options {
     bool verify;         /* false: --no-verify, chain_valid stays open */
@@ -60,7 +61,7 @@ bool trust_describe(const struct trust_chain *chain, struct event *event, struct
 
 struct trust_judgement {
     enum fact chain_valid;   /* as of at_s; UNKNOWN with --no-verify, without anchors, with an unparsable
-                                leaf, or with algorithms unknown to this OpenSSL */
+                                leaf, with algorithms unknown to this OpenSSL, or with names that it refuses */
     const char *chain_error; /* OpenSSL's words, static; NULL when valid or unknown */
     enum fact name_match;    /* UNKNOWN when expected_name is NULL or "" */
     enum fact self_signed;   /* the leaf by its own key, checked; not a matter of trust */

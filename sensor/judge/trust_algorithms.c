@@ -10,6 +10,7 @@
 
 #define WEAK_RSA_BITS 2048
 #define WEAK_EC_BITS  224
+#define OID_TEXT_MAX  128 /* a longer identifier is cut */
 
 /* FIPS 204 and 205 (NIST CSOR), which OpenSSL names itself from 3.5 on. */
 static const struct {
@@ -27,7 +28,7 @@ static const struct {
 
 /* True when it is one of post_quantum, whichever OpenSSL this is. */
 static bool algorithm_name(const ASN1_OBJECT *object, struct trust_text *text) {
-    char oid[128] = "";
+    char oid[OID_TEXT_MAX] = "";
     int len = OBJ_obj2txt(oid, sizeof oid, object, 1);
     for (size_t i = 0; i < sizeof post_quantum / sizeof post_quantum[0]; i++) {
         if (strcmp(oid, post_quantum[i].oid) == 0) {
@@ -54,13 +55,23 @@ static const char *curve_name(EVP_PKEY *key) {
     return nid != NID_undef ? OBJ_nid2sn(nid) : NULL;
 }
 
+/* Whether this OpenSSL knows such keys at all: then one that it could not read is a bad key. */
+static bool kind_is_known(const ASN1_OBJECT *object) {
+    char oid[OID_TEXT_MAX];
+    if (OBJ_obj2txt(oid, sizeof oid, object, 1) <= 0)
+        return false;
+    EVP_KEYMGMT *management = EVP_KEYMGMT_fetch(NULL, oid, NULL);
+    EVP_KEYMGMT_free(management);
+    return management != NULL;
+}
+
 static void key_read(struct trust_cert *cert) {
     ASN1_OBJECT *object = NULL;
     if (!X509_PUBKEY_get0_param(&object, NULL, NULL, NULL, X509_get_X509_PUBKEY(cert->x509)))
         return;
     bool is_post_quantum = algorithm_name(object, &cert->key_algorithm);
     EVP_PKEY *key = X509_get0_pubkey(cert->x509);
-    cert->can_be_verified = key != NULL;
+    cert->can_be_verified = key != NULL || kind_is_known(object);
     if (is_post_quantum) {
         /* the size is the public key's, as OpenSSL 3.5 says it, so that every OpenSSL gives the same */
         const ASN1_BIT_STRING *bits = X509_get0_pubkey_bitstr(cert->x509);
@@ -99,6 +110,8 @@ static void signature_read(struct trust_cert *cert) {
         !OBJ_find_sigid_algs(OBJ_obj2nid(object), &hash, &key))
         cert->can_be_verified = false;
     cert->weak_signature = hash_is_weak(hash);
+    if (cert->repaired) /* the signature is of other bytes */
+        cert->can_be_verified = false;
 }
 
 void trust_cert_read_algorithms(struct trust_cert *cert) {

@@ -70,6 +70,29 @@ static void read_facts(struct trust_cert *cert) {
     trust_cert_read_algorithms(cert);
 }
 
+static X509 *parse_repaired(const uint8_t *der, size_t len) {
+    X509 *x509 = NULL;
+    uint8_t *copy = malloc(len);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, der, len);
+    if (trust_der_repair(der, len, copy)) {
+        const unsigned char *at = copy;
+        x509 = d2i_X509(NULL, &at, (long)len);
+    }
+    free(copy);
+    return x509;
+}
+
+static void parse_der(struct trust_cert *cert, const uint8_t *der, size_t len) {
+    const unsigned char *at = der;
+    cert->x509 = d2i_X509(NULL, &at, (long)len);
+    if (cert->x509 == NULL && len > 0) {
+        cert->x509 = parse_repaired(der, len);
+        cert->repaired = cert->x509 != NULL;
+    }
+}
+
 size_t trust_cert_cost(size_t len) {
     return sizeof(struct trust_cert) + COST_BASE + COST_FACTOR * len;
 }
@@ -83,10 +106,8 @@ struct trust_cert *trust_cert_new(const uint8_t *der, size_t len, const uint8_t 
     memcpy(cert->sha256, sha256, sizeof cert->sha256);
     cert->not_before_s = cert->not_after_s = cert->key_bits = EVENT_ABSENT;
     cert->cost = sizeof *cert;
-    if (parse) {
-        const unsigned char *at = der;
-        cert->x509 = d2i_X509(NULL, &at, (long)len);
-    }
+    if (parse)
+        parse_der(cert, der, len);
     if (cert->x509) {
         cert->cost = trust_cert_cost(len);
         read_facts(cert);

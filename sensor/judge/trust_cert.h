@@ -41,7 +41,8 @@ struct trust_cert {
     bool self_issued;     /* subject and issuer are the same name */
     bool weak_key;        /* RSA and DSA below 2048 bits, EC below 224 */
     bool weak_signature;  /* made with MD2, MD4, MD5, SHA-0 or SHA-1 */
-    bool can_be_verified; /* OpenSSL here knows its kinds of key and signature */
+    bool can_be_verified; /* OpenSSL here knows its kinds of key and signature; not repaired */
+    bool repaired;        /* x509 is of a copy that trust_der_repair() made */
 
     bool self_signed_known;
     enum fact self_signed;
@@ -73,5 +74,9 @@ int64_t trust_seconds_of(const ASN1_TIME *time);
 void trust_text_set(struct trust_text *text, const void *data, size_t len); /* capped; empty stays NULL */
 void trust_cert_read_names(struct trust_cert *cert);                        /* trust_names.c */
 void trust_cert_read_algorithms(struct trust_cert *cert);                   /* trust_algorithms.c */
+
+/* For DER that OpenSSL refuses: retags bad strings of the names in copy, which holds the same len bytes.
+ * False when there are none. (trust_repair.c) */
+bool trust_der_repair(const uint8_t *der, size_t len, uint8_t *copy);
 
 #endif

@@ -14,7 +14,7 @@
 /* RFC 4514 order and escapes, but UTF-8 left readable. */
 #define DN_FLAGS (XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB)
 
-/* When a string in the name is not what its type says (broken UTF-8): its bytes as they are. */
+/* When a string in the name is not what its type says (trust_repair.c): all as the bytes they are. */
 #define DN_FLAGS_RAW ((DN_FLAGS & ~(unsigned long)ASN1_STRFLGS_UTF8_CONVERT) | ASN1_STRFLGS_IGNORE_TYPE)
 
 static bool dn_print(const X509_NAME *name, unsigned long flags, struct trust_text *text) {
@@ -29,13 +29,13 @@ static bool dn_print(const X509_NAME *name, unsigned long flags, struct trust_te
     return done;
 }
 
-static void dn_read(const X509_NAME *name, struct trust_text *text) {
-    if (!dn_print(name, DN_FLAGS, text))
+static void dn_read(const struct trust_cert *cert, const X509_NAME *name, struct trust_text *text) {
+    if (cert->repaired || !dn_print(name, DN_FLAGS, text))
         (void)dn_print(name, DN_FLAGS_RAW, text);
 }
 
 /* The last CN, the most specific one (RFC 9525 speaks of it only to forbid its use for matching). */
-static void cn_read(const X509_NAME *name, struct trust_text *text) {
+static void cn_read(const struct trust_cert *cert, const X509_NAME *name, struct trust_text *text) {
     int last = -1;
     for (int at = -1; (at = X509_NAME_get_index_by_NID(name, NID_commonName, at)) >= 0;)
         last = at;
@@ -43,7 +43,9 @@ static void cn_read(const X509_NAME *name, struct trust_text *text) {
         return;
     const ASN1_STRING *value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, last));
     unsigned char *utf8 = NULL;
-    int len = ASN1_STRING_to_UTF8(&utf8, value); /* T61, BMP and Universal strings become UTF-8 */
+    int len = -1;
+    if (!cert->repaired)
+        len = ASN1_STRING_to_UTF8(&utf8, value); /* T61, BMP and Universal strings become UTF-8 */
     if (len >= 0)
         trust_text_set(text, utf8, (size_t)len);
     else
@@ -83,10 +85,10 @@ static void alternative_names_read(struct trust_cert *cert) {
 }
 
 void trust_cert_read_names(struct trust_cert *cert) {
-    dn_read(X509_get_subject_name(cert->x509), &cert->subject_dn);
-    dn_read(X509_get_issuer_name(cert->x509), &cert->issuer_dn);
-    cn_read(X509_get_subject_name(cert->x509), &cert->subject_cn);
-    cn_read(X509_get_issuer_name(cert->x509), &cert->issuer_cn);
+    dn_read(cert, X509_get_subject_name(cert->x509), &cert->subject_dn);
+    dn_read(cert, X509_get_issuer_name(cert->x509), &cert->issuer_dn);
+    cn_read(cert, X509_get_subject_name(cert->x509), &cert->subject_cn);
+    cn_read(cert, X509_get_issuer_name(cert->x509), &cert->issuer_cn);
     alternative_names_read(cert);
 }
 
