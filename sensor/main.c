@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "../outputs/sink.h"
@@ -133,10 +134,18 @@ static void read_packets(struct run *run, struct source *source) {
     fail(run, result == SOURCE_DAMAGED ? EXIT_DAMAGED : EXIT_RUNTIME);
 }
 
-static void read_file(struct run *run, const char *path) {
+/* In a directory of captures other files may lie; one that is named like a capture ought to be one. */
+static bool is_named_like_a_capture(const char *path) {
+    const char *name = strrchr(path, '/');
+    return strcasestr(name ? name : path, ".pcap") != NULL || strcasestr(name ? name : path, ".cap") != NULL;
+}
+
+static void read_file(struct run *run, const char *path, bool from_directory) {
     char error[512];
     struct source *source = source_open(path, error, sizeof error);
     if (!source) {
+        if (from_directory && !is_named_like_a_capture(path))
+            return;
         complain(run, error);
         fail(run, EXIT_DAMAGED);
         return;
@@ -156,7 +165,8 @@ static void read_inputs(struct run *run) {
             continue;
         }
         for (size_t k = 0; k < list.num && !stop_asked && anyone_listens(run); k++)
-            read_file(run, list.paths[k]);
+
+            read_file(run, list.paths[k], list.from_directory);
         path_list_cleanup(&list);
     }
 }
@@ -194,11 +204,36 @@ static bool writes_to_stdout(const struct config *config) {
     return false;
 }
 
+static bool speaks_utf8(void) {
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = getenv(names[i]);
+        if (value && value[0])
+            return strcasestr(value, "utf-8") != NULL || strcasestr(value, "utf8") != NULL;
+    }
+    return false;
+}
+
+/* https://no-color.org: set and not empty means no colour. */
+static struct summary_style style_for(FILE *out) {
+    struct summary_style style = {.utf8 = speaks_utf8()};
+    struct winsize window;
+    const char *no_color = getenv("NO_COLOR");
+    if (!isatty(fileno(out)))
+        return style;
+    style.color = !no_color || !no_color[0];
+    if (ioctl(fileno(out), TIOCGWINSZ, &window) != 0)
+        return style;
+    style.width = window.ws_col;
+    style.height_max = window.ws_row;
+    return style;
+}
+
 static void print_summary(struct run *run) {
     if (!run->summary || run->pipe_broken)
         return;
     FILE *out = writes_to_stdout(run->config) ? stderr : stdout;
-    struct summary_style style = summary_style_for(out);
+    struct summary_style style = style_for(out);
     summary_print(run->summary, out, &style);
     if (fflush(out) == 0 || errno == EPIPE)
         return;
@@ -211,6 +246,7 @@ static void catch_signals(void) {
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 int main(int argc, char **argv) {
