@@ -73,6 +73,13 @@ class InjectReply(Box):
         return line + b"250 injected\r\n" if self.asked and line.startswith(b"220") else line
 
 
+class TwoLines220(Box):
+    """The 220 to STARTTLS as a reply of two lines."""
+
+    def from_server(self, line):
+        return b"220-2.0.0 In a moment\r\n" + line if self.asked and line.startswith(b"220") else line
+
+
 class Swallow(Box):
     """Answers STARTTLS with 220 and never tells the server, so whoever goes on in clear is served."""
 

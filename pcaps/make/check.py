@@ -28,8 +28,12 @@ def iana_name(cipher):
     return cipher
 
 
+decode_as = []
+
+
 def tshark(path, *options):
-    ports = [word for port in SMTP_PORTS for word in ("-d", f"tcp.port=={port},smtp")]
+    rules = [f"tcp.port=={port},smtp" for port in SMTP_PORTS] + decode_as
+    ports = [word for rule in rules for word in ("-d", rule)]
     return subprocess.run(["tshark", "-r", path, "-n", *ports, *options], capture_output=True, text=True, check=True).stdout
 
 
@@ -86,7 +90,8 @@ def suite_code(name):
         if parts[2] == name:
             high, low = parts[0].split(",")
             return f"0x{int(high, 16):02x}{int(low, 16):02x}"
-    raise RuntimeError("no code for " + name)
+    codes = {"TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA": "0xc012", "TLS_RSA_WITH_RC4_128_SHA": "0x0005"}     # only GnuTLS has them
+    return codes[name]
 
 
 def save(scenario):
@@ -113,7 +118,16 @@ def save(scenario):
     return rows(scenario, raw, path.name)
 
 
+def check_keylog(raw, keylog):
+    """The key log opens the capture: tshark sees the certificate of a TLS 1.3 handshake."""
+    if not tshark(raw, "-o", f"tls.keylog_file:{keylog}", "-Y", "tls.handshake.type==11"):
+        raise RuntimeError(f"{keylog} does not open {raw}")
+
+
 def rows(scenario, raw, filename):
+    decode_as[:] = scenario.decode_as
+    if scenario.keylog:
+        check_keylog(raw, scenario.keylog)
     found = connections(raw)
     if len(found) != len(scenario.sessions):
         raise RuntimeError(f"{scenario.name}: {len(found)} connections, {len(scenario.sessions)} expected: {found}")

@@ -124,6 +124,7 @@ class Scenario:
     def __init__(self, name, how, sees):
         self.name, self.how, self.sees = name, how, sees
         self.form = "pcap"
+        self.decode_as = []     # for tshark, where it needs to be told
         self.directory = SCRATCH / name
         self.directory.mkdir()
         self.directory.chmod(0o755)

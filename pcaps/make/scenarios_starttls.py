@@ -1,7 +1,7 @@
 """STARTTLS as it should be: each server with each client, whole mails inside TLS."""
 import time
 
-from clients import MAIL, auth, by_hand, converse, curl, gnutls_cli, message, s_client, smtplib_sends, swaks, tls_context
+from clients import MAIL, by_hand, converse, curl, gnutls_cli, message, s_client, smtplib_sends, swaks, tls_context
 from lab import CERTS
 from registry import scenario
 from servers import exim, exim_sends, gnutls_serv, handed_over, opensmtpd, postfix, postfix_relay, s_server
@@ -235,6 +235,66 @@ def postfix_mail_before_starttls(s):
     with postfix(s), s.capture():
         s.python("by hand", by_hand, MX, 25, steps)
     s.session("starttls", "1.3", "TLS_AES_256_GCM_SHA384", sni=MX, mail=True, said=POSTFIX_13)
+
+
+@scenario("STARTTLS is the last line of the EHLO reply, `250 STARTTLS`.")
+def s_server_starttls_on_last_line(s):
+    """openssl s_server behind a front whose EHLO reply ends in `250 STARTTLS`; s_client."""
+    with s_server(s), s.helper("front", "server", 25, boxes.front, 4433, "splice", b"250-front.example.org\r\n250 STARTTLS\r\n"), s.capture():
+        s.python("openssl s_client", converse, s_client(MX), ["hello"], r"^olleh")
+    s.session("starttls", "1.3", "TLS_AES_256_GCM_SHA384", sni=MX, said="Protocol version: TLSv1.3\nCiphersuite: TLS_AES_256_GCM_SHA384")
+
+
+@scenario("A banner of three lines.")
+def exim_multi_line_banner(s):
+    """Exim with an smtp_banner of three lines; swaks -tls sends one mail."""
+    with exim(s, main='smtp_banner = "$smtp_active_hostname ESMTP\\nSTARTTLS is welcome here\\nend of banner"\n'), s.capture():
+        s.client("swaks", *swaks(MX, 25, "-tls"), check=0)
+    s.session("starttls", "1.3", "TLS_AES_256_GCM_SHA384", said="<= ann@example.net [^\n]*X=TLS1.3:[^\n]*AES_256_GCM[^\n]*")
+
+
+@scenario("REQUIRETLS offered and used inside TLS: visible with the key log.")
+def aiosmtpd_requiretls_keylog(s):
+    """aiosmtpd, taught REQUIRETLS (no mail server of Debian 12 knows it); Python's smtplib: MAIL FROM with REQUIRETLS, key log."""
+    with s.helper("aiosmtpd", "server", 25, aiosmtpd_with_requiretls), s.capture():
+        s.python("smtplib", requiretls_client, s.keys())
+    s.session("starttls", "1.3", "TLS_AES_256_GCM_SHA384", sni=MX, said="took a message with REQUIRETLS")
+
+
+def aiosmtpd_with_requiretls(port):
+    import asyncio
+    import ssl
+    from aiosmtpd.smtp import SMTP
+
+    class Server(SMTP):
+        async def smtp_MAIL(self, arg):
+            self.required = arg.endswith(" REQUIRETLS")
+            await super().smtp_MAIL(arg.removesuffix(" REQUIRETLS"))
+
+    class Handler:
+        async def handle_EHLO(self, server, session, envelope, hostname, responses):
+            session.host_name = hostname
+            return responses[:-1] + (["250-REQUIRETLS"] if session.ssl else []) + responses[-1:]
+
+        async def handle_DATA(self, server, session, envelope):
+            print("took a message", "with REQUIRETLS" if server.required else "without REQUIRETLS")
+            return "250 OK"
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTS / "ecdsa.pem", CERTS / "ecdsa.key")
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(loop.create_server(lambda: Server(Handler(), hostname=MX, tls_context=context, loop=loop), port=port))
+    loop.run_forever()
+
+
+def requiretls_client(keys):
+    import smtplib
+    smtp = smtplib.SMTP(MX, 25, local_hostname="client.example.net")
+    smtp.set_debuglevel(1)
+    smtp.starttls(context=tls_context(keys=keys))
+    smtp.sendmail("ann@example.net", ["bob@example.org"], message(), ["REQUIRETLS"])
+    smtp.quit()
 
 
 @scenario("The handshake done, then QUIT inside TLS: no mail, but encrypted all the same.")

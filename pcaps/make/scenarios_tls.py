@@ -1,9 +1,10 @@
 """Versions, cipher suites, resumption, implicit TLS."""
-from clients import MAIL, auth, by_hand, converse, curl, gnutls_cli, message, s_client, smtplib_sends, swaks
+import os
+
+from clients import MAIL, converse, curl, gnutls_cli, message, s_client, smtplib_sends, swaks
 from registry import scenario
 from scenarios_starttls import openssl_to_openssl
-from servers import OLD_TLS, exim, handed_over, opensmtpd, postfix, postfix_relay, s_server
-import os
+from servers import OLD_TLS, exim, handed_over, postfix, postfix_relay, s_server
 
 MX = "mx.example.org"
 OLD_SERVER = "smtpd_tls_protocols = >=TLSv1\nsmtpd_tls_ciphers = low\ntls_low_cipherlist = ALL:@SECLEVEL=0\n"
@@ -92,6 +93,52 @@ def s_server_tls12_client_tls13(s):
     """openssl s_server -max_protocol TLSv1.2 behind a front; s_client as it comes."""
     openssl_to_openssl(s, server=("-max_protocol", "TLSv1.2"))
     s.session("starttls", "1.2", "ECDHE-RSA-AES256-GCM-SHA384", sni=MX, said="Protocol version: TLSv1.2")
+
+
+@scenario("Triple DES, a weak cipher, by GnuTLS on both sides.")
+def exim_gnutls_cli_3des(s):
+    """Exim with tls_require_ciphers=NORMAL:+3DES-CBC; gnutls-cli with 3DES-CBC alone, TLS 1.2; one mail."""
+    with exim(s, main="tls_require_ciphers = NORMAL:+3DES-CBC\n"), s.capture():
+        s.python("gnutls-cli", converse, gnutls_cli(MX, "--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+3DES-CBC"), MAIL)
+    s.session("starttls", "1.2", "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA", sni=MX, said="<= ann@example.net [^\n]*X=TLS1.2:[^\n]*3DES_EDE_CBC[^\n]*")
+
+
+@scenario("RC4 with static RSA and TLS 1.0: obsolete, weak, no forward secrecy.")
+def exim_gnutls_cli_rc4(s):
+    """Exim with tls_require_ciphers=NORMAL:+VERS-TLS1.0:+ARCFOUR-128:+RSA; gnutls-cli with those alone; one mail."""
+    with exim(s, main="tls_require_ciphers = NORMAL:+VERS-TLS1.0:+ARCFOUR-128:+RSA\n"), s.capture():
+        s.python("gnutls-cli", converse, gnutls_cli(
+            MX, "--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.0:-CIPHER-ALL:+ARCFOUR-128:-KX-ALL:+RSA"), MAIL)
+    s.session("starttls", "1.0", "TLS_RSA_WITH_RC4_128_SHA", sni=MX, said="<= ann@example.net [^\n]*X=TLS1.0:[^\n]*ARCFOUR_128[^\n]*")
+
+
+@scenario("A NULL cipher: a handshake and no encryption. The line `hello` can be read in an application data record.")
+def s_server_null_cipher(s):
+    """openssl s_server and s_client -cipher NULL-SHA256:@SECLEVEL=0 behind a front, TLS 1.2."""
+    null = ("-tls1_2", "-cipher", "NULL-SHA256:@SECLEVEL=0")
+    openssl_to_openssl(s, *null, server=null)
+    s.session("starttls", "1.2", "NULL-SHA256", sni=MX, said="Protocol version: TLSv1.2\nCiphersuite: NULL-SHA256")
+
+
+@scenario("Ed25519 certificate in TLS 1.2, in clear.")
+def s_server_ed25519(s):
+    """openssl s_server with an Ed25519 certificate behind a front; s_client -tls1_2."""
+    openssl_to_openssl(s, "-tls1_2", cert="ed25519")
+    s.session("starttls", "1.2", "ECDHE-ECDSA-AES256-GCM-SHA384", sni=MX, said="Protocol version: TLSv1.2\nCiphersuite: ECDHE-ECDSA-AES256-GCM-SHA384")
+
+
+@scenario("Weak certificate: RSA 1024, signed with ECDSA and SHA-1.")
+def s_server_weak_certificate(s):
+    """openssl s_server with a 1024-bit RSA certificate signed with SHA-1 behind a front; both at @SECLEVEL=0, TLS 1.2."""
+    weak = ("-tls1_2", "-cipher", "DEFAULT:@SECLEVEL=0")
+    openssl_to_openssl(s, *weak, server=weak, cert="weak")
+    s.session("starttls", "1.2", "ECDHE-RSA-AES256-GCM-SHA384", sni=MX, said="Protocol version: TLSv1.2\nCiphersuite: ECDHE-RSA-AES256-GCM-SHA384")
+
+
+@scenario("A chain of two certificates (ECDSA under an RSA intermediate), in clear.")
+def postfix_chain_tls12(s):
+    """Postfix with a server certificate and an intermediate; s_client -tls1_2; one mail."""
+    postfix_with_cipher(s, "1.2", "ECDHE-ECDSA-AES256-GCM-SHA384", "-tls1_2", cert="chain")
 
 
 # ---- implicit TLS

@@ -25,9 +25,9 @@ def ipv6_starttls(s):
 
 @scenario("IPv6, mail in clear.")
 def ipv6_not_offered(s):
-    """Postfix without TLS over IPv6; swaks sends one mail."""
+    """Postfix without TLS over IPv6; Python's smtplib sends one mail."""
     with postfix(s, **NO_TLS), s.capture():
-        s.client("swaks", *swaks("mx6.example.org", 25, "-6"), check=0)
+        s.python("smtplib", smtplib_sends, "mx6.example.org", 25, False)
     s.session("not_offered", mail=True, said=QUEUED)
 
 
