@@ -39,7 +39,10 @@ enter_root() {
 
 mount_root() {
     mkdir -p "$WORK/upper" "$WORK/work" "$WORK/root"
-    mount -t overlay overlay -o "lowerdir=/,upperdir=$WORK/upper,workdir=$WORK/work" "$WORK/root"
+    mount -t overlay overlay -o "lowerdir=/,upperdir=$WORK/upper,workdir=$WORK/work" "$WORK/root" || {
+        echo "make.sh: cannot lay an overlay over / in $WORK; set WORK to a directory on a plain file system (ext4, xfs, tmpfs)" >&2
+        exit 1
+    }
     mkdir -p "$WORK/root/lab"
     mount --bind "$here" "$WORK/root/lab"
     mount --rbind /dev "$WORK/root/dev"

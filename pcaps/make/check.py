@@ -98,6 +98,7 @@ def save(scenario):
     """Puts capture, log and key log in their places and checks every row against tshark. Returns the rows."""
     raw = scenario.directory / "capture.pcap"
     form = scenario.form
+    table = rows(scenario, raw, f"{scenario.name}.{form}")
     path = ROOM / f"{scenario.name}.{form}"
     for old in ROOM.glob(scenario.name + ".pcap*"):
         old.unlink()
@@ -115,7 +116,7 @@ def save(scenario):
     (ROOM / "truth" / f"{scenario.name}.log").write_text(scenario.log_text())
     if scenario.keylog:
         shutil.copyfile(scenario.keylog, ROOM / "keylogs" / f"{scenario.name}.keys")
-    return rows(scenario, raw, path.name)
+    return table
 
 
 def check_keylog(raw, keylog):

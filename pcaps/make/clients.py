@@ -103,7 +103,7 @@ def tls_context(ca="ca", keys=None, client=False):
     return context
 
 
-def smtplib_sends(server="mx.example.org", port=25, tls=True, login=False, keys=None, implicit=False, client=False, mails=1,
+def smtplib_sends(server="mx.example.org", port=25, tls=True, login=None, keys=None, implicit=False, client=False, mails=1,
                   body="Hello.\n", chunking=False):
     """Python's smtplib, with its dialogue in the log."""
     context = tls_context(keys=keys, client=client)
@@ -116,7 +116,9 @@ def smtplib_sends(server="mx.example.org", port=25, tls=True, login=False, keys=
     if tls:
         print("smtplib:", smtp.sock.version(), smtp.sock.cipher()[0], "reused" if smtp.sock.session_reused else "new", file=sys.stderr)
     if login:
-        smtp.login("alice", PASSWORD)
+        smtp.ehlo_or_helo_if_needed()
+        smtp.user, smtp.password = "alice", PASSWORD
+        smtp.auth(login, getattr(smtp, "auth_" + login.lower()))
     for _ in range(mails):
         if chunking:
             send_chunks(smtp, message(body))

@@ -67,7 +67,7 @@ def exim_to_exim_bdat_pipelined(s):
 def postfix_bdat_two_chunks(s):
     """Postfix; Python's smtplib sends BDAT n and BDAT m LAST."""
     with postfix(s, **NO_TLS), s.capture():
-        s.python("smtplib", smtplib_sends, MX, 25, False, False, None, False, False, 1, "Hello.\n", True)
+        s.python("smtplib", smtplib_sends, MX, 25, False, None, None, False, False, 1, "Hello.\n", True)
     s.session("not_offered", mail=True, said=QUEUED)
 
 
@@ -76,7 +76,7 @@ def postfix_pipelined_two_mails(s):
     """Postfix; swaks --pipeline, then Python's smtplib with two mails in one connection (a second connection)."""
     with postfix(s, **NO_TLS), s.capture():
         s.client("swaks", *swaks(MX, 25, "--pipeline"), check=0)
-        s.python("smtplib", smtplib_sends, MX, 25, False, False, None, False, False, 2)
+        s.python("smtplib", smtplib_sends, MX, 25, False, None, None, False, False, 2)
     s.session("not_offered", mail=True, said=QUEUED, note="first message")
     s.session("not_offered", mail=True, said="ehlo=1 mail=2 rcpt=2 data=2 quit=1")
 
@@ -151,9 +151,9 @@ def postfix_helo_only(s):
     s.session("no_ehlo", mail=True, said="helo=1 mail=1 rcpt=1 data=1 quit=1")
 
 
-@scenario("EHLO answered with 502, then HELO. No EHLO reply ever listed anything.")
+@scenario("EHLO answered with 500, then HELO. No EHLO reply ever listed anything.")
 def postfix_helo_fallback(s):
-    """Postfix whose smtpd_command_filter makes EHLO unknown (502); Postfix as outbound relay falls back to HELO."""
+    """Postfix whose smtpd_command_filter makes EHLO unknown (500); Postfix as outbound relay falls back to HELO."""
     table = s.directory / "filter"
     table.write_text("/^EHLO/ UNKNOWN\n")
     with postfix(s, settings=f"smtpd_command_filter = pcre:{table}\n"), postfix_relay(s, settings="smtp_tls_security_level = may\n") as out:
@@ -161,7 +161,7 @@ def postfix_helo_fallback(s):
             s.python("smtplib (to the relay)", smtplib_sends, "localhost", 10026, False)
             handed_over(s, out)
     s.session("no_ehlo", mail=True, said="disconnect from [^\n]*helo=1 mail=1 rcpt=1 data=1[^\n]*",
-              note="the only EHLO was answered with 502")
+              note="the only EHLO was answered with 500")
 
 
 # ---- bodies and sizes
@@ -191,7 +191,7 @@ def postfix_big_mail(s):
         lab.offload(namespace, interface, "on")
     try:
         with postfix(s, **NO_TLS), s.capture("client", "c0"):
-            s.python("smtplib", smtplib_sends, MX, 25, False, False, None, False, False, 1, "All work and no play makes a dull mail.\n" * 1500)
+            s.python("smtplib", smtplib_sends, MX, 25, False, None, None, False, False, 1, "All work and no play makes a dull mail.\n" * 1500)
     finally:
         for namespace, interface in ends:
             lab.offload(namespace, interface, "off")

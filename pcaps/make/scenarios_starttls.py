@@ -30,11 +30,11 @@ def postfix_swaks_tls12_ecdsa(s):
 
 @scenario("EHLO, AUTH PLAIN and a whole mail inside TLS; readable with the key log. Nothing of it in clear.")
 def postfix_auth_in_tls13_keylog(s):
-    """Postfix on 587 with SASL; Python's smtplib: STARTTLS, AUTH, one mail, TLS secrets written to a key log."""
+    """Postfix on 587 with SASL; Python's smtplib: STARTTLS, AUTH PLAIN, one mail, TLS secrets written to a key log."""
     with postfix(s, ports=["587"], cert="ecdsa", settings="smtpd_sasl_auth_enable = yes\nsmtpd_tls_auth_only = yes\n"):
         with s.capture():
-            s.python("smtplib", smtplib_sends, MX, 587, True, True, s.keys())
-    s.session("starttls", "1.3", "TLS_AES_256_GCM_SHA384", sni=MX, said=POSTFIX_13)
+            s.python("smtplib", smtplib_sends, MX, 587, True, "PLAIN", s.keys())
+    s.session("starttls", "1.3", "TLS_AES_256_GCM_SHA384", sni=MX, said=POSTFIX_13, note="then sasl_method=PLAIN")
 
 
 @scenario("Two Postfixes, opportunistic TLS; no SNI, as Postfix sends none by itself.")
@@ -174,7 +174,7 @@ CLIENT_CERTIFICATE = ("-cert", CERTS / "client.pem", "-key", CERTS / "client.key
 def postfix_client_certificate_tls13_keylog(s):
     """Postfix with smtpd_tls_ask_ccert; Python's smtplib with a client certificate and a key log sends one mail."""
     with postfix(s, settings="smtpd_tls_ask_ccert = yes\n"), s.capture():
-        s.python("smtplib", smtplib_sends, MX, 25, True, False, s.keys(), False, True)
+        s.python("smtplib", smtplib_sends, MX, 25, True, None, s.keys(), False, True)
     s.session("starttls", "1.3", "TLS_AES_256_GCM_SHA384", sni=MX,
               said="Trusted TLS connection established from [^\n]*client-signature ECDSA[^\n]*")
 
@@ -199,7 +199,7 @@ def s_server_hello_retry(s):
 def postfix_three_mails_tls13(s):
     """Postfix; Python's smtplib sends three mails over one connection."""
     with postfix(s), s.capture():
-        s.python("smtplib", smtplib_sends, MX, 25, True, False, None, False, False, 3)
+        s.python("smtplib", smtplib_sends, MX, 25, True, None, None, False, False, 3)
     s.session("starttls", "1.3", "TLS_AES_256_GCM_SHA384", sni=MX, said=POSTFIX_13)
 
 

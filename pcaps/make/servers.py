@@ -73,9 +73,6 @@ counter = itertools.count()
 def prepare():
     """What all servers share: the old-TLS configuration and the throwaway account."""
     OLD_TLS.write_text(OLD_TLS_TEXT)
-    configuration = pathlib.Path("/etc/postfix/sasl/smtpd.conf")
-    configuration.parent.mkdir(exist_ok=True)
-    configuration.write_text("pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN LOGIN CRAM-MD5\n")
     subprocess.run(["saslpasswd2", "-p", "-c", "-u", "example.org", "alice"], input=PASSWORD.encode(), check=True)
     os.chmod("/etc/sasldb2", 0o644)
 
