@@ -38,7 +38,7 @@ suite() {
     name=$1
     limit=$2
     shift 2
-    log=$logs/$(echo "$name" | tr ' /' '--').log
+    log=$logs/$(echo "$name" | tr -d ',:' | tr ' ' '-').log
     timeout --kill-after=10 "$limit" "$@" >"$log" 2>&1 </dev/null
     status=$?
     case $status in
@@ -76,9 +76,9 @@ run_ctest() {
 run_cli() {
     for script in tests/cli/test_*.sh; do
         [ -e "$script" ] || continue
-        name=$(basename "$script" .sh)
-        suite "cli: $name" 120 sh "$script" build/starttap
-        suite "cli: $name (sanitizers)" 300 sh "$script" build-asan/starttap
+        about="command line: $(basename "$script" .sh)"
+        suite "$about" 120 sh "$script" build/starttap
+        suite "$about, sanitizers" 300 sh "$script" build-asan/starttap
     done
 }
 
