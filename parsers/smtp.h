@@ -7,10 +7,14 @@
  * less than it was given, and the caller keeps the rest and offers it again
  * after the other side has moved.
  *
- *   client waits  after STARTTLS, DATA, BDAT .. no; after DATA, AUTH and its
- *                 responses, STARTTLS and X-ANONYMOUSTLS, until their reply
- *   server waits  before a reply when no command is unanswered (a 421 and the
- *                 greeting never wait)
+ *   client waits  after STARTTLS, X-ANONYMOUSTLS, DATA, AUTH and each of its
+ *                 responses, until the reply; after BDAT never (RFC 3030). A
+ *                 ClientHello directly behind STARTTLS does not wait.
+ *   server waits  before a reply when no command is unanswered (the greeting
+ *                 never waits, nor what a server says in clear to a client's TLS)
+ *
+ * A side that is SMTP_READY may leave up to 6 bytes, too: they may begin TLS,
+ * and too few of them are there to tell. Offer them again with what follows.
  *
  * `force` says that waiting is over (the other side is not captured, or the
  * buffer is full, or the connection ended): the parser then decides from what
@@ -33,7 +37,8 @@
 #define SMTP_MECHANISMS_MAX   32   /* AUTH mechanisms kept */
 #define SMTP_DOMAINS_MAX      32   /* distinct sender or recipient domains kept */
 #define SMTP_PIPELINE_MAX     4096 /* commands without a reply; beyond it the client waits */
-#define SMTP_REPLY_LINES_MAX  1024 /* lines of one reply; beyond it the reply is taken as it is */
+#define SMTP_REPLY_LINES_MAX                                                                                 \
+    1024 /* lines of one reply; beyond it the reply is taken as it is, its rest skipped */
 
 /* What a side's next bytes are. */
 enum smtp_state {
@@ -70,7 +75,8 @@ struct smtp_facts {
     bool ehlo_seen, helo_seen;   /* command seen, or (EHLO) its reply recognised */
     enum smtp_fact ehlo_replied; /* YES: at least one final reply to EHLO is complete (any code) */
     enum smtp_fact offered;      /* STARTTLS in an EHLO reply. NO needs a complete reply to EHLO without it */
-    enum smtp_fact requested;    /* STARTTLS (or X-ANONYMOUSTLS) sent. NO needs a client stream without gap */
+    enum smtp_fact requested;    /* STARTTLS (or X-ANONYMOUSTLS) sent. NO needs that it cannot hide in a gap:
+                                    client_gap with requested NO means that the gap was proven harmless */
     bool anonymous_tls;          /* it was Exchange's X-ANONYMOUSTLS */
     int starttls_reply_code;     /* of the last STARTTLS that was answered; 0 none */
     struct smtp_text masked;     /* the overwritten keyword that stood for STARTTLS; len 0 none */
@@ -98,10 +104,11 @@ struct smtp_facts {
     bool quit_seen;
 
     bool client_gap, server_gap; /* bytes were missing in clear text */
-    bool hidden_refusal;         /* a 4xx/5xx that no visible command explains came after a client gap */
-    bool hidden_accept;          /* the same for a 220 */
-    bool forced;                 /* a wait was cut short */
-    uint64_t limits_hit;         /* how often one of the limits above cut something */
+    bool hidden_refusal;         /* a 4xx/5xx came that may be the reply to a command lost in a client gap (or
+                                    to any, where the client is not captured): a refused STARTTLS may hide there */
+    bool hidden_accept;          /* the same for a 220, which answers nothing but STARTTLS (and XCLIENT) */
+    bool forced;         /* a wait was cut short; not by itself a loss (a reply too many at the end) */
+    uint64_t limits_hit; /* how often one of the limits above cut something */
 };
 
 struct smtp;
@@ -115,13 +122,15 @@ void smtp_free(struct smtp *smtp); /* NULL is fine */
  * consumes everything and keeps no more texts. */
 size_t smtp_push(struct smtp *smtp, enum side side, const uint8_t *data, size_t len, bool force);
 
-/* len bytes of that side were never captured. In a message content they are
- * counted as content; elsewhere the parser looks for the next line's start, no
- * longer trusts pairing across the hole, and leaves facts open that could hide in it.
- * From then on a TLS record at a side's next bytes is taken as the upgrade (SMTP_TLS). */
+/* len bytes of that side were never captured. Bytes before the gap that a wait holds back must be
+ * consumed or forced first. In a message content the gap is counted as content; elsewhere the parser looks
+ * for the next line's start, no longer trusts pairing across the hole, and leaves facts open that could hide
+ * in it. From then on a TLS record at a side's next bytes is taken as the upgrade (SMTP_TLS). */
 void smtp_gap(struct smtp *smtp, enum side side, uint64_t len);
 
-/* The connection began before the capture: no greeting is expected, the first line may be cut. */
+/* The connection began before the capture; call it before any byte. The first line may be cut. When the
+ * visible bytes begin with a greeting and EHLO or HELO, nothing is missing and the facts are as firm as ever.
+ */
 void smtp_midstream(struct smtp *smtp);
 
 enum smtp_state smtp_state(const struct smtp *smtp, enum side side);
@@ -129,7 +138,8 @@ enum smtp_state smtp_state(const struct smtp *smtp, enum side side);
 /* TLS did not come or failed, and clear text goes on: leaves SMTP_TLS on that side. */
 void smtp_resume(struct smtp *smtp, enum side side);
 
-/* Valid until the next call that takes the parser without const. */
+/* Valid until the next call that takes the parser without const, and collected anew behind each such call:
+ * ask when something is to be decided, not for each packet. */
 const struct smtp_facts *smtp_facts(const struct smtp *smtp);
 
 /* What the first bytes of a TLS stream look like: a handshake or alert record
@@ -137,9 +147,8 @@ const struct smtp_facts *smtp_facts(const struct smtp *smtp);
  * PARSE_MORE when too few bytes are there to tell. */
 enum parse_result smtp_looks_like_tls(const uint8_t *data, size_t len);
 
-/* Whether an EHLO keyword line is STARTTLS overwritten by a filter (smtp_mask.c): Cisco ASA's forms
- * (XXXXXXXA and its kin) and whole-keyword X runs that could only stand for STARTTLS given the other
- * keywords. */
-bool smtp_is_masked_starttls(const char *line, size_t len);
+/* Whether keywords[which] of an EHLO reply's keyword lines is STARTTLS overwritten by a filter (smtp_mask.c):
+ * Cisco ASA's forms (XXXXXXXA and its kin), and X's that could only stand for STARTTLS given the others. */
+bool smtp_is_masked_starttls(const struct smtp_text *keywords, size_t num, size_t which);
 
 #endif

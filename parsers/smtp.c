@@ -1,0 +1,305 @@
+/* smtp.c: the outside of the parser, and what both streams together say. */
+#include "smtp.h"
+
+#include <stdlib.h>
+
+#include "smtp_command.h"
+#include "smtp_internal.h"
+#include "smtp_reply.h"
+
+/* The texts of the facts; as many as there are, so that a quiet session stays small. */
+struct smtp_report {
+    struct smtp_facts facts;
+    struct smtp_text texts[];
+};
+
+struct smtp *smtp_new(void) {
+    return calloc(1, sizeof(struct smtp));
+}
+
+void smtp_free(struct smtp *smtp) {
+    if (smtp == NULL) {
+        return;
+    }
+    struct smtp_list *lists[] = {&smtp->banner,     &smtp->helo,           &smtp->ehlo,
+                                 &smtp->mechanism,  &smtp->mechanism_next, &smtp->incoming,
+                                 &smtp->ehlo_reply, &smtp->from_domains,   &smtp->rcpt_domains};
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        smtp_list_cleanup(lists[i]);
+    }
+    smtp_line_drop(&smtp->client.line);
+    smtp_line_drop(&smtp->server.line);
+    smtp_queue_cleanup(&smtp->queue);
+    free(smtp->report);
+    free(smtp);
+}
+
+void smtp_keep(struct smtp *smtp, struct smtp_list *list, struct reader text, size_t max) {
+    smtp->limits_hit += smtp_list_add(list, text, max) != SMTP_KEPT;
+}
+
+void smtp_keep_one(struct smtp *smtp, struct smtp_list *list, struct reader text) {
+    smtp_list_clear(list);
+    smtp_keep(smtp, list, text, 1);
+}
+
+size_t smtp_text_before_tls(struct reader in) {
+    size_t left = reader_left(&in);
+    struct reader at = in;
+    if (left > 0) {
+        reader_skip(&at, 1); /* the first byte was looked at already */
+    }
+    while (reader_left(&at) > 0) {
+        size_t before = left - reader_left(&at);
+        if (smtp_tls_look(at, SMTP_TLS_IN_TEXT) != PARSE_BAD) {
+            return before;
+        }
+        if (reader_u8(&at) == '\n') {
+            break;
+        }
+    }
+    return left;
+}
+
+enum parse_result smtp_tls_decide(struct reader in, enum smtp_tls_place place, bool force) {
+    enum parse_result result = smtp_tls_look(in, place);
+    if (result != PARSE_MORE || !force) {
+        return result;
+    }
+    /* No more will come. Text never begins with the control byte that begins a record;
+     * inside of a line its second byte must be there, too. */
+    size_t left = reader_left(&in);
+    return reader_u8(&in) < ' ' && (place != SMTP_TLS_IN_TEXT || left > 1) ? PARSE_OK : PARSE_BAD;
+}
+
+size_t smtp_push(struct smtp *smtp, enum side side, const uint8_t *data, size_t len, bool force) {
+    struct reader in = reader_of(data, len);
+    smtp->report_old = true;
+    return side == SIDE_CLIENT ? smtp_client_push(smtp, in, force) : smtp_server_push(smtp, in, force);
+}
+
+void smtp_gap(struct smtp *smtp, enum side side, uint64_t len) {
+    if (len == 0) {
+        return;
+    }
+    smtp->report_old = true;
+    if (side == SIDE_CLIENT) {
+        smtp_client_gap(smtp, len);
+    } else {
+        smtp_server_gap(smtp);
+    }
+}
+
+void smtp_midstream(struct smtp *smtp) {
+    smtp->report_old = true;
+    smtp->client.midstream = true;
+    smtp->server.midstream = true;
+    if (!smtp->client.started) {
+        smtp->client.mode = CLIENT_MIDSTREAM;
+    }
+}
+
+enum smtp_state smtp_state(const struct smtp *smtp, enum side side) {
+    if (side == SIDE_CLIENT) {
+        return smtp->client.mode == CLIENT_TLS ? SMTP_TLS : smtp_client_waits(smtp) ? SMTP_WAITS : SMTP_READY;
+    }
+    return smtp->server.tls ? SMTP_TLS : smtp_server_waits(smtp) ? SMTP_WAITS : SMTP_READY;
+}
+
+void smtp_resume(struct smtp *smtp, enum side side) {
+    smtp->report_old = true;
+    if (side == SIDE_CLIENT && smtp->client.mode == CLIENT_TLS) {
+        smtp->client.mode = CLIENT_COMMANDS;
+        smtp->client.resumed = true;
+    } else if (side == SIDE_SERVER && smtp->server.tls) {
+        smtp->server.tls = false;
+        smtp->server.resumed = true;
+        smtp->server.greeting_done = true;
+        smtp->server.answered_tls = false;
+    }
+}
+
+/* A line that never ended still shows what it cannot become. */
+static enum smtp_speaks client_speaks(const struct smtp_client *client) {
+    struct reader begun = reader_of(client->line.bytes, client->line.len);
+    bool other = client->mode == CLIENT_COMMANDS && client->line.len > 0 && !smtp_command_may_become(begun);
+    return client->speaks == SMTP_SPEAKS_NOTHING && other ? SMTP_SPEAKS_OTHER
+                                                          : (enum smtp_speaks)client->speaks;
+}
+
+static enum smtp_speaks server_speaks(const struct smtp_server *server) {
+    struct smtp_reply_line line;
+    uint8_t padded[4] = {'2', '0', '0', ' '};
+    struct reader begun = reader_of(server->line.bytes, server->line.len);
+    for (size_t i = 0; i < sizeof(padded) && reader_left(&begun) > 0; i++) {
+        padded[i] = reader_u8(&begun);
+    }
+    bool other = !server->skip_line && server->line.len > 0 &&
+                 !smtp_reply_parse(reader_of(padded, sizeof(padded)), &line);
+    return server->speaks == SMTP_SPEAKS_NOTHING && other ? SMTP_SPEAKS_OTHER
+                                                          : (enum smtp_speaks)server->speaks;
+}
+
+static bool server_intact(const struct smtp_server *server) {
+    return server->started && !server->gap && (!server->midstream || server->fresh);
+}
+
+static bool client_intact(const struct smtp_client *client) {
+    return client->started && !client->hole && client->waiting_gap == 0 &&
+           (!client->midstream || client->fresh);
+}
+
+/* With a hole in the client's stream, the server's replies may still show that no STARTTLS was in
+ * it: one gets 220, 4xx or 5xx. Either no such reply came up to the 221, behind which nothing is
+ * answered, or the hole lies within one content whose dot was seen: a second DATA between hole
+ * and dot would have been answered with 354. */
+static bool hole_is_harmless(const struct smtp *smtp) {
+    const struct smtp_client *client = &smtp->client;
+    const struct smtp_server *server = &smtp->server;
+    bool in_content = !client->hole_outside && !client->hole_open && smtp->hole_content_replied;
+    return client->hole && !client->midstream && server_intact(server) && !server->lost_refusal &&
+           !server->lost_220 && (server->lost_221 || (in_content && !server->lost_354));
+}
+
+static enum smtp_fact requested(const struct smtp *smtp) {
+    if (smtp->num_starttls > 0 || smtp->tls_after_smtp) {
+        return SMTP_YES;
+    }
+    bool seen_whole = client_intact(&smtp->client) && (!smtp->server.midstream || smtp->server.fresh);
+    return seen_whole || hole_is_harmless(smtp) ? SMTP_NO : SMTP_OPEN;
+}
+
+/* NO needs that every reply to EHLO was seen: all replies were, or as many as there were EHLOs. */
+static enum smtp_fact offered(const struct smtp *smtp) {
+    if (smtp->offered) {
+        return SMTP_YES;
+    }
+    bool all = server_intact(&smtp->server) ||
+               (client_intact(&smtp->client) && smtp->num_ehlo_answered >= smtp->num_ehlo);
+    return smtp->num_ehlo_answered > 0 && all ? SMTP_NO : SMTP_OPEN;
+}
+
+static void fill_starttls(const struct smtp *smtp, struct smtp_facts *facts) {
+    const struct smtp_client *client = &smtp->client;
+    const struct smtp_server *server = &smtp->server;
+    bool client_hidden = client->hole || client->waiting_gap > 0 || !client->started || client->midstream;
+    facts->offered = offered(smtp);
+    facts->requested = requested(smtp);
+    facts->hidden_refusal = client_hidden && server->lost_refusal;
+    facts->hidden_accept = client_hidden && server->lost_220 && !server->gap;
+    facts->starttls_reply_code = smtp->starttls_code;
+    if (facts->starttls_reply_code == 0 && facts->hidden_accept && facts->requested == SMTP_YES) {
+        facts->starttls_reply_code = 220; /* no other command's reply */
+    }
+    facts->anonymous_tls = smtp->anonymous_tls;
+    facts->masked = (struct smtp_text){smtp->masked_len > 0 ? smtp->masked : NULL, smtp->masked_len};
+    facts->requiretls_offered = smtp->requiretls_offered;
+    facts->requiretls_used = smtp->requiretls_used;
+    facts->injected_command_bytes = smtp->injected_command_bytes;
+    facts->injected_reply_bytes = smtp->injected_reply_bytes;
+    if (smtp->starttls_code == 220) {
+        facts->clear_after_accept_client = client->since_starttls;
+        facts->clear_after_accept_server = server->since_accept;
+    }
+}
+
+static void fill_mail(const struct smtp *smtp, struct smtp_facts *facts) {
+    facts->mail_attempted = smtp->mail_attempted;
+    facts->auth_attempted = smtp->auth_attempted;
+    facts->auth_sent = smtp->auth_sent;
+    facts->auth_ok = smtp->auth_ok;
+    facts->transactions = smtp->transactions;
+    facts->messages = smtp->messages + (smtp->hole_content_ended || smtp->hole_content_replied);
+    facts->content_bytes = smtp->content_bytes;
+    facts->quit_seen = smtp->quit_seen;
+}
+
+static void fill_rest(const struct smtp *smtp, struct smtp_facts *facts) {
+    facts->client_speaks = client_speaks(&smtp->client);
+    facts->server_speaks = server_speaks(&smtp->server);
+    facts->banner = smtp_list_at(&smtp->banner, 0);
+    facts->banner_code = smtp->banner_code;
+    facts->helo = smtp_list_at(&smtp->helo, 0);
+    facts->ehlo = smtp_list_at(&smtp->ehlo, 0);
+    struct reader named = smtp_reader_of(smtp_list_at(&smtp->ehlo_reply, 0));
+    if (reader_left(&named) == 0) {
+        named = smtp_reader_of(facts->banner);
+    }
+    facts->server_name = smtp_text_of(smtp_word(&named));
+    facts->last_reply_code = smtp->last_code;
+    facts->ehlo_seen = smtp->num_ehlo > 0 || smtp->ehlo_recognised;
+    facts->helo_seen = smtp->helo_seen;
+    facts->ehlo_replied = smtp->num_ehlo_answered > 0 ? SMTP_YES : SMTP_OPEN;
+    facts->client_gap = smtp->client.gap;
+    facts->server_gap = smtp->server.gap;
+    facts->forced = smtp->forced;
+    facts->limits_hit = smtp->limits_hit;
+}
+
+static bool has_mechanism(const struct smtp_text *mechanisms, size_t num, struct reader word) {
+    for (size_t i = 0; i < num; i++) {
+        if (smtp_same(smtp_reader_of(mechanisms[i]), word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The words behind AUTH, each once; most servers say them twice, behind "AUTH" and "AUTH=". */
+static size_t list_mechanisms(const struct smtp_text *keywords, size_t num_keywords,
+                              struct smtp_text *mechanisms) {
+    size_t num = 0;
+    for (size_t i = 0; i < num_keywords; i++) {
+        struct reader words;
+        if (smtp_keyword_of(smtp_reader_of(keywords[i]), &words) != SMTP_KEYWORD_AUTH) {
+            continue;
+        }
+        while (reader_left(&words) > 0 && num < SMTP_MECHANISMS_MAX) {
+            struct reader word = smtp_word(&words);
+            if (reader_left(&word) > 0 && !has_mechanism(mechanisms, num, word)) {
+                mechanisms[num++] = smtp_text_of(word);
+            }
+        }
+    }
+    return num;
+}
+
+const struct smtp_facts *smtp_facts(const struct smtp *smtp) {
+    static const struct smtp_facts nothing = {.limits_hit = 1};
+    if (smtp->report != NULL && !smtp->report_old) {
+        return &smtp->report->facts;
+    }
+    size_t room =
+        (size_t)smtp->ehlo_reply.num + SMTP_MECHANISMS_MAX + smtp->from_domains.num + smtp->rcpt_domains.num;
+    struct smtp_report *report = calloc(1, sizeof(*report) + room * sizeof(report->texts[0]));
+    if (report == NULL) {
+        return &nothing;
+    }
+    /* The report is a cache of what the parser holds; it is all that this changes. */
+    struct smtp *owner = (struct smtp *)(uintptr_t)smtp;
+    free(owner->report);
+    owner->report = report;
+    owner->report_old = false;
+
+    struct smtp_facts *facts = &report->facts;
+    struct smtp_text *texts = report->texts;
+    fill_rest(smtp, facts);
+    fill_starttls(smtp, facts);
+    fill_mail(smtp, facts);
+    facts->auth_mechanism = smtp_list_at(&smtp->mechanism, 0);
+    size_t num = smtp_list_all(&smtp->ehlo_reply, texts, SMTP_CAPABILITIES_MAX + 1);
+    if (num > 0) { /* the first line is the greeting */
+        facts->capabilities = texts + 1;
+        facts->num_capabilities = num - 1;
+    }
+    texts += num;
+    facts->auth_mechanisms = texts;
+    facts->num_auth_mechanisms = list_mechanisms(facts->capabilities, facts->num_capabilities, texts);
+    texts += facts->num_auth_mechanisms;
+    facts->from_domains = texts;
+    facts->num_from_domains = smtp_list_all(&smtp->from_domains, texts, SMTP_DOMAINS_MAX);
+    texts += facts->num_from_domains;
+    facts->rcpt_domains = texts;
+    facts->num_rcpt_domains = smtp_list_all(&smtp->rcpt_domains, texts, SMTP_DOMAINS_MAX);
+    return facts;
+}

@@ -1,0 +1,30 @@
+/* smtp_reply.h: one line of a server, taken apart. Pure functions over borrowed bytes. */
+#ifndef STARTTAP_PARSERS_SMTP_REPLY_H
+#define STARTTAP_PARSERS_SMTP_REPLY_H
+
+#include <stdbool.h>
+
+#include "reader.h"
+
+struct smtp_reply_line {
+    int code;           /* 200 to 599 */
+    bool last;          /* the reply's last line: no '-' after the code */
+    struct reader text; /* may be empty: "250" alone is a reply (RFC 5321 section 4.2) */
+};
+
+/* False: not a line of a reply; reply is untouched. */
+bool smtp_reply_parse(struct reader line, struct smtp_reply_line *reply);
+
+/* What an EHLO keyword line says (RFC 5321 section 4.1.1.1), as far as it matters here. */
+enum smtp_keyword {
+    SMTP_KEYWORD_UNKNOWN,
+    SMTP_KEYWORD_STARTTLS,
+    SMTP_KEYWORD_REQUIRETLS,
+    SMTP_KEYWORD_AUTH,  /* also the "AUTH=" of old clients' servers */
+    SMTP_KEYWORD_KNOWN, /* another one of the common keywords */
+};
+
+/* parameters is what follows the keyword. */
+enum smtp_keyword smtp_keyword_of(struct reader text, struct reader *parameters);
+
+#endif

@@ -1,0 +1,407 @@
+/* smtp_server.c: the server's stream: replies, and what each of them answers. */
+#include "smtp_internal.h"
+#include "smtp_reply.h"
+
+/* No command of the client can have reached the parser: its side is not captured. */
+static bool client_invisible(const struct smtp *smtp) {
+    return !smtp->client.started;
+}
+
+/* A reply that answers the client's TLS in clear, or an injected one: no command is due for it. */
+static bool unsolicited(const struct smtp *smtp) {
+    return smtp->client.tls_begun && (smtp->client.mode == CLIENT_TLS || !smtp->server.answered_tls);
+}
+
+/* Between the first and the last byte of a reply. */
+static bool is_inside(const struct smtp_server *server) {
+    return server->in_reply || server->skip_reply || server->skip_line || smtp_line_begun(&server->line);
+}
+
+bool smtp_server_waits(const struct smtp *smtp) {
+    const struct smtp_server *server = &smtp->server;
+    return !is_inside(server) && server->greeting_done && !smtp->lost && server->extra_replies == 0 &&
+           smtp_queue_first(&smtp->queue) == SMTP_DUE_NONE && !unsolicited(smtp);
+}
+
+static void begin_tls(struct smtp *smtp) {
+    struct smtp_server *server = &smtp->server;
+    if (server->after_accept) {
+        smtp->injected_reply_bytes = server->since_accept;
+    }
+    smtp->tls_after_smtp = smtp->tls_after_smtp || server->speaks == SMTP_SPEAKS_SMTP;
+    server->tls = true;
+    server->tls_begun = true;
+    server->after_accept = false;
+    server->since_accept = 0;
+    server->in_reply = false;
+    smtp_line_drop(&server->line);
+    /* Commands injected behind STARTTLS are answered under TLS, if at all. */
+    smtp_queue_cleanup(&smtp->queue);
+}
+
+/* Whether TLS begins right here. */
+static enum parse_result look_for_tls(const struct smtp *smtp, struct reader in, bool force) {
+    const struct smtp_server *server = &smtp->server;
+    if (server->resumed) {
+        return PARSE_BAD;
+    }
+    if (smtp_line_begun(&server->line)) {
+        return server->after_accept ? smtp_tls_decide(in, SMTP_TLS_IN_TEXT, force) : PARSE_BAD;
+    }
+    enum parse_result result = PARSE_BAD;
+    if (server->gap || (server->midstream && !server->fresh)) {
+        result = smtp_tls_decide(in, SMTP_TLS_AFTER_HOLE, force);
+    }
+    /* One-sided: a server that leaves SMTP for TLS was asked to, unseen. */
+    bool unseen = client_invisible(smtp) && (force || smtp->lost);
+    bool possible = !server->started || server->after_accept || smtp->client.hole || smtp->num_starttls > 0 ||
+                    server->gap || unseen;
+    if (result == PARSE_BAD && possible) {
+        result = smtp_tls_decide(in, SMTP_TLS_SERVER_START, force);
+    }
+    return result;
+}
+
+/* Whether the reply that begins at in may be read now. */
+static bool may_begin(struct smtp *smtp, struct reader in, bool force) {
+    struct smtp_server *server = &smtp->server;
+    if (!server->greeting_done || smtp->lost || server->extra_replies > 0) {
+        return true;
+    }
+    uint8_t first = reader_u8(&in);
+    while (smtp_queue_first(&smtp->queue) == SMTP_DUE_MAYBE && (first == '2' || first == '3')) {
+        (void)smtp_queue_pop(&smtp->queue); /* the server never answered that line */
+    }
+    if (smtp_queue_first(&smtp->queue) == SMTP_DUE_HOLE) {
+        smtp_queue_cleanup(&smtp->queue);
+        smtp->lost = true;
+    }
+    if (!smtp_server_waits(smtp)) {
+        return true;
+    }
+    if (force) {
+        smtp->lost = true;
+        server->by_force = true;
+    }
+    return force;
+}
+
+/* A connection that began earlier: "220 mx.example ESMTP" is its greeting after all, while
+ * "220 2.0.0 Ready to start TLS" may answer STARTTLS. */
+static bool is_greeting(const struct smtp_reply_line *line) {
+    struct reader text = line->text;
+    return line->code == 220 && smtp_contains(text, "SMTP") && !smtp_contains(text, "TLS") &&
+           !smtp_skip_prefix(&text, "2.");
+}
+
+/* The first line of a midstream connection decides whether this is its beginning. */
+static void settle_midstream(struct smtp *smtp, bool fresh) {
+    struct smtp_server *server = &smtp->server;
+    if (server->midstream && !server->greeting_done) {
+        server->fresh = fresh;
+        server->greeting_done = !fresh;
+        server->partial = !fresh;
+        smtp->lost = smtp->lost || !fresh;
+    }
+}
+
+/* What the reply that begins answers. */
+static enum smtp_due due_for(struct smtp *smtp, const struct smtp_reply_line *line) {
+    struct smtp_server *server = &smtp->server;
+    settle_midstream(smtp, is_greeting(line));
+    if (!server->greeting_done) {
+        server->greeting_done = true;
+        return SMTP_DUE_GREETING;
+    }
+    if (smtp->lost) {
+        /* A 421 comes unasked (RFC 5321 section 3.8): nothing was cut short. */
+        smtp->forced = smtp->forced || (server->by_force && line->code != 421);
+        server->by_force = false;
+        return SMTP_DUE_NONE;
+    }
+    if (server->extra_replies > 0) {
+        server->extra_replies--;
+        return SMTP_DUE_OTHER;
+    }
+    if (smtp->client.tls_begun && !server->answered_tls && line->code >= 400 &&
+        smtp->queue.num_starttls == 0) {
+        server->answered_tls = true;
+        return SMTP_DUE_NONE;
+    }
+    return smtp_queue_pop(&smtp->queue);
+}
+
+static bool may_be_ehlo_reply(const struct smtp *smtp, const struct smtp_reply_line *line) {
+    enum smtp_due due = (enum smtp_due)smtp->server.due;
+    return due == SMTP_DUE_EHLO || due == SMTP_DUE_LHLO ||
+           (due == SMTP_DUE_NONE && smtp->lost && line->code == 250);
+}
+
+static void begin_reply(struct smtp *smtp, const struct smtp_reply_line *line) {
+    struct smtp_server *server = &smtp->server;
+    server->due = (uint8_t)due_for(smtp, line);
+    server->in_reply = true;
+    server->num_lines = 0;
+    server->shape = false;
+    server->collects = may_be_ehlo_reply(smtp, line);
+    smtp_list_clear(&smtp->incoming);
+    if (server->due == SMTP_DUE_GREETING) {
+        smtp_keep_one(smtp, &smtp->banner, line->text);
+        smtp->banner_code = (uint16_t)line->code;
+    }
+}
+
+/* A line of what is, or may be, a reply to EHLO; the first one is the greeting line, and
+ * no keyword (RFC 5321 section 4.1.1.1). */
+static void collect(struct smtp *smtp, const struct smtp_reply_line *line) {
+    struct reader parameters;
+    smtp_keep(smtp, &smtp->incoming, line->text, SMTP_CAPABILITIES_MAX + 1);
+    if (smtp->server.num_lines == 0 || line->code / 100 != 2) {
+        return;
+    }
+    enum smtp_keyword keyword = smtp_keyword_of(line->text, &parameters);
+    smtp->server.shape = smtp->server.shape || keyword != SMTP_KEYWORD_UNKNOWN;
+    if (keyword == SMTP_KEYWORD_STARTTLS) {
+        smtp->offered = true;
+        smtp->ehlo_recognised = true;
+    } else if (keyword == SMTP_KEYWORD_REQUIRETLS) {
+        smtp->requiretls_offered = true;
+    }
+}
+
+static void keep_masked(struct smtp *smtp) {
+    struct smtp_text lines[SMTP_CAPABILITIES_MAX + 1];
+    size_t num = smtp_list_all(&smtp->ehlo_reply, lines, SMTP_CAPABILITIES_MAX + 1);
+    for (size_t i = 1; i < num; i++) {
+        if (smtp_is_masked_starttls(lines + 1, num - 1, i - 1)) {
+            struct reader line = smtp_reader_of(lines[i]);
+            smtp->masked_len = 0;
+            while (reader_left(&line) > 0 && smtp->masked_len < sizeof(smtp->masked)) {
+                smtp->masked[smtp->masked_len++] = (char)reader_u8(&line);
+            }
+            return;
+        }
+    }
+}
+
+static void finish_ehlo(struct smtp *smtp, int code) {
+    smtp->num_ehlo_answered++;
+    if (code / 100 == 2) {
+        struct smtp_list done = smtp->incoming;
+        smtp->incoming = smtp->ehlo_reply;
+        smtp->ehlo_reply = done;
+        keep_masked(smtp);
+    }
+}
+
+/* A reply without a command, after pairing has ended: some codes belong to one command only
+ * (RFC 5321 section 4.2.3), and a reply to EHLO is known by its keywords. */
+static void finish_lost(struct smtp *smtp, int code) {
+    struct smtp_server *server = &smtp->server;
+    if (server->collects && server->shape && !server->partial) {
+        smtp->ehlo_recognised = true;
+        finish_ehlo(smtp, code);
+    }
+    server->lost_refusal = server->lost_refusal || code >= 400;
+    server->lost_220 = server->lost_220 || code == 220;
+    server->lost_221 = server->lost_221 || code == 221;
+    server->lost_354 = server->lost_354 || code == 354;
+    smtp->mail_attempted = smtp->mail_attempted || code == 354;
+    smtp->auth_attempted = smtp->auth_attempted || code == 334 || code == 235;
+    smtp->auth_ok = smtp->auth_ok || code == 235;
+}
+
+/* Hands an awaited code to the client. */
+static void answer(struct smtp *smtp, int code) {
+    struct smtp_client *client = &smtp->client;
+    client->num_answered++;
+    if (client->num_answered == client->num_asked) {
+        client->answer = (uint16_t)code;
+    }
+}
+
+static void finish_starttls(struct smtp *smtp, int code) {
+    smtp->starttls_code = (uint16_t)code;
+    smtp->server.after_accept = code == 220;
+    smtp->server.since_accept = 0;
+    smtp->server.num_accepts++;
+    answer(smtp, code);
+}
+
+static void finish_content(struct smtp_server *server) {
+    if (server->lmtp && server->rcpt_accepted > 1) {
+        server->extra_replies = (uint16_t)(server->rcpt_accepted - 1);
+    }
+    server->rcpt_accepted = 0;
+}
+
+static void finish_reply(struct smtp *smtp, int code) {
+    struct smtp_server *server = &smtp->server;
+    bool positive = code / 100 == 2;
+    switch ((enum smtp_due)server->due) {
+    case SMTP_DUE_NONE:
+        if (smtp->lost) {
+            finish_lost(smtp, code);
+        }
+        break;
+    case SMTP_DUE_LHLO:
+        server->lmtp = true;
+        finish_ehlo(smtp, code);
+        break;
+    case SMTP_DUE_EHLO:
+        finish_ehlo(smtp, code);
+        break;
+    case SMTP_DUE_STARTTLS:
+        finish_starttls(smtp, code);
+        break;
+    case SMTP_DUE_MAIL:
+        smtp->transactions += positive;
+        server->rcpt_accepted = 0;
+        break;
+    case SMTP_DUE_RCPT:
+        server->rcpt_accepted =
+            (uint16_t)(server->rcpt_accepted + (positive && server->rcpt_accepted < UINT16_MAX));
+        break;
+    case SMTP_DUE_HOLE_CONTENT:
+        smtp->hole_content_replied = true;
+        break;
+    case SMTP_DUE_CONTENT:
+        finish_content(server);
+        break;
+    case SMTP_DUE_AUTH:
+        smtp->auth_ok = smtp->auth_ok || code == 235;
+        answer(smtp, code);
+        break;
+    case SMTP_DUE_DATA:
+        answer(smtp, code);
+        break;
+    case SMTP_DUE_MAYBE:
+        /* If that line went unanswered, this refusal is a hidden command's. */
+        server->lost_refusal = server->lost_refusal || code >= 400;
+        break;
+    case SMTP_DUE_GREETING:
+    case SMTP_DUE_HOLE:
+    case SMTP_DUE_OTHER:
+        break;
+    }
+    smtp->last_code = (uint16_t)code;
+    server->in_reply = false;
+    server->partial = false;
+}
+
+static void handle_reply_line(struct smtp *smtp, const struct smtp_reply_line *line) {
+    struct smtp_server *server = &smtp->server;
+    server->speaks = SMTP_SPEAKS_SMTP;
+    if (server->skip_reply) {
+        server->skip_reply = !line->last;
+        return;
+    }
+    if (!server->in_reply) {
+        begin_reply(smtp, line);
+    }
+    if (server->collects) {
+        collect(smtp, line);
+    }
+    server->num_lines++;
+    if (!line->last && server->num_lines >= SMTP_REPLY_LINES_MAX) {
+        smtp->limits_hit++;
+        server->skip_reply = true;
+    }
+    if (line->last || server->skip_reply) {
+        finish_reply(smtp, line->code);
+    }
+}
+
+static void handle_line(struct smtp *smtp, const struct smtp_line_whole *whole) {
+    struct smtp_server *server = &smtp->server;
+    struct smtp_reply_line line;
+    if (server->skip_line) {
+        server->skip_line = false;
+        return;
+    }
+    if (whole->no_memory) {
+        smtp_server_gap(smtp);
+        server->skip_line = false; /* the line's end was seen */
+        return;
+    }
+    smtp->limits_hit += whole->cut;
+    if (smtp_reply_parse(whole->text, &line)) {
+        handle_reply_line(smtp, &line);
+        return;
+    }
+    if (server->speaks == SMTP_SPEAKS_NOTHING) {
+        server->speaks = SMTP_SPEAKS_OTHER;
+    }
+    settle_midstream(smtp, false);
+}
+
+/* Takes a line, or what there is of it; stops before TLS that follows clear text after a 220. */
+static void step_line(struct smtp *smtp, struct reader *in) {
+    struct smtp_server *server = &smtp->server;
+    struct reader part =
+        reader_of(in->pos, server->after_accept ? smtp_text_before_tls(*in) : reader_left(in));
+    struct smtp_line_whole line;
+    size_t offered = reader_left(&part);
+    enum parse_result result = smtp_line_take(&server->line, &part, &line);
+    reader_skip(in, offered - reader_left(&part));
+    if (result == PARSE_OK) {
+        handle_line(smtp, &line);
+        smtp_line_drop(&server->line);
+    }
+}
+
+/* Returns false when the server stops here. */
+static bool step(struct smtp *smtp, struct reader *in, bool force) {
+    struct smtp_server *server = &smtp->server;
+    if (server->tls) {
+        return false;
+    }
+    enum parse_result tls = look_for_tls(smtp, *in, force);
+    if (tls == PARSE_OK) {
+        begin_tls(smtp);
+    }
+    if (tls != PARSE_BAD) {
+        return false;
+    }
+    if (!is_inside(server) && !may_begin(smtp, *in, force)) {
+        return false;
+    }
+    server->started = true;
+    server->resumed = false;
+    step_line(smtp, in);
+    return true;
+}
+
+size_t smtp_server_push(struct smtp *smtp, struct reader in, bool force) {
+    size_t len = reader_left(&in);
+    bool more = true;
+    while (more && reader_left(&in) > 0) {
+        size_t before = reader_left(&in);
+        bool counts = smtp->server.after_accept;
+        unsigned which = smtp->server.num_accepts;
+        more = step(smtp, &in, force);
+        if (counts && smtp->server.after_accept && which == smtp->server.num_accepts) {
+            smtp->server.since_accept += before - reader_left(&in);
+        }
+    }
+    return len - reader_left(&in);
+}
+
+void smtp_server_gap(struct smtp *smtp) {
+    struct smtp_server *server = &smtp->server;
+    if (server->tls) {
+        return;
+    }
+    server->gap = true;
+    server->started = true;
+    server->resumed = false;
+    server->greeting_done = true;
+    server->in_reply = false;
+    server->skip_reply = false;
+    server->skip_line = true;
+    server->partial = true;
+    server->after_accept = false;
+    smtp->lost = true;
+    smtp_queue_cleanup(&smtp->queue);
+    smtp_line_drop(&server->line);
+}

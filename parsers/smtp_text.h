@@ -1,0 +1,61 @@
+/* smtp_text.h: words of a line, and the small texts that a session keeps.
+ *
+ * A line or word is a borrowed reader. What is kept goes into a smtp_list: one
+ * allocation for all its texts, nothing at all while it is empty. */
+#ifndef STARTTAP_PARSERS_SMTP_TEXT_H
+#define STARTTAP_PARSERS_SMTP_TEXT_H
+
+#include "reader.h"
+#include "smtp.h"
+
+/* The next word, blanks (space, tab) around it skipped; empty at the end of the line. */
+struct reader smtp_word(struct reader *line);
+
+/* What is left of a line, blanks at both ends cut off. */
+struct reader smtp_trim(struct reader line);
+
+/* Equality with an upper-case ASCII word, without regard to case. */
+bool smtp_is(struct reader word, const char *upper);
+
+/* Equality of two words, without regard to the case of ASCII letters. */
+bool smtp_same(struct reader word, struct reader other);
+
+/* Writes text into buffer, ASCII letters in one case; returns what fits in len bytes of it. */
+struct reader smtp_lower(struct reader text, uint8_t *buffer, size_t len);
+struct reader smtp_upper(struct reader text, uint8_t *buffer, size_t len);
+
+/* Whether text starts with an upper-case ASCII prefix, without regard to case; skips it if so. */
+bool smtp_skip_prefix(struct reader *text, const char *upper);
+
+/* Whether an upper-case ASCII word stands anywhere in text, without regard to case. */
+bool smtp_contains(struct reader text, const char *upper);
+
+struct smtp_text smtp_text_of(struct reader text);
+struct reader smtp_reader_of(struct smtp_text text);
+
+/* Texts in order, each up to SMTP_TEXT_MAX bytes. All zero is an empty list. */
+struct smtp_list {
+    char *bytes; /* per text: length (2 bytes), then the text */
+    uint16_t len, room;
+    uint16_t num;
+};
+
+void smtp_list_cleanup(struct smtp_list *list);
+void smtp_list_clear(struct smtp_list *list); /* keeps the memory */
+
+enum smtp_kept {
+    SMTP_KEPT,
+    SMTP_KEPT_CUT, /* kept, cut to SMTP_TEXT_MAX */
+    SMTP_NOT_KEPT, /* max texts are there already, or no memory */
+};
+enum smtp_kept smtp_list_add(struct smtp_list *list, struct reader text, size_t max);
+
+/* The text at index, borrowed until the list changes; empty when there is none. Linear in index. */
+struct smtp_text smtp_list_at(const struct smtp_list *list, size_t index);
+
+/* Writes up to max texts; returns how many. */
+size_t smtp_list_all(const struct smtp_list *list, struct smtp_text *texts, size_t max);
+
+bool smtp_list_has(const struct smtp_list *list, struct reader text);
+
+#endif
