@@ -61,12 +61,16 @@ static inline void reader_skip(struct reader *r, size_t len) {
 
 static inline uint8_t reader_u8(struct reader *r) {
     const uint8_t *p = reader_bytes(r, 1);
-    return p ? p[0] : 0;
+    if (!p)
+        return 0;
+    return p[0];
 }
 
 static inline uint16_t reader_u16(struct reader *r) {
     const uint8_t *p = reader_bytes(r, 2);
-    return p ? (uint16_t)(p[0] << 8 | p[1]) : 0;
+    if (!p)
+        return 0;
+    return (uint16_t)(p[0] << 8 | p[1]);
 }
 
 static inline uint32_t reader_u24(struct reader *r) {
@@ -81,7 +85,9 @@ static inline uint32_t reader_u32(struct reader *r) {
 
 static inline uint16_t reader_u16le(struct reader *r) {
     const uint8_t *p = reader_bytes(r, 2);
-    return p ? (uint16_t)(p[1] << 8 | p[0]) : 0;
+    if (!p)
+        return 0;
+    return (uint16_t)(p[1] << 8 | p[0]);
 }
 
 static inline uint32_t reader_u32le(struct reader *r) {
