@@ -64,11 +64,10 @@ static bool enter(struct frame *frame) {
     return true;
 }
 
-/* The datagram's payload has len bytes, says its header. Inside a tunnel that was captured whole it cannot
- * have more than the tunnel holds. */
+/* The datagram's payload has len bytes, says its header. Inside a tunnel it cannot have more than the tunnel
+ * says it holds. */
 static bool bound_payload(struct frame *frame, uint32_t len) {
-    bool cut = frame->missing > 0;
-    if (len > frame_wire_left(frame) && frame->depth > 1 && !cut)
+    if (frame->depth > 1 && len > frame_wire_left(frame))
         return false;
     frame_bound(frame, len);
     return true;
