@@ -246,17 +246,26 @@ static bool set_defaults(struct config *config) {
            setting_add(config, setting_by_key(SETTING_OBSERVER_NAME), host, why, sizeof why);
 }
 
-/* Two sinks on one file would write over each other. */
+/* SCHEME:PATH with a scheme that outputs/sink.c opens; false with a complaint. */
+static bool check_sink(const char *spec) {
+    static const char *const schemes[] = {"json:", "csv:"};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t len = strlen(schemes[i]);
+        if (strncmp(spec, schemes[i], len) == 0 && spec[len] != '\0')
+            return true;
+    }
+    complain("--output: '%s' is not a sink: write json:PATH or csv:PATH", spec);
+    return false;
+}
+
 static bool check_sinks(const struct config *config) {
     for (size_t i = 0; i < config->num_sinks; i++) {
-        const char *spec = config->sinks[i], *path = strchr(spec, ':');
-        if (path == NULL || path == spec || path[1] == '\0') {
-            complain("--output: '%s' is not a sink: write json:PATH or csv:PATH", spec);
+        if (!check_sink(config->sinks[i]))
             return false;
-        }
         for (size_t j = 0; j < i; j++) {
-            if (strcmp(strchr(config->sinks[j], ':'), path) == 0) {
-                complain("--output: '%s' and '%s' write to the same place", config->sinks[j], spec);
+            if (strcmp(strchr(config->sinks[j], ':'), strchr(config->sinks[i], ':')) == 0) {
+                complain("--output: '%s' and '%s' write to the same place", config->sinks[j],
+                         config->sinks[i]);
                 return false;
             }
         }
@@ -279,20 +288,9 @@ static bool check_filter(const struct config *config) {
         return true;
     struct filter *filter = filter_new(config->filter, why, sizeof why);
     if (filter == NULL)
-        complain("filter '%s': %s", config->filter, why);
+        complain("%s: '%s'", why, config->filter);
     filter_free(filter);
     return filter != NULL;
-}
-
-/* What each setting on its own cannot know. */
-static bool check(const struct config *config) {
-    char range[PORTS_TEXT_MAX];
-    if (ports_next_range(&config->mail_ports, 0, range) == 0 &&
-        ports_next_range(&config->tls_ports, 0, range) == 0 && !config->any_port) {
-        complain("nothing to look for: no --mail-ports, no --tls-ports and no --any-port");
-        return false;
-    }
-    return check_inputs(config) && check_sinks(config) && check_filter(config);
 }
 
 static bool has_input(const struct config *config) {
@@ -306,6 +304,19 @@ static bool has_input(const struct config *config) {
     return false;
 }
 
+/* What each setting on its own cannot know. */
+static bool check(const struct config *config, enum action action) {
+    char range[PORTS_TEXT_MAX];
+    if (action == ACTION_RUN && !has_input(config))
+        return false;
+    if (ports_next_range(&config->mail_ports, 0, range) == 0 &&
+        ports_next_range(&config->tls_ports, 0, range) == 0 && !config->any_port) {
+        complain("nothing to look for: no --mail-ports, no --tls-ports and no --any-port");
+        return false;
+    }
+    return check_inputs(config) && check_sinks(config) && check_filter(config);
+}
+
 static enum config_result finish(const struct command_line *line) {
     switch (line->action) {
     case ACTION_DUMP:
@@ -317,7 +328,7 @@ static enum config_result finish(const struct command_line *line) {
         puts("starttap: the configuration is good");
         return CONFIG_DONE;
     default:
-        return has_input(line->config) ? CONFIG_RUN : CONFIG_WRONG;
+        return CONFIG_RUN;
     }
 }
 
@@ -338,7 +349,7 @@ enum config_result config_load(int argc, char **argv, struct config *config) {
         complain("%s", why);
         return CONFIG_WRONG;
     }
-    if (!read_command_line(&line, argc, argv, second_reading) || !check(config))
+    if (!read_command_line(&line, argc, argv, second_reading) || !check(config, line.action))
         return CONFIG_WRONG;
     return finish(&line);
 }

@@ -248,7 +248,7 @@ static void test_filter(void **state) {
     remove(path);
     ASSERT_WRONG("--filter-file: cannot open", "-r", "x", "-F", path);
     ASSERT_WRONG("--filter-file: cannot read", "-r", "x", "-F", "/tmp");
-    ASSERT_WRONG("filter 'tcp prot 25': ", "-r", "x", "tcp", "prot", "25");
+    ASSERT_WRONG(": 'tcp prot 25'", "-r", "x", "tcp", "prot", "25");
 }
 
 static void test_wrong_usage(void **state) {
@@ -262,6 +262,7 @@ static void test_wrong_usage(void **state) {
     ASSERT_WRONG("--ca: the value is empty", "-r", "x", "--ca", "");
     ASSERT_WRONG("--read: the value is empty", "-r", "");
     ASSERT_WRONG("'x' is not a sink", "-r", "x", "-o", "x");
+    ASSERT_WRONG("'xml:x' is not a sink", "-r", "x", "-o", "xml:x");
     ASSERT_WRONG("'json:' is not a sink", "-r", "x", "-o", "json:");
     ASSERT_WRONG("':x' is not a sink", "-r", "x", "-o", ":x");
     ASSERT_WRONG("write to the same place", "-r", "x", "-o", "json:-", "-o", "csv:-");
