@@ -134,47 +134,51 @@ bool event_list(struct event *event, struct text_list *list, size_t num) {
     return true;
 }
 
+struct verdict_info {
+    const char *name;
+    enum verdict_class counts_as;
+    const char *meaning;
+};
+
+static const struct verdict_info verdicts[NUM_VERDICTS] = {
+    [VERDICT_STARTTLS] = {"starttls", COUNTS_ENCRYPTED, "STARTTLS was accepted and the handshake completed."},
+    [VERDICT_IMPLICIT_TLS] = {"implicit_tls", COUNTS_ENCRYPTED,
+                              "TLS from the first byte, and the handshake completed."},
+    [VERDICT_NOT_OFFERED] = {"not_offered", COUNTS_PLAINTEXT,
+                             "A complete EHLO reply had no STARTTLS; the session went on in clear."},
+    [VERDICT_MASKED] = {"masked", COUNTS_PLAINTEXT,
+                        "The EHLO reply holds an overwritten keyword where STARTTLS stood."},
+    [VERDICT_NO_EHLO] = {"no_ehlo", COUNTS_PLAINTEXT,
+                         "The client said HELO only, so nothing could be offered."},
+    [VERDICT_OFFERED_UNUSED] =
+        {"offered_unused", COUNTS_PLAINTEXT,
+         "STARTTLS was offered, the client never asked, and mail or AUTH went on in clear."},
+    [VERDICT_REFUSED] = {"refused", COUNTS_PLAINTEXT,
+                         "The client asked for STARTTLS, and the reply was final and not 220."},
+    [VERDICT_ACCEPTED_NO_TLS] = {"accepted_no_tls", COUNTS_PLAINTEXT,
+                                 "220 to STARTTLS, and bytes followed that are not TLS."},
+    [VERDICT_CLEARTEXT_ON_TLS_PORT] = {"cleartext_on_tls_port", COUNTS_PLAINTEXT,
+                                       "SMTP in clear on a port for implicit TLS."},
+    [VERDICT_HANDSHAKE_FAILED] =
+        {"handshake_failed", COUNTS_FAILED,
+         "TLS was due and no handshake completed: alert, close, silence, an answer that is not TLS."},
+    [VERDICT_NO_MAIL] =
+        {"no_mail", COUNTS_NOT,
+         "Ended before anything was decided: banner only, 421, greeting refused, QUIT before mail."},
+    [VERDICT_NOT_SMTP] = {"not_smtp", COUNTS_NOT, "A connection on a mail port that speaks something else."},
+    [VERDICT_UNKNOWN] = {"unknown", COUNTS_NOT, "Evidence is missing; unknown_reason says why."},
+};
+
 const char *verdict_name(enum verdict verdict) {
-    static const char *const names[NUM_VERDICTS] = {
-        [VERDICT_STARTTLS] = "starttls",
-        [VERDICT_IMPLICIT_TLS] = "implicit_tls",
-        [VERDICT_NOT_OFFERED] = "not_offered",
-        [VERDICT_MASKED] = "masked",
-        [VERDICT_NO_EHLO] = "no_ehlo",
-        [VERDICT_OFFERED_UNUSED] = "offered_unused",
-        [VERDICT_REFUSED] = "refused",
-        [VERDICT_ACCEPTED_NO_TLS] = "accepted_no_tls",
-        [VERDICT_CLEARTEXT_ON_TLS_PORT] = "cleartext_on_tls_port",
-        [VERDICT_HANDSHAKE_FAILED] = "handshake_failed",
-        [VERDICT_NO_MAIL] = "no_mail",
-        [VERDICT_NOT_SMTP] = "not_smtp",
-        [VERDICT_UNKNOWN] = "unknown",
-    };
-    return names[verdict];
+    return verdicts[verdict].name;
+}
+
+const char *verdict_meaning(enum verdict verdict) {
+    return verdicts[verdict].meaning;
 }
 
 enum verdict_class verdict_counts_as(enum verdict verdict) {
-    switch (verdict) {
-    case VERDICT_STARTTLS:
-    case VERDICT_IMPLICIT_TLS:
-        return COUNTS_ENCRYPTED;
-    case VERDICT_NOT_OFFERED:
-    case VERDICT_MASKED:
-    case VERDICT_NO_EHLO:
-    case VERDICT_OFFERED_UNUSED:
-    case VERDICT_REFUSED:
-    case VERDICT_ACCEPTED_NO_TLS:
-    case VERDICT_CLEARTEXT_ON_TLS_PORT:
-        return COUNTS_PLAINTEXT;
-    case VERDICT_HANDSHAKE_FAILED:
-        return COUNTS_FAILED;
-    case VERDICT_NO_MAIL:
-    case VERDICT_NOT_SMTP:
-    case VERDICT_UNKNOWN:
-    case NUM_VERDICTS:
-        break;
-    }
-    return COUNTS_NOT;
+    return verdicts[verdict].counts_as;
 }
 
 const char *unknown_reason_name(enum unknown_reason reason) {

@@ -46,7 +46,8 @@ enum verdict {
 /* How a verdict counts for adoption. */
 enum verdict_class { COUNTS_ENCRYPTED, COUNTS_PLAINTEXT, COUNTS_FAILED, COUNTS_NOT };
 
-const char *verdict_name(enum verdict verdict); /* "starttls" ... */
+const char *verdict_name(enum verdict verdict);    /* "starttls" ... */
+const char *verdict_meaning(enum verdict verdict); /* one sentence, for documentation */
 enum verdict_class verdict_counts_as(enum verdict verdict);
 
 enum unknown_reason {
@@ -294,8 +295,10 @@ struct event {
     };
 };
 
-/* An event with everything absent. Keeps the arena's block from an earlier use. */
-void event_init(struct event *event); /* event must be zeroed before its first use */
+/* An event with everything absent, of a session or of the dataset given; a session's verdict is unknown.
+ * The struct must be zeroed before its first use: the arena's block and the observer are kept from one use to
+ * the next. */
+void event_init(struct event *event);
 void event_reset(struct event *event, enum dataset dataset);
 void event_cleanup(struct event *event);
 

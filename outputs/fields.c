@@ -3,7 +3,6 @@
 /* A group: the prefix of its fields, and the group around it. */
 #define GROUP(name, prefix, parent) [GROUP_##name] = {prefix, sizeof prefix - 1, GROUP_##parent}
 
-// clang-format off: tables read best as tables
 static const struct field_group_info groups[NUM_GROUPS] = {
     GROUP(ROOT, "", ROOT),
     GROUP(ECS, "ecs.", ROOT),
@@ -153,7 +152,7 @@ static const struct field table[] = {
         "Seen from the home networks; absent when none are configured."),
     ROW(43, SESSION, NETWORK_VLAN, NUMBER_WORD, session.vlan_id, "network.vlan.id", ANY,
         "Outermost VLAN tag."),
-    ROW(2, SESSION, SOURCE, TEXT, session.source.ip, "source.ip", ANY,
+    ROW(2, SESSION, SOURCE, IP, session.source.ip, "source.ip", ANY,
         "IP address of the client (who opened the connection)."),
     ROW(3, SESSION, SOURCE, PORT, session.source.port, "source.port", ANY,
         "TCP port of the client (who opened the connection)."),
@@ -167,7 +166,7 @@ static const struct field table[] = {
         "source.as.organization.name", ANY, "Who runs the autonomous system."),
     ROW(48, SESSION, SOURCE_GEO, TEXT, session.source.country, "source.geo.country_iso_code", ANY,
         "Country, from a database if one was given."),
-    ROW(4, SESSION, DESTINATION, TEXT, session.destination.ip, "destination.ip", ANY,
+    ROW(4, SESSION, DESTINATION, IP, session.destination.ip, "destination.ip", ANY,
         "IP address of the server."),
     ROW(5, SESSION, DESTINATION, PORT, session.destination.port, "destination.port", ANY,
         "TCP port of the server."),
@@ -346,7 +345,7 @@ static const struct field table[] = {
         "Packets that were captured twice."),
     ROW(146, SESSION, CAPTURE, FLAG, session.overlap_conflict, "starttap.capture.overlap_conflict", ANY,
         "Segments overlapped with different bytes: the first copy was used."),
-    ROW(0, PEER, PEER, TEXT, peer.ip, "starttap.peer.ip", ANY, "IP address of the peer."),
+    ROW(0, PEER, PEER, IP, peer.ip, "starttap.peer.ip", ANY, "IP address of the peer."),
     ROW(0, PEER, PEER, TEXTS, peer.names, "starttap.peer.names", ANY,
         "Names seen: banner, EHLO, SNI, certificate."),
     ROW(0, PEER, PEER, TEXT, peer.direction, "starttap.peer.direction", "inbound outbound internal external",
@@ -420,7 +419,6 @@ static const struct field table[] = {
     ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.memory_bytes, "starttap.sensor.memory_bytes", ANY,
         "Memory in use."),
 };
-// clang-format on
 
 const struct field_group_info *fields_group(enum field_group group) {
     return &groups[group];

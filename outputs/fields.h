@@ -71,6 +71,7 @@ enum field_kind {
     FIELD_FIXED,          /* always field.values itself */
     FIELD_FIXED_NUMBER,   /* the same, a number outside */
     FIELD_TEXT,           /* const char *, absent when NULL or empty */
+    FIELD_IP,             /* the same, an address */
     FIELD_HEX,            /* the same, written in upper case as ECS wants fingerprints */
     FIELD_ID,             /* char[], always there */
     FIELD_TEXTS,          /* struct text_list, absent when empty */

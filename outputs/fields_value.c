@@ -243,6 +243,7 @@ void fields_get(const struct event *event, const struct field *field, struct fie
         value->text = field->values;
         break;
     case FIELD_TEXT:
+    case FIELD_IP:
         set_text(value, *(const char *const *)at);
         break;
     case FIELD_HEX:

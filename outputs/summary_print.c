@@ -5,17 +5,18 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define WIDTH_DEFAULT  80
-#define WIDTH_MIN      60
-#define WIDTH_MAX      120 /* wider is harder to read, not better */
-#define HEIGHT_DEFAULT 24
-#define HEIGHT_MAX     40
-#define LABEL_COLUMNS  14
-#define NUMBER_COLUMNS 10
-#define PEER_ROWS_MAX  10
-#define CERT_ROWS_MAX  5
-#define LIST_LINES_MAX 2
-#define NS_PER_S       UINT64_C(1000000000)
+#define WIDTH_DEFAULT     80
+#define WIDTH_MIN         60
+#define WIDTH_MAX         120 /* wider is harder to read, not better */
+#define HEIGHT_DEFAULT    24
+#define HEIGHT_MAX        40
+#define LABEL_COLUMNS     14
+#define NUMBER_COLUMNS    10
+#define PEER_ROWS_MAX     10
+#define CERT_ROWS_MAX     5
+#define LIST_LINES_MAX    2
+#define VERDICT_LINES_MAX 4 /* enough for every verdict of a class */
+#define NS_PER_S          UINT64_C(1000000000)
 
 enum color { COLOR_NONE, COLOR_BOLD, COLOR_GREEN, COLOR_YELLOW, COLOR_RED };
 
@@ -106,18 +107,18 @@ static const char *human_bytes(char out[NUMBER_LEN], uint64_t bytes) {
     return out;
 }
 
-/* A list that wraps where it began, LIST_LINES_MAX lines long at most. */
+/* A list that wraps where it began. */
 struct list {
     struct page *page;
     size_t indent;  /* where it began */
     size_t left;    /* items still to come */
-    size_t lines;   /* lines begun */
+    size_t lines;   /* that it may still take, this one included */
     bool cut;       /* the rest was counted instead of shown */
     bool separator; /* an item stands before */
 };
 
-static struct list list_begin(struct page *page, size_t num) {
-    return (struct list){.page = page, .indent = page->column, .left = num, .lines = 1};
+static struct list list_begin(struct page *page, size_t num, size_t lines) {
+    return (struct list){.page = page, .indent = page->column, .left = num, .lines = lines};
 }
 
 /* Room for ", and 1000 more". */
@@ -130,7 +131,7 @@ static void list_add(struct list *list, const char *name, uint64_t num) {
     }
     char number[NUMBER_LEN];
     size_t need = strlen(name) + 1 + strlen(grouped(number, num)) + (list->separator ? 2 : 0);
-    bool last_line = list->lines == LIST_LINES_MAX;
+    bool last_line = list->lines == 1;
     size_t room = page->width - page->column - (last_line && list->left > 1 ? LIST_TAIL : 1);
     if (need > room && last_line && list->separator) {
         char more[NUMBER_LEN * 2];
@@ -145,7 +146,7 @@ static void list_add(struct list *list, const char *name, uint64_t num) {
     if (need > room && list->separator) {
         page_end_line(page);
         pad_to(page, list->indent);
-        list->lines++;
+        list->lines--;
     }
     add_cut(page, name, page->width - page->column - strlen(number) - 1);
     add_text(page, " ");
@@ -175,7 +176,7 @@ static void print_named(struct page *page, const char *label, struct named *item
     }
     qsort(items, num, sizeof *items, by_number);
     add_label(page, label, COLOR_BOLD);
-    struct list list = list_begin(page, num);
+    struct list list = list_begin(page, num, LIST_LINES_MAX);
     for (size_t i = 0; i < num; i++) {
         list_add(&list, items[i].name, items[i].num);
     }
@@ -230,7 +231,7 @@ static void print_class(struct page *page, const struct summary *summary, enum v
     add_right(page, grouped(number, total), 8);
     add_text(page, "  ");
     qsort(items, num, sizeof *items, by_number);
-    struct list list = list_begin(page, num);
+    struct list list = list_begin(page, num, VERDICT_LINES_MAX);
     for (size_t i = 0; i < num; i++) {
         list_add(&list, items[i].name, items[i].num);
     }
@@ -421,10 +422,10 @@ static void print_cert(struct page *page, const struct summary_entry *cert) {
     char number[NUMBER_LEN];
     size_t name_columns = page->width - 3 * NUMBER_COLUMNS - 1;
     add_text(page, "  ");
-    add_cut(page, cert->name[0] != '\0' ? cert->name : cert->key, name_columns - 4);
-    pad_to(page, name_columns - 2);
+    add_cut(page, cert->name[0] != '\0' ? cert->name : cert->key, name_columns - 9);
+    pad_to(page, name_columns - 6);
     paint(page, cert->expired ? COLOR_RED : COLOR_YELLOW);
-    add_right(page, when, 2 * NUMBER_COLUMNS + 2);
+    add_right(page, when, 2 * NUMBER_COLUMNS + 6);
     paint(page, COLOR_NONE);
     add_right(page, grouped(number, cert->sessions), NUMBER_COLUMNS);
     page_end_line(page);
@@ -440,7 +441,7 @@ static void print_certs(struct page *page, const struct summary *summary, size_t
         expired += certs->items[i]->expired;
     }
     char text[NUMBER_LEN * 3];
-    (void)snprintf(text, sizeof text, "%zu expired, %zu about to%s", expired, certs->num - expired,
+    (void)snprintf(text, sizeof text, "%zu expired, %zu about to expire%s", expired, certs->num - expired,
                    certs->omitted > 0 ? ", and more" : "");
     add_label(page, "Certificates", expired > 0 ? COLOR_RED : COLOR_YELLOW);
     add_text(page, text);
@@ -476,7 +477,7 @@ static void print_capture(struct page *page, const struct summary *summary) {
     if (num == 0) {
         add_text(page, "nothing: the capture holds every session whole");
     }
-    struct list list = list_begin(page, num);
+    struct list list = list_begin(page, num, LIST_LINES_MAX);
     for (size_t i = 0; i < num; i++) {
         list_add(&list, items[i].name, items[i].num);
     }
@@ -525,15 +526,17 @@ static void print_head(struct page *page, const struct summary *summary) {
     print_tally(page, "Ciphers", &summary->ciphers);
 }
 
-/* What the height leaves for rows of peers and of certificates: certificates get at most a third. */
+/* What the height leaves for rows of peers and of certificates: certificates get a third
+ * of them, and what peers do not need. */
 static void share_rows(const struct summary *summary, size_t height, size_t used, size_t *peer_rows,
                        size_t *cert_rows) {
     size_t rows = height > used ? height - used : 0;
     size_t certs = summary->certs.num < CERT_ROWS_MAX ? summary->certs.num : CERT_ROWS_MAX;
     size_t peers = clear_peers(summary);
     peers = peers < PEER_ROWS_MAX ? peers : PEER_ROWS_MAX;
-    if (peers + certs > rows && certs > rows / 3) {
-        size_t left = peers < rows - rows / 3 ? rows - peers : rows / 3;
+    size_t third = (rows + 2) / 3;
+    if (peers + certs > rows && certs > third) {
+        size_t left = peers < rows - third ? rows - peers : third;
         certs = certs < left ? certs : left;
     }
     *cert_rows = certs;

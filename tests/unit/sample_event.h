@@ -33,8 +33,14 @@ static inline void sample_fill(struct event *event, const char *text) {
             copy[strcspn(copy, " ")] = '\0';
             word = copy;
         }
+        if (table[i].kind == FIELD_IP) {
+            word = "192.0.2.1";
+        } else if (table[i].kind == FIELD_HEX) {
+            word = "00ff";
+        }
         switch ((enum field_kind)table[i].kind) {
         case FIELD_TEXT:
+        case FIELD_IP:
         case FIELD_HEX:
             memcpy(at, &word, sizeof word);
             break;

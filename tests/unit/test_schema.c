@@ -1,0 +1,220 @@
+/* outputs/schema/ is made from the tables. STARTTAP_UPDATE_SCHEMA=1 writes it anew;
+ * otherwise the test fails where a file and the code differ. */
+#include "../../outputs/schema.h"
+
+#include "../../outputs/fields.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define SCHEMA_DIR TESTS_DIR "/../outputs/schema/"
+
+static struct buffer read_file(const char *path) {
+    struct buffer buffer = {0};
+    FILE *file = fopen(path, "rb");
+    if (file != NULL) {
+        int c;
+        while ((c = getc(file)) != EOF) {
+            buffer_add_char(&buffer, (char)c);
+        }
+        (void)fclose(file);
+    }
+    buffer_add_char(&buffer, '\0');
+    return buffer;
+}
+
+static void check_file(const char *path, void (*make)(struct buffer *)) {
+    struct buffer made = {0};
+    make(&made);
+    buffer_add_char(&made, '\0');
+    assert_false(made.failed);
+    if (getenv("STARTTAP_UPDATE_SCHEMA") != NULL) {
+        FILE *file = fopen(path, "wb");
+        assert_non_null(file);
+        assert_int_equal(fwrite(made.data, 1, made.len - 1, file), made.len - 1);
+        assert_int_equal(fclose(file), 0);
+    }
+    struct buffer stored = read_file(path);
+    assert_string_equal(stored.data, made.data);
+    buffer_cleanup(&stored);
+    buffer_cleanup(&made);
+}
+
+/* Before check_file() may write it: columns only grow at the end. */
+static void test_columns_only_grow(void **state) {
+    (void)state;
+    struct buffer stored = read_file(SCHEMA_DIR "columns.txt");
+    struct buffer made = {0};
+    schema_columns(&made);
+    assert_true(made.len >= stored.len - 1);
+    assert_memory_equal(made.data, stored.data, stored.len - 1);
+    buffer_cleanup(&stored);
+    buffer_cleanup(&made);
+    check_file(SCHEMA_DIR "columns.txt", schema_columns);
+}
+
+static void test_schema_file(void **state) {
+    (void)state;
+    check_file(SCHEMA_DIR "starttap.schema.json", schema_json);
+}
+
+static void test_page_file(void **state) {
+    (void)state;
+    check_file(SCHEMA_DIR "fields.md", schema_page);
+}
+
+static void test_names_stand_in_their_groups(void **state) {
+    (void)state;
+    size_t num;
+    const struct field *table = fields_table(&num);
+    for (size_t i = 0; i < num; i++) {
+        const struct field_group_info *info = fields_group((enum field_group)table[i].group);
+        assert_int_equal(table[i].name_len, strlen(table[i].name));
+        assert_memory_equal(table[i].name, info->prefix, info->prefix_len);
+        assert_null(strchr(table[i].name + info->prefix_len, '.'));
+        assert_true(table[i].datasets != 0);
+        assert_true(strlen(table[i].describe) > 3 && strchr(table[i].describe, '|') == NULL);
+    }
+    for (unsigned i = 1; i < NUM_GROUPS; i++) {
+        const struct field_group_info *info = fields_group((enum field_group)i);
+        const struct field_group_info *parent = fields_group(info->parent);
+        assert_int_equal(info->prefix_len, strlen(info->prefix));
+        assert_true(info->prefix_len > parent->prefix_len);
+        assert_memory_equal(info->prefix, parent->prefix, parent->prefix_len);
+        assert_ptr_equal(strchr(info->prefix + parent->prefix_len, '.'), info->prefix + info->prefix_len - 1);
+    }
+}
+
+static void test_names_are_unique_in_a_dataset(void **state) {
+    (void)state;
+    size_t num;
+    const struct field *table = fields_table(&num);
+    for (size_t i = 0; i < num; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if ((table[i].datasets & table[j].datasets) != 0) {
+                assert_string_not_equal(table[i].name, table[j].name);
+            }
+        }
+    }
+}
+
+static void test_session_fields_have_columns(void **state) {
+    (void)state;
+    size_t num;
+    const struct field *table = fields_table(&num);
+    for (size_t i = 0; i < num; i++) {
+        assert_int_equal(table[i].column > 0, field_in(&table[i], DATASET_SESSION));
+    }
+}
+
+/* The names of ECS 8.11.0 that starttap uses, copied from its field reference. */
+static const char *const ecs_names[] = {
+    "@timestamp",
+    "destination.as.number",
+    "destination.as.organization.name",
+    "destination.bytes",
+    "destination.domain",
+    "destination.geo.country_iso_code",
+    "destination.ip",
+    "destination.packets",
+    "destination.port",
+    "ecs.version",
+    "event.category",
+    "event.dataset",
+    "event.duration",
+    "event.end",
+    "event.id",
+    "event.kind",
+    "event.module",
+    "event.outcome",
+    "event.reason",
+    "event.severity",
+    "event.start",
+    "event.type",
+    "network.community_id",
+    "network.direction",
+    "network.protocol",
+    "network.transport",
+    "network.type",
+    "network.vlan.id",
+    "observer.name",
+    "observer.product",
+    "observer.type",
+    "observer.version",
+    "source.as.number",
+    "source.as.organization.name",
+    "source.bytes",
+    "source.geo.country_iso_code",
+    "source.ip",
+    "source.packets",
+    "source.port",
+    "tls.cipher",
+    "tls.client.hash.sha256",
+    "tls.client.ja3",
+    "tls.client.server_name",
+    "tls.client.supported_ciphers",
+    "tls.client.x509.alternative_names",
+    "tls.client.x509.issuer.common_name",
+    "tls.client.x509.issuer.distinguished_name",
+    "tls.client.x509.not_after",
+    "tls.client.x509.not_before",
+    "tls.client.x509.public_key_algorithm",
+    "tls.client.x509.public_key_curve",
+    "tls.client.x509.public_key_size",
+    "tls.client.x509.serial_number",
+    "tls.client.x509.signature_algorithm",
+    "tls.client.x509.subject.common_name",
+    "tls.client.x509.subject.distinguished_name",
+    "tls.curve",
+    "tls.established",
+    "tls.next_protocol",
+    "tls.resumed",
+    "tls.server.hash.sha256",
+    "tls.server.ja3s",
+    "tls.server.x509.alternative_names",
+    "tls.server.x509.issuer.common_name",
+    "tls.server.x509.issuer.distinguished_name",
+    "tls.server.x509.not_after",
+    "tls.server.x509.not_before",
+    "tls.server.x509.public_key_algorithm",
+    "tls.server.x509.public_key_curve",
+    "tls.server.x509.public_key_size",
+    "tls.server.x509.serial_number",
+    "tls.server.x509.signature_algorithm",
+    "tls.server.x509.subject.common_name",
+    "tls.server.x509.subject.distinguished_name",
+    "tls.version",
+    "tls.version_protocol",
+};
+
+static void test_ecs_names(void **state) {
+    (void)state;
+    size_t num;
+    const struct field *table = fields_table(&num);
+    for (size_t i = 0; i < num; i++) {
+        bool known = !field_is_ecs(&table[i]);
+        for (size_t j = 0; j < sizeof ecs_names / sizeof ecs_names[0]; j++) {
+            known = known || strcmp(ecs_names[j], table[i].name) == 0;
+        }
+        if (!known) {
+            fail_msg("%s is not a name of ECS", table[i].name);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_columns_only_grow),
+        cmocka_unit_test(test_schema_file),
+        cmocka_unit_test(test_page_file),
+        cmocka_unit_test(test_names_stand_in_their_groups),
+        cmocka_unit_test(test_names_are_unique_in_a_dataset),
+        cmocka_unit_test(test_session_fields_have_columns),
+        cmocka_unit_test(test_ecs_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
