@@ -36,8 +36,11 @@ static bool spoke_smtp(const struct evidence *e) {
     return e->smtp->client_speaks == SMTP_SPEAKS_SMTP || e->smtp->server_speaks == SMTP_SPEAKS_SMTP;
 }
 
-static bool speaks_other(const struct evidence *e) {
+/* Said by whole lines from the start: what is picked up in the middle or after a hole may be anything. */
+static bool is_other_protocol(const struct evidence *e) {
     const struct smtp_facts *smtp = e->smtp;
+    if (e->midstream || smtp->client_gap || smtp->server_gap)
+        return false;
     return smtp->client_speaks == SMTP_SPEAKS_OTHER || smtp->server_speaks == SMTP_SPEAKS_OTHER;
 }
 
@@ -56,7 +59,7 @@ static const char *tls_mode(const struct evidence *e) {
 
 static struct judgement judge_established(const struct evidence *e) {
     const char *mode = tls_mode(e);
-    if (!mode && speaks_other(e))
+    if (!mode && is_other_protocol(e))
         return decided(VERDICT_NOT_SMTP, NULL, "TLS inside a protocol that is not SMTP");
     if (!mode)
         return unknown(e, NULL, "TLS completed, but how it began was not captured");
@@ -67,7 +70,7 @@ static struct judgement judge_established(const struct evidence *e) {
 
 static struct judgement judge_unfinished_tls(const struct evidence *e) {
     const char *mode = tls_mode(e);
-    if (!spoke_smtp(e) && speaks_other(e))
+    if (!spoke_smtp(e) && is_other_protocol(e))
         return decided(VERDICT_NOT_SMTP, NULL, "TLS inside a protocol that is not SMTP");
     bool whole = is_whole(e);
     if (e->tls && e->tls->outcome == TLS_FAILED && !e->tls->client_gap && !e->tls->server_gap)
@@ -113,6 +116,10 @@ static struct judgement judge_requested(const struct evidence *e) {
     return unknown(e, "plain", "the reply to STARTTLS was not captured");
 }
 
+static bool is_clear_on_tls_port(const struct evidence *e) {
+    return e->tls_port && !e->mail_port && e->smtp->client_speaks == SMTP_SPEAKS_SMTP;
+}
+
 /* In clear, and the client tried to send mail or to authenticate. */
 static struct judgement judge_clear_mail(const struct evidence *e) {
     const struct smtp_facts *smtp = e->smtp;
@@ -122,6 +129,8 @@ static struct judgement judge_clear_mail(const struct evidence *e) {
                        "clear text was seen, but STARTTLS may have been asked for in what was not captured");
     if (!went_on && !is_over(e) && !smtp->quit_seen)
         return unknown(e, "plain", "the capture ended before mail was accepted in clear");
+    if (is_clear_on_tls_port(e))
+        return decided(VERDICT_CLEARTEXT_ON_TLS_PORT, "plain", "SMTP in clear on a port meant for TLS");
     if (smtp->offered == SMTP_YES)
         return decided(VERDICT_OFFERED_UNUSED, "plain", "STARTTLS was offered and the client did not use it");
     if (smtp->masked.len > 0)
@@ -141,14 +150,11 @@ static struct judgement judge_quiet(const struct evidence *e) {
         return unknown(e, mode, "not all of the connection was captured");
     if (!is_over(e) && !smtp->quit_seen)
         return unknown(e, mode, "the capture ended before anything was decided");
+    if (is_clear_on_tls_port(e))
+        return decided(VERDICT_CLEARTEXT_ON_TLS_PORT, mode, "SMTP in clear on a port meant for TLS");
+    if (smtp->masked.len > 0 && smtp->offered == SMTP_NO)
+        return decided(VERDICT_MASKED, mode, "the keyword STARTTLS was overwritten on its way");
     return decided(VERDICT_NO_MAIL, mode, "the connection ended before any mail");
-}
-
-static bool is_other_protocol(const struct evidence *e) {
-    const struct smtp_facts *smtp = e->smtp;
-    if (e->midstream || smtp->client_gap || smtp->server_gap)
-        return false;
-    return smtp->client_speaks == SMTP_SPEAKS_OTHER || smtp->server_speaks == SMTP_SPEAKS_OTHER;
 }
 
 struct judgement verdict_of(const struct evidence *e) {
@@ -161,8 +167,6 @@ struct judgement verdict_of(const struct evidence *e) {
         return judge_requested(e);
     if (is_other_protocol(e))
         return decided(VERDICT_NOT_SMTP, NULL, "what was said is not SMTP");
-    if (e->tls_port && !e->mail_port && smtp->client_speaks == SMTP_SPEAKS_SMTP)
-        return decided(VERDICT_CLEARTEXT_ON_TLS_PORT, "plain", "SMTP in clear on a port meant for TLS");
     if (smtp->mail_attempted || smtp->auth_attempted)
         return judge_clear_mail(e);
     return judge_quiet(e);
