@@ -10,4 +10,7 @@ if ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$directory/CMakeCache.txt"
     ! command -v ninja >/dev/null || set -- "$@" -G Ninja
 fi
 cmake -S "$root" -B "$directory" "$@"
-cmake --build "$directory" --parallel "$(getconf _NPROCESSORS_ONLN)"
+# One file that does not compile must not hide what the others do.
+keep_going=-k
+[ ! -e "$directory/build.ninja" ] || keep_going=-k0
+cmake --build "$directory" --parallel "$(getconf _NPROCESSORS_ONLN)" -- "$keep_going"
