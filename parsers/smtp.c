@@ -115,7 +115,7 @@ void smtp_resume(struct smtp *smtp, enum side side) {
         smtp->server.tls = false;
         smtp->server.resumed = true;
         smtp->server.greeting_done = true;
-        smtp->server.answered_tls = false;
+        smtp->server.handshake_failed = true;
     }
 }
 

@@ -67,7 +67,6 @@ static void make_hole(struct smtp *smtp, bool in_content) {
     client->after_starttls = false;
     client->just_starttls = false;
     client->mode = CLIENT_UNKNOWN;
-    smtp_line_drop(&client->line);
 }
 
 static void end_bdat(struct smtp *smtp) {
@@ -93,6 +92,7 @@ static void gap_now(struct smtp *smtp, uint64_t len) {
         smtp->content_bytes += len;
     }
     make_hole(smtp, in_content);
+    smtp_line_drop(&client->line);
 }
 
 /* Goes on when the awaited reply is there, or is known not to come. */
@@ -144,7 +144,12 @@ static void begin_tls(struct smtp *smtp) {
     }
     smtp->tls_after_smtp = smtp->tls_after_smtp || client->speaks == SMTP_SPEAKS_SMTP;
     client->mode = CLIENT_TLS;
-    client->tls_begun = true;
+    client->num_tls++;
+    if (smtp->server.num_tls >= client->num_tls) {
+        smtp_queue_cleanup(&smtp->queue); /* of injected commands: the server is in TLS already */
+    } else {
+        expect(smtp, SMTP_DUE_TLS);
+    }
     client->after_starttls = false;
     client->since_starttls = 0;
     client->waiting_gap = 0;

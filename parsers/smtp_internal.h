@@ -41,6 +41,7 @@ struct smtp_client {
     uint64_t since_starttls;         /* clear bytes after the last STARTTLS */
     uint8_t mode;                    /* enum smtp_client_mode */
     uint8_t end_matched;             /* of the end of DATA: enum in smtp_client.c */
+    uint32_t num_tls;                /* how often it went to TLS */
     uint8_t num_asked, num_answered; /* awaited replies, modulo 256 */
     uint16_t answer;                 /* code of the last one; 0: not there yet */
     uint8_t speaks;                  /* enum smtp_speaks */
@@ -57,7 +58,6 @@ struct smtp_client {
     bool in_content;       /* CLIENT_UNKNOWN began in a content */
     bool line_starts;      /* CLIENT_UNKNOWN: the line before ended in CRLF */
     bool midstream, fresh; /* fresh: its first line opened the session after all */
-    bool tls_begun;        /* ever */
     bool bdat_seen;
 };
 
@@ -66,6 +66,7 @@ struct smtp_server {
     uint64_t since_accept;                 /* clear bytes after the last 220 to STARTTLS */
     uint16_t num_lines;                    /* of the reply in progress */
     uint16_t num_accepts;                  /* answers to STARTTLS, modulo 65536 */
+    uint32_t num_tls;                      /* how often it went to TLS */
     uint16_t rcpt_accepted, extra_replies; /* LMTP: one reply for each accepted RCPT (RFC 2033) */
     uint8_t due;                           /* enum smtp_due: what the reply in progress answers */
     uint8_t speaks;                        /* enum smtp_speaks */
@@ -82,8 +83,8 @@ struct smtp_server {
     bool resumed;
     bool gap;
     bool midstream, fresh;
-    bool tls, tls_begun;
-    bool answered_tls; /* it answered the client's TLS in clear */
+    bool tls;
+    bool handshake_failed; /* smtp_resume(), and no reply yet: the next may say so */
     bool lmtp;
     /* Replies after pairing had ended. */
     bool lost_220, lost_refusal, lost_221, lost_354;

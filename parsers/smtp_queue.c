@@ -37,7 +37,6 @@ bool smtp_queue_push(struct smtp_queue *queue, enum smtp_due due) {
     }
     queue->dues[(queue->first + queue->num) % queue->room] = (uint8_t)due;
     queue->num++;
-    queue->num_starttls = (uint16_t)(queue->num_starttls + (due == SMTP_DUE_STARTTLS));
     return true;
 }
 
@@ -50,7 +49,6 @@ enum smtp_due smtp_queue_pop(struct smtp_queue *queue) {
     if (due != SMTP_DUE_NONE) {
         queue->first = (uint16_t)((queue->first + 1) % queue->room);
         queue->num--;
-        queue->num_starttls = (uint16_t)(queue->num_starttls - (due == SMTP_DUE_STARTTLS));
     }
     return due;
 }

@@ -11,6 +11,7 @@ enum smtp_due {
     SMTP_DUE_MAYBE,    /* a line that a server may refuse (4xx, 5xx) or may never have answered: an empty
                           one, or a proxy's preamble before the first SMTP command */
     SMTP_DUE_HOLE,     /* from here on an unknown number of commands is missing */
+    SMTP_DUE_TLS,      /* here the client went on to TLS */
     SMTP_DUE_EHLO,
     SMTP_DUE_LHLO,
     SMTP_DUE_STARTTLS,
@@ -27,7 +28,6 @@ enum smtp_due {
 struct smtp_queue {
     uint8_t *dues;
     uint16_t first, num, room;
-    uint16_t num_starttls; /* SMTP_DUE_STARTTLS among them */
 };
 
 void smtp_queue_cleanup(struct smtp_queue *queue); /* leaves an empty one */

@@ -7,20 +7,23 @@ static bool client_invisible(const struct smtp *smtp) {
     return !smtp->client.started;
 }
 
-/* A reply that answers the client's TLS in clear, or an injected one: no command is due for it. */
-static bool unsolicited(const struct smtp *smtp) {
-    return smtp->client.tls_begun && (smtp->client.mode == CLIENT_TLS || !smtp->server.answered_tls);
-}
-
 /* Between the first and the last byte of a reply. */
 static bool is_inside(const struct smtp_server *server) {
     return server->in_reply || server->skip_reply || server->skip_line || smtp_line_begun(&server->line);
 }
 
+/* A server may speak unasked when TLS failed, or when it has not understood the client's. */
+static bool may_refuse_tls(const struct smtp *smtp) {
+    return smtp->server.handshake_failed || smtp->client.mode == CLIENT_TLS;
+}
+
+static bool nothing_due(const struct smtp *smtp) {
+    return smtp->server.greeting_done && !smtp->lost && smtp->server.extra_replies == 0 &&
+           smtp_queue_first(&smtp->queue) == SMTP_DUE_NONE;
+}
+
 bool smtp_server_waits(const struct smtp *smtp) {
-    const struct smtp_server *server = &smtp->server;
-    return !is_inside(server) && server->greeting_done && !smtp->lost && server->extra_replies == 0 &&
-           smtp_queue_first(&smtp->queue) == SMTP_DUE_NONE && !unsolicited(smtp);
+    return !is_inside(&smtp->server) && nothing_due(smtp) && !may_refuse_tls(smtp);
 }
 
 static void begin_tls(struct smtp *smtp) {
@@ -30,13 +33,17 @@ static void begin_tls(struct smtp *smtp) {
     }
     smtp->tls_after_smtp = smtp->tls_after_smtp || server->speaks == SMTP_SPEAKS_SMTP;
     server->tls = true;
-    server->tls_begun = true;
+    server->num_tls++;
     server->after_accept = false;
     server->since_accept = 0;
     server->in_reply = false;
     smtp_line_drop(&server->line);
     /* Commands injected behind STARTTLS are answered under TLS, if at all. */
-    smtp_queue_cleanup(&smtp->queue);
+    bool client_ahead = smtp->client.num_tls >= server->num_tls;
+    enum smtp_due due = smtp_queue_pop(&smtp->queue);
+    while (due != SMTP_DUE_NONE && !(client_ahead && due == SMTP_DUE_TLS)) {
+        due = smtp_queue_pop(&smtp->queue);
+    }
 }
 
 /* Whether TLS begins right here. */
@@ -76,7 +83,7 @@ static bool may_begin(struct smtp *smtp, struct reader in, bool force) {
         smtp_queue_cleanup(&smtp->queue);
         smtp->lost = true;
     }
-    if (!smtp_server_waits(smtp)) {
+    if (!nothing_due(smtp) || (may_refuse_tls(smtp) && (first == '4' || first == '5'))) {
         return true;
     }
     if (force) {
@@ -123,9 +130,16 @@ static enum smtp_due due_for(struct smtp *smtp, const struct smtp_reply_line *li
         server->extra_replies--;
         return SMTP_DUE_OTHER;
     }
-    if (smtp->client.tls_begun && !server->answered_tls && line->code >= 400 &&
-        smtp->queue.num_starttls == 0) {
-        server->answered_tls = true;
+    bool handshake_failed = server->handshake_failed;
+    server->handshake_failed = false;
+    if (smtp_queue_first(&smtp->queue) == SMTP_DUE_TLS) {
+        /* A refusal is the answer to the client's TLS; anything else was injected before TLS. */
+        if (line->code >= 400) {
+            (void)smtp_queue_pop(&smtp->queue);
+        }
+        return SMTP_DUE_NONE;
+    }
+    if (handshake_failed && line->code >= 400) {
         return SMTP_DUE_NONE;
     }
     return smtp_queue_pop(&smtp->queue);
@@ -281,6 +295,7 @@ static void finish_reply(struct smtp *smtp, int code) {
         break;
     case SMTP_DUE_GREETING:
     case SMTP_DUE_HOLE:
+    case SMTP_DUE_TLS:
     case SMTP_DUE_OTHER:
         break;
     }
