@@ -209,12 +209,11 @@ void describe_session(struct event *event, const struct flow *flow, const struct
     describe_network(event, flow, config, tools->digest);
     describe_capture(s, flow);
     describe_verdict(s, &evidence);
-    if (s->verdict != VERDICT_NOT_SMTP) {
-        bool clear_text_whole = !flow->midstream && !smtp->client_gap && evidence.visible[SIDE_CLIENT] &&
-                                !(flow->truncated && !evidence.tls_began[SIDE_CLIENT]);
+    bool clear_text_whole = !flow->midstream && !smtp->client_gap && evidence.visible[SIDE_CLIENT] &&
+                            !(flow->truncated && !evidence.tls_began[SIDE_CLIENT]);
+    if (s->verdict != VERDICT_NOT_SMTP)
         describe_smtp(event, smtp);
-        describe_mail(event, smtp, clear_text_whole);
-    }
+    describe_mail(event, smtp, clear_text_whole);
     describe_tls(event, flow);
     find_in_smtp(s, flow);
     s->destination.domain = s->tls_server_name ? s->tls_server_name : s->smtp_server_name;

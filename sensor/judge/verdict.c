@@ -68,17 +68,23 @@ static struct judgement judge_established(const struct evidence *e) {
     return decided(VERDICT_IMPLICIT_TLS, mode, "TLS from the first byte, and the handshake completed");
 }
 
+static bool answered_in_clear(const struct evidence *e) {
+    return e->clear_after_tls[SIDE_CLIENT] || e->clear_after_tls[SIDE_SERVER] ||
+           (e->tls_began[SIDE_CLIENT] && e->smtp->clear_after_accept_server > 0);
+}
+
 static struct judgement judge_unfinished_tls(const struct evidence *e) {
     const char *mode = tls_mode(e);
     if (!spoke_smtp(e) && is_other_protocol(e))
         return decided(VERDICT_NOT_SMTP, NULL, "TLS inside a protocol that is not SMTP");
-    bool whole = is_whole(e);
-    if (e->tls && e->tls->outcome == TLS_FAILED && !e->tls->client_gap && !e->tls->server_gap)
+    bool failed = e->tls && e->tls->outcome == TLS_FAILED;
+    if (failed && e->tls->num_alerts > 0)
         return decided(VERDICT_HANDSHAKE_FAILED, mode, "the handshake ended with an alert");
-    if (!whole)
+    if (!is_whole(e))
         return unknown(e, mode, "TLS began, and part of the handshake was not captured");
-    if (e->clear_after_tls[SIDE_CLIENT] || e->clear_after_tls[SIDE_SERVER] ||
-        (e->tls_began[SIDE_CLIENT] && e->smtp->clear_after_accept_server > 0))
+    if (failed && e->tls->encrypted_alerts > 0)
+        return decided(VERDICT_HANDSHAKE_FAILED, mode, "the handshake ended with an encrypted alert");
+    if (failed || answered_in_clear(e))
         return decided(VERDICT_HANDSHAKE_FAILED, mode,
                        "the handshake was answered with something that is not TLS");
     if (!is_over(e))

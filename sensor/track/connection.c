@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#define ACK_AHEAD_MAX (64 << 20) /* a larger window cannot be filled: the number is not of this connection   \
+                                  */
+
 /* --- which connection --- */
 
 static bool has_data(const struct flow *flow) {
@@ -237,7 +240,7 @@ static void take_ack(struct stream *other, uint32_t ack) {
         offset = (int64_t)other->fin;
     if (!other->fin_seen && offset == (int64_t)other->end + 1)
         offset--;
-    if (offset > (int64_t)other->acked && offset - (int64_t)other->next < STREAM_WINDOW_MAX)
+    if (offset > (int64_t)other->acked && offset - (int64_t)other->end < ACK_AHEAD_MAX)
         other->acked = (uint64_t)offset;
 }
 
@@ -253,15 +256,14 @@ static void take_fin(struct stream *stream, int64_t at) {
 static void check_hole(struct flow *flow, enum side side, uint64_t elapsed_ns) {
     struct stream *stream = &flow->streams[side];
     uint64_t hole = stream_hole(stream);
-    if (hole == 0) {
-        flow->hole[side] = false;
-        return;
-    }
-    if (!flow->hole[side]) {
-        flow->hole[side] = true;
+    uint32_t packets = flow->packets[SIDE_CLIENT] + flow->packets[SIDE_SERVER];
+    if (hole > 0 && !flow->hole[side]) {
         flow->hole_since_ns[side] = elapsed_ns;
-        return;
+        flow->hole_since_packets[side] = packets;
     }
+    flow->hole[side] = hole > 0;
+    if (hole == 0 || packets - flow->hole_since_packets[side] < HOLE_WAIT_PACKETS)
+        return;
     bool acked = stream->acked >= stream->next + hole;
     uint64_t waited_ns = elapsed_ns - flow->hole_since_ns[side];
     if (waited_ns >= (acked ? HOLE_WAIT_NS : HOLE_WAIT_UNACKED_NS))
@@ -295,7 +297,7 @@ bool connection_segment(struct flow *flow, const struct segment *segment, enum s
     else
         start_streams(flow, segment, side);
     int64_t offset = stream_offset(own, segment->seq + ((segment->flags & TCP_SYN) ? 1 : 0));
-    if ((segment->flags & (TCP_ACK | TCP_RST)) == TCP_ACK && other->started)
+    if ((segment->flags & TCP_ACK) && other->started)
         take_ack(other, segment->ack);
     if (segment->flags & TCP_FIN)
         take_fin(own, offset + segment->payload_wire_len);

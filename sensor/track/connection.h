@@ -2,8 +2,9 @@
  *
  * Puts both directions in order and feeds the session. A hole is given up, and
  * told to the session as a gap, when the other side has acknowledged the bytes
- * and HOLE_WAIT_NS have passed (a mirror may show an acknowledgement before
- * the data), when a buffer is full, or when the connection is over. */
+ * and HOLE_WAIT_NS and HOLE_WAIT_PACKETS have passed (a mirror may show an
+ * acknowledgement before the data), when a buffer is full, or when the
+ * connection is over. */
 #ifndef STARTTAP_SENSOR_TRACK_CONNECTION_H
 #define STARTTAP_SENSOR_TRACK_CONNECTION_H
 
@@ -12,6 +13,7 @@
 #include "session.h"
 
 #define HOLE_WAIT_NS         (2 * NS_PER_S)  /* after it was met, when acknowledged */
+#define HOLE_WAIT_PACKETS    32              /* both must have passed */
 #define HOLE_WAIT_UNACKED_NS (60 * NS_PER_S) /* when nobody acknowledges: only one side is captured */
 #define STRAY_DISTANCE       (1 << 20) /* bytes off the old place that make a segment one of a new connection */
 

@@ -41,7 +41,8 @@ struct flow {
 
     /* TCP, by side */
     struct stream streams[2];
-    uint64_t hole_since_ns[2]; /* elapsed time when the present hole was met */
+    uint64_t hole_since_ns[2];      /* elapsed time when the present hole was met */
+    uint32_t hole_since_packets[2]; /* packets of the connection by then */
     bool hole[2];
     bool rst_seen[2]; /* by the side that sent it */
     bool syn_ack_seen;

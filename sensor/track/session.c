@@ -142,6 +142,9 @@ static size_t push_smtp(struct session *session, enum side side, const uint8_t *
         session->tls_from_start[side] = true;
     session->tls_began[side] = true;
     session->lanes[side] = begin_tls(session) ? LANE_TLS : LANE_DONE;
+    /* The hole may have swallowed the first records too. */
+    if (session->after_gap[side] && session->lanes[side] == LANE_TLS)
+        tls_gap(session->tls, side, 1);
     return used;
 }
 
@@ -183,8 +186,10 @@ size_t session_push(struct session *session, enum side side, const uint8_t *data
     while (used < len) {
         enum lane lane = session->lanes[side];
         size_t step = push_lane(session, side, data + used, len - used, force);
-        if (step > 0)
+        if (step > 0) {
             session->spoke[side] = true;
+            session->after_gap[side] = false;
+        }
         used += step;
         if (used == len || (step == 0 && session->lanes[side] == lane))
             break;
@@ -196,7 +201,7 @@ size_t session_push(struct session *session, enum side side, const uint8_t *data
 }
 
 void session_gap(struct session *session, enum side side, uint64_t len) {
-    session->spoke[side] = true;
+    session->spoke[side] = session->after_gap[side] = true;
     if (session->lanes[side] == LANE_SMTP)
         smtp_gap(session->smtp, side, len);
     if (session->lanes[side] == LANE_TLS)

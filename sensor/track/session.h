@@ -40,6 +40,7 @@ struct session {
     bool clear_after_tls[2]; /* and what followed was clear text again */
     uint32_t tls_failures;   /* earlier handshakes on this connection that failed */
     bool spoke[2];           /* any byte came */
+    bool after_gap[2];       /* the next byte comes right after a hole */
 };
 
 /* NULL: out of memory. tools is borrowed. */

@@ -66,19 +66,31 @@ static struct traffic overlapping(const struct traffic *whole, uint64_t *random)
     return out;
 }
 
+static bool is_fixed(const struct traffic *traffic, size_t from, size_t num) {
+    for (size_t i = from; i < from + num; i++) {
+        if ((traffic->pieces[i].flags & (TCP_SYN | TCP_FIN | TCP_RST)) != 0)
+            return true;
+    }
+    return false;
+}
+
+static bool begins_in_the_middle(const struct traffic *traffic) {
+    for (size_t i = 0; i < traffic->num; i++) {
+        if ((traffic->pieces[i].flags & TCP_SYN) != 0)
+            return false;
+    }
+    return true;
+}
+
 /* Cut, then neighbours change places, also across directions, as on mirrors with two taps. SYN, FIN and RST
- * stay. */
+ * stay. Where a connection is picked up in the middle, the first segment says where it begins: that stays as
+ * it is. */
 static struct traffic reordered(const struct traffic *whole, uint64_t *random) {
     struct traffic out = random_cuts(whole, random);
-    for (size_t i = 0; i + 1 < out.num; i++) {
-        size_t k = i + 1 + next_random(random) % 3;
-        if (k >= out.num)
-            continue;
-        bool fixed = false;
-        for (size_t m = i; m <= k; m++)
-            fixed |= (out.pieces[m].flags & (TCP_SYN | TCP_FIN | TCP_RST)) != 0;
-        if (!fixed)
-            traffic_swap(&out, i, k);
+    size_t window = 4;
+    for (size_t i = begins_in_the_middle(whole) ? out.num : 0; i + window <= out.num; i += window) {
+        for (size_t k = window - 1; k > 0 && !is_fixed(&out, i, window); k--)
+            traffic_swap(&out, i + k, i + next_random(random) % (k + 1));
     }
     return out;
 }
@@ -91,6 +103,15 @@ static struct traffic copied(const struct traffic *whole, uint64_t *random) {
     return out;
 }
 
+/* From a little before the first byte that differs. */
+static void show_difference(const char *path, const char *how, const char *whole, const char *now) {
+    size_t at = 0;
+    while (whole[at] == now[at])
+        at++;
+    at = at > 40 ? at - 40 : 0;
+    print_error("%s, %s:\n  whole %.160s\n  now   %.160s\n", path, how, whole + at, now + at);
+}
+
 static size_t differences(const char *path, const char *how, const struct outcome *whole,
                           const struct outcome *other) {
     size_t num = 0;
@@ -101,7 +122,7 @@ static size_t differences(const char *path, const char *how, const struct outcom
     for (size_t i = 0; i < whole->num; i++) {
         if (strcmp(whole->json[i], other->json[i]) == 0)
             continue;
-        print_error("%s, %s:\n  whole %s\n  now   %s\n", path, how, whole->json[i], other->json[i]);
+        show_difference(path, how, whole->json[i], other->json[i]);
         num++;
     }
     return num;
