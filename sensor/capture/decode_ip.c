@@ -152,25 +152,27 @@ static enum layer keep_fragment(struct frame *frame, struct fragment *fragment) 
 }
 
 enum layer decode_ipv4(struct frame *frame) {
-    struct reader *r = &frame->r;
-    const uint8_t *header = r->pos;
     if (!enter(frame))
         return END_OTHER;
-    uint8_t version_len = reader_u8(r);
-    reader_skip(r, 1); /* type of service */
-    uint16_t total_len = reader_u16(r);
-    uint16_t id = reader_u16(r);
-    uint16_t flags_offset = reader_u16(r);
-    reader_skip(r, 1); /* time to live */
-    uint8_t protocol = reader_u8(r);
-    reader_skip(r, 2); /* checksum */
-    const uint8_t *src = reader_bytes(r, 4);
-    const uint8_t *dst = reader_bytes(r, 4);
+    const uint8_t *header = reader_bytes(&frame->r, IPV4_HEADER_MIN);
+    if (header == NULL)
+        return END_DAMAGED;
+    struct reader r = reader_of(header, IPV4_HEADER_MIN);
+    uint8_t version_len = reader_u8(&r);
+    reader_skip(&r, 1); /* type of service */
+    uint16_t total_len = reader_u16(&r);
+    uint16_t id = reader_u16(&r);
+    uint16_t flags_offset = reader_u16(&r);
+    reader_skip(&r, 1); /* time to live */
+    uint8_t protocol = reader_u8(&r);
+    reader_skip(&r, 2); /* checksum */
+    const uint8_t *src = reader_bytes(&r, 4);
+    const uint8_t *dst = reader_bytes(&r, 4);
     uint32_t header_len = (version_len & 0x0fu) * 4u;
     if (version_len >> 4 != 4 || header_len < IPV4_HEADER_MIN)
         return END_DAMAGED;
-    reader_skip(r, header_len - IPV4_HEADER_MIN);
-    if (!reader_ok(r))
+    reader_skip(&frame->r, header_len - IPV4_HEADER_MIN);
+    if (!reader_ok(&frame->r))
         return END_DAMAGED;
     bool fits = total_len == 0 ? offload_plausible(frame)
                                : total_len >= header_len && bound_payload(frame, total_len - header_len);
@@ -200,17 +202,19 @@ enum layer decode_ipv4(struct frame *frame) {
 }
 
 enum layer decode_ipv6(struct frame *frame) {
-    struct reader *r = &frame->r;
-    const uint8_t *header = r->pos;
     if (!enter(frame))
         return END_OTHER;
-    uint32_t version = reader_u32(r) >> 28;
-    uint16_t payload_len = reader_u16(r);
-    uint8_t next = reader_u8(r);
-    reader_skip(r, 1); /* hop limit */
-    const uint8_t *src = reader_bytes(r, 16);
-    const uint8_t *dst = reader_bytes(r, 16);
-    if (version != 6 || !reader_ok(r))
+    const uint8_t *header = reader_bytes(&frame->r, IPV6_HEADER_LEN);
+    if (header == NULL)
+        return END_DAMAGED;
+    struct reader r = reader_of(header, IPV6_HEADER_LEN);
+    uint32_t version = reader_u32(&r) >> 28;
+    uint16_t payload_len = reader_u16(&r);
+    uint8_t next = reader_u8(&r);
+    reader_skip(&r, 1); /* hop limit */
+    const uint8_t *src = reader_bytes(&r, 16);
+    const uint8_t *dst = reader_bytes(&r, 16);
+    if (version != 6)
         return END_DAMAGED;
     if (!(payload_len == 0 ? offload_plausible(frame) : bound_payload(frame, payload_len)))
         return END_DAMAGED;

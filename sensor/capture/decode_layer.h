@@ -2,7 +2,8 @@
  *
  * Each layer is a function that reads its own header from frame->r and names the layer that follows. Each one
  * consumes bytes or goes to a layer that does, so a frame takes at most as many steps as it has bytes; IP
- * headers, the dear ones, are counted as well. */
+ * headers, the dear ones, are counted as well. A header of fixed length is taken whole and read by a reader
+ * of its own: the compiler then sees that each read fits. */
 #ifndef STARTTAP_SENSOR_CAPTURE_DECODE_LAYER_H
 #define STARTTAP_SENSOR_CAPTURE_DECODE_LAYER_H
 

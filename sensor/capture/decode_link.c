@@ -163,7 +163,8 @@ enum layer layer_of_link(struct frame *frame, int linktype) {
 
 enum layer decode_ethernet(struct frame *frame) {
     reader_skip(&frame->r, MAC_PAIR_LEN);
-    return follow_type_or_length(frame, reader_u16(&frame->r));
+    uint16_t type = reader_u16(&frame->r);
+    return follow_type_or_length(frame, type);
 }
 
 /* IEEE 802.2, and SNAP behind it (RFC 1042). */

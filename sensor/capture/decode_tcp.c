@@ -36,37 +36,48 @@ static bool verify_checksum(const struct frame *frame) {
 }
 
 enum layer decode_tcp(struct frame *frame) {
-    struct reader *r = &frame->r;
     uint32_t wire_len = frame_wire_left(frame);
     if (frame->decoder->options.verify_checksums && !verify_checksum(frame))
         return END_BAD_CHECKSUM;
-    struct segment segment = {
-        .src = frame->src,
-        .dst = frame->dst,
-        .addr_len = frame->addr_len,
-        .ip_id = frame->ip_id,
-        .vlan_id = frame->vlan_id,
-        .network = frame->network,
-        .network_len = (uint32_t)(r->end - frame->network),
-        .ts_ns = frame->ts_ns,
-    };
-    segment.src_port = reader_u16(r);
-    segment.dst_port = reader_u16(r);
-    segment.seq = reader_u32(r);
-    segment.ack = reader_u32(r);
-    uint32_t header_len = (reader_u8(r) >> 4) * 4u;
-    segment.flags = reader_u8(r);
-    segment.window = reader_u16(r);
-    segment.checksum = reader_u16(r);
-    segment.urgent = reader_u16(r);
-    if (!reader_ok(r) || header_len < TCP_HEADER_MIN || header_len > wire_len)
+    const uint8_t *header = reader_bytes(&frame->r, TCP_HEADER_MIN);
+    if (header == NULL)
+        return END_DAMAGED;
+    struct reader r = reader_of(header, TCP_HEADER_MIN);
+    uint16_t src_port = reader_u16(&r);
+    uint16_t dst_port = reader_u16(&r);
+    uint32_t seq = reader_u32(&r);
+    uint32_t ack = reader_u32(&r);
+    uint32_t header_len = (reader_u8(&r) >> 4) * 4u;
+    uint8_t flags = reader_u8(&r);
+    uint16_t window = reader_u16(&r);
+    uint16_t checksum = reader_u16(&r);
+    uint16_t urgent = reader_u16(&r);
+    if (header_len < TCP_HEADER_MIN || header_len > wire_len)
         return END_DAMAGED;
     /* The snap length may have cut within the options; nobody needs them. */
     size_t options_len = header_len - TCP_HEADER_MIN;
-    reader_skip(r, options_len < reader_left(r) ? options_len : reader_left(r));
-    segment.payload = r->pos;
-    segment.payload_len = (uint32_t)reader_left(r);
-    segment.payload_wire_len = wire_len - header_len;
-    *frame->segment = segment;
+    size_t left = reader_left(&frame->r);
+    reader_skip(&frame->r, options_len < left ? options_len : left);
+    *frame->segment = (struct segment){
+        .src = frame->src,
+        .dst = frame->dst,
+        .addr_len = frame->addr_len,
+        .flags = flags,
+        .src_port = src_port,
+        .dst_port = dst_port,
+        .seq = seq,
+        .ack = ack,
+        .window = window,
+        .checksum = checksum,
+        .urgent = urgent,
+        .ip_id = frame->ip_id,
+        .payload = frame->r.pos,
+        .payload_len = (uint32_t)reader_left(&frame->r),
+        .payload_wire_len = wire_len - header_len,
+        .vlan_id = frame->vlan_id,
+        .network = frame->network,
+        .network_len = (uint32_t)(frame->r.end - frame->network),
+        .ts_ns = frame->ts_ns,
+    };
     return END_TCP;
 }
