@@ -139,6 +139,9 @@ void smtp_client_gap(struct smtp *smtp, uint64_t len) {
 
 static void begin_tls(struct smtp *smtp) {
     struct smtp_client *client = &smtp->client;
+    if (client->waiting_gap > 0) {
+        make_hole(smtp, false);
+    }
     if (client->after_starttls) {
         smtp->injected_command_bytes = client->since_starttls;
     }
@@ -167,7 +170,8 @@ static enum parse_result look_for_tls(const struct smtp *smtp, struct reader in,
         return commands && client->after_starttls ? smtp_tls_decide(in, SMTP_TLS_IN_TEXT, force) : PARSE_BAD;
     }
     bool after_hole = client->mode == CLIENT_UNKNOWN || client->mode == CLIENT_MIDSTREAM ||
-                      (client->hole && commands) || (client->waiting_gap > 0);
+                      (client->hole && commands) ||
+                      (client->mode == CLIENT_AWAIT_STARTTLS && client->waiting_gap > 0);
     enum parse_result result = PARSE_BAD;
     if (after_hole) {
         result = smtp_tls_decide(in, SMTP_TLS_AFTER_HOLE, force);

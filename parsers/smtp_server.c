@@ -46,6 +46,20 @@ static void begin_tls(struct smtp *smtp) {
     }
 }
 
+/* Whether, where a reply is due, TLS may come in its place. */
+static bool tls_is_due(const struct smtp *smtp, bool force) {
+    enum smtp_due due = smtp_queue_first(&smtp->queue);
+    if (smtp->server.in_reply || !smtp->server.greeting_done) {
+        return false;
+    }
+    if (due == SMTP_DUE_STARTTLS || due == SMTP_DUE_TLS || due == SMTP_DUE_HOLE) {
+        return true;
+    }
+    /* A server that leaves SMTP for TLS was asked to, seen or unseen. */
+    return (smtp->lost || (force && due == SMTP_DUE_NONE)) &&
+           (client_invisible(smtp) || smtp->client.hole || smtp->num_starttls > 0);
+}
+
 /* Whether TLS begins right here. */
 static enum parse_result look_for_tls(const struct smtp *smtp, struct reader in, bool force) {
     const struct smtp_server *server = &smtp->server;
@@ -59,11 +73,7 @@ static enum parse_result look_for_tls(const struct smtp *smtp, struct reader in,
     if (server->gap || (server->midstream && !server->fresh)) {
         result = smtp_tls_decide(in, SMTP_TLS_AFTER_HOLE, force);
     }
-    /* One-sided: a server that leaves SMTP for TLS was asked to, unseen. */
-    bool unseen = client_invisible(smtp) && (force || smtp->lost);
-    bool possible = !server->started || server->after_accept || smtp->client.hole || smtp->num_starttls > 0 ||
-                    server->gap || unseen;
-    if (result == PARSE_BAD && possible) {
+    if (result == PARSE_BAD && (!server->started || server->after_accept || tls_is_due(smtp, force))) {
         result = smtp_tls_decide(in, SMTP_TLS_SERVER_START, force);
     }
     return result;

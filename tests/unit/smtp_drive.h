@@ -262,7 +262,7 @@ static inline void print_flags(struct print *print, const struct smtp_facts *fac
 /* All facts and both states, one line each; the caller frees it. */
 static inline char *facts_text(const struct smtp *smtp) {
     const struct smtp_facts *facts = smtp_facts(smtp);
-    struct print print = {malloc(1u << 20), 0, 1u << 20}; /* every list full of \x.. fits */
+    struct print print = {malloc(1u << 19), 0, 1u << 19}; /* every list full of \x.. fits */
     if (print.text == NULL) {
         abort();
     }
