@@ -53,6 +53,12 @@ static void set_word(struct field_value *value, const char *word) {
     value->text = word;
 }
 
+/* The word that was written into the scratch memory. */
+static void set_made_word(struct field_value *value, bool present) {
+    value->shape = present ? VALUE_WORD : VALUE_ABSENT;
+    value->text = value->scratch.word;
+}
+
 static void set_unsigned(struct field_value *value, uint64_t number) {
     value->shape = VALUE_UNSIGNED;
     value->unsigned_number = number;
@@ -87,17 +93,17 @@ static void set_counts(struct field_value *value, const struct count_list *list)
 static void set_hex(struct field_value *value, const char *hex) {
     char *word = value->scratch.word;
     size_t len = 0;
-    while (hex != NULL && hex[len] != '\0' && len < sizeof value->scratch.word - 1) {
+    for (; hex != NULL && hex[len] != '\0' && len < sizeof value->scratch.word - 1; len++) {
         word[len] = (char)(hex[len] >= 'a' && hex[len] <= 'f' ? hex[len] - 'a' + 'A' : hex[len]);
-        len++;
     }
     word[len] = '\0';
-    set_text(value, word);
+    value->shape = len > 0 ? VALUE_TEXT : VALUE_ABSENT;
+    value->text = word;
 }
 
 static void set_number_word(struct field_value *value, int64_t number) {
     (void)snprintf(value->scratch.word, sizeof value->scratch.word, "%lld", (long long)number);
-    set_word(value, number == EVENT_ABSENT ? NULL : value->scratch.word);
+    set_made_word(value, number != EVENT_ABSENT);
 }
 
 /* Six decimals, by integers, so that every machine writes the same. */
@@ -278,11 +284,11 @@ void fields_get(const struct event *event, const struct field *field, struct fie
         break;
     case FIELD_TIME_NS:
         text_time_ns(value->scratch.word, *(const uint64_t *)at);
-        set_word(value, value->scratch.word);
+        set_made_word(value, true);
         break;
     case FIELD_TIME_S:
         text_time_s(value->scratch.word, *(const int64_t *)at);
-        set_word(value, *(const int64_t *)at == EVENT_ABSENT ? NULL : value->scratch.word);
+        set_made_word(value, *(const int64_t *)at != EVENT_ABSENT);
         break;
     case FIELD_SESSION_COUNTS:
     case FIELD_HIT_COUNTS:
