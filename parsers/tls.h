@@ -14,12 +14,11 @@
 #include "parse.h"
 #include "reader.h"
 
-#define TLS_MESSAGE_MAX (1u << 20) /* bytes of a handshake message that is put together; longer are skipped  \
-                                    */
-#define TLS_CHAIN_MAX    256       /* certificates of one chain that are handed on */
-#define TLS_ALERTS_MAX   8         /* alerts kept */
-#define TLS_NAME_MAX     256       /* bytes of SNI and ALPN kept */
-#define TLS_VERSIONS_MAX 16        /* offered versions kept */
+#define TLS_MESSAGE_MAX  (1u << 20) /* bytes of a handshake message; longer ones are skipped */
+#define TLS_CHAIN_MAX    256        /* certificates of one chain that are handed on */
+#define TLS_ALERTS_MAX   8          /* alerts kept */
+#define TLS_NAME_MAX     256        /* bytes of SNI and ALPN kept */
+#define TLS_VERSIONS_MAX 16         /* offered versions kept */
 
 /* ClientHello as it stood on the wire; readers are borrowed windows for one call. */
 struct tls_client_hello {
@@ -124,7 +123,8 @@ enum parse_result tls_push(struct tls *tls, enum side side, const uint8_t *data,
  * both sides, FAILED by a fatal alert in clear. */
 void tls_gap(struct tls *tls, enum side side, uint64_t len);
 
-/* The same facts for any cut of the streams and any order of the sides, once the same bytes were pushed. */
+/* The same facts for any cut of the streams and any order of the sides, once the same bytes were pushed
+ * (alerts: each side's own in their order). */
 const struct tls_facts *tls_facts(const struct tls *tls);
 
 /* True when the handshake is over and no handler wants protected records. Going on costs one header per

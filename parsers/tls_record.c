@@ -270,6 +270,10 @@ enum parse_result tls_record_next(struct tls_record *r, struct reader *in, struc
         case TLS_RECORD_AT_HEADER:
             result = read_header(r, in);
             break;
+        case TLS_RECORD_LOST:
+            reader_skip(in, reader_left(in));
+            result = PARSE_MORE;
+            break;
         case TLS_RECORD_ENDED:
             break;
         }
@@ -290,12 +294,12 @@ bool tls_record_gap(struct tls_record *r, uint64_t len) {
             return true;
         }
     }
-    if (r->state == TLS_RECORD_ENDED) {
+    if (r->state == TLS_RECORD_ENDED || r->state == TLS_RECORD_LOST) {
         return false;
     }
     /* SSLv2 records do not look like anything: such a side stays lost. */
     if (r->family == TLS_FAMILY_SSLV2) {
-        r->state = TLS_RECORD_ENDED;
+        r->state = TLS_RECORD_LOST;
         return false;
     }
     bool at_end = r->state == TLS_RECORD_AT_BODY && len == r->left;

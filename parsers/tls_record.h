@@ -35,6 +35,7 @@ struct tls_record {
         TLS_RECORD_SCANNING,   /* out of step: looking for a header */
         TLS_RECORD_TENTATIVE,  /* in the body after a header that chance may have made */
         TLS_RECORD_CONFIRMING, /* in the header after that body: if it is one, so was the last */
+        TLS_RECORD_LOST,       /* SSLv2 after missing bytes: its records cannot be found again */
         TLS_RECORD_ENDED,      /* the side does not speak TLS (any more) */
     } state;
     enum { TLS_FAMILY_OPEN, TLS_FAMILY_TLS, TLS_FAMILY_SSLV2 } family; /* of record layer */
