@@ -332,10 +332,9 @@ static enum config_result finish(const struct command_line *line) {
     }
 }
 
-enum config_result config_load(int argc, char **argv, struct config *config) {
+static enum config_result load(int argc, char **argv, struct config *config) {
     struct command_line line = {.config = config};
     char why[CONFIG_WHY_MAX];
-    *config = (struct config){0};
     if (!set_defaults(config)) {
         complain("out of memory");
         return CONFIG_WRONG;
@@ -352,6 +351,14 @@ enum config_result config_load(int argc, char **argv, struct config *config) {
     if (!read_command_line(&line, argc, argv, second_reading) || !check(config, line.action))
         return CONFIG_WRONG;
     return finish(&line);
+}
+
+enum config_result config_load(int argc, char **argv, struct config *config) {
+    *config = (struct config){0};
+    enum config_result result = load(argc, argv, config);
+    if (result != CONFIG_RUN)
+        config_cleanup(config);
+    return result;
 }
 
 void config_cleanup(struct config *config) {

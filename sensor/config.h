@@ -38,7 +38,7 @@ struct config {
     bool verify_checksums;
     char *observer_name;    /* default: the host's name */
     uint32_t peer_window_s; /* 0: one window, to the end of the input (offline default) */
-    uint32_t max_flows;     /* tracked connections */
+    uint32_t max_flows;     /* --max-flows: tracked connections */
     bool no_summary, quiet;
     int verbose;
 };
@@ -49,7 +49,10 @@ enum config_result {
     CONFIG_WRONG, /* said why on standard error: exit 2 */
 };
 
+/* Reads the command line and the file that it names (the command line overrides it). The order of argv may
+ * change. config owns what it holds: give it to config_cleanup(); unless CONFIG_RUN is returned it is empty.
+ */
 enum config_result config_load(int argc, char **argv, struct config *config);
-void config_cleanup(struct config *config);
+void config_cleanup(struct config *config); /* NULL is fine */
 
 #endif

@@ -50,7 +50,7 @@ suite() {
         ;;
     *)
         tail -n 100 "$log"
-        note fail "$name" "status $status, log $log"
+        note fail "$name" "status $status, log ${log#"$root/"}"
         ;;
     esac
     return "$status"
@@ -60,14 +60,14 @@ suite() {
 run_ctest() {
     log=$logs/ctest.log
     ctest --test-dir build-asan --parallel "$jobs" --output-on-failure >"$log" 2>&1 </dev/null
-    grep -q '^100% tests passed' "$log" || cat "$log"
+    grep -q '^100% tests passed' "$log" || tail -n 200 "$log"
     for source in tests/unit/test_*.c tests/golden/test_*.c tests/invariants/test_*.c; do
         [ -e "$source" ] || continue
         name=$(basename "$source" .c)
         case $(grep -E "^ *[0-9]+/[0-9]+ Test +#[0-9]+: $name \.+" "$log") in
         *' Passed '*) note pass "$name" ;;
-        *'***Skipped'*) note skip "$name" "log $log" ;;
-        *) note fail "$name" "log $log" ;;
+        *'***Skipped'*) note skip "$name" "log ${log#"$root/"}" ;;
+        *) note fail "$name" "log ${log#"$root/"}" ;;
         esac
     done
 }
