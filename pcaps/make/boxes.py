@@ -2,9 +2,13 @@
 
 Each is a function that serves for ever; the scenario ends its process.
 """
+import fcntl
+import os
 import select
 import socket
 import struct
+
+import lab
 
 
 class Close(Exception):
@@ -223,3 +227,22 @@ def vlan_switch(_port, identifier):
             if target.startswith("trunk"):
                 frame = frame[:12] + struct.pack("!HH", 0x8100, identifier) + frame[12:]
             sockets[target].send(frame)
+
+
+def tun(namespace, address):
+    """A tun device of raw IP packets in a namespace; the descriptor is its other end."""
+    lab.enter(namespace)
+    descriptor = os.open("/dev/net/tun", os.O_RDWR)
+    tunsetiff, iff_tun_no_pi = 0x400454CA, 0x1001
+    fcntl.ioctl(descriptor, tunsetiff, struct.pack("16sH22x", b"vpn0", iff_tun_no_pi))
+    lab.run("ip", "address", "add", address, "dev", "vpn0")
+    lab.run("ip", "link", "set", "vpn0", "up")
+    return descriptor
+
+
+def vpn(_port):
+    """What a VPN looks like from inside: two tun devices, and whatever enters one leaves the other."""
+    client, server = tun("client", "198.18.9.10/24"), tun("server", "198.18.9.25/24")
+    while True:
+        for descriptor in select.select([client, server], [], [])[0]:
+            os.write(server if descriptor == client else client, os.read(descriptor, 65536))

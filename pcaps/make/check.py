@@ -37,16 +37,16 @@ def tshark(path, *options):
     return subprocess.run(["tshark", "-r", path, "-n", *ports, *options], capture_output=True, text=True, check=True).stdout
 
 
-def fields(path, wanted, *names):
+def fields(path, wanted, *names, occurrence="f"):
     options = [word for name in names for word in ("-e", name)]
-    return [line.split("\t") for line in tshark(path, "-Y", wanted, "-T", "fields", "-E", "occurrence=f", *options).splitlines()]
+    return [line.split("\t") for line in tshark(path, "-Y", wanted, "-T", "fields", "-E", "occurrence=" + occurrence, *options).splitlines()]
 
 
 def connections(path):
     """(client, server) of every TCP connection, in the order of their first packets."""
     found = {}
     for stream, flags, src, src6, sport, dst, dst6, dport in fields(
-            path, "tcp", "tcp.stream", "tcp.flags", "ip.src", "ipv6.src", "tcp.srcport", "ip.dst", "ipv6.dst", "tcp.dstport"):
+            path, "tcp", "tcp.stream", "tcp.flags", "ip.src", "ipv6.src", "tcp.srcport", "ip.dst", "ipv6.dst", "tcp.dstport", occurrence="l"):
         ends = [end(src or src6, sport), end(dst or dst6, dport)]
         if stream not in found:
             answered = int(flags, 16) & 0x12 == 0x12
@@ -136,7 +136,7 @@ def rows(scenario, raw, filename):
     for stream, (ends, session) in enumerate(zip(found, scenario.sessions)):
         suite = iana_name(session["cipher"]) if session["cipher"] else None
         expected = {"tls": session["tls"], "suite": suite_code(suite) if suite else None, "sni": session["sni"],
-                    "mail": session["mail"], "auth": session["auth"]}
+                    "mail": session["mail"], "auth": session["auth"], **session["shown"]}
         seen = observed(raw, stream)
         if seen != expected:
             raise RuntimeError(f"{scenario.name} {ends}: expected {expected}, tshark shows {seen}")
@@ -199,6 +199,9 @@ def write_index(scenarios, table, versions):
 
 def verdict_text(row):
     told = f"**{row['verdict']}**"
+    honest = re.search(r"or unknown \(\w+\)", row["source"])
+    if honest:
+        told += " " + honest.group(0)
     if row["tls_version"] != "-":
         told += f", TLS {row['tls_version']} {row['cipher']}"
     if row["resumed"] == "yes":

@@ -9,6 +9,7 @@ import ctypes
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,9 @@ import traceback
 ROOM = pathlib.Path("/lab")            # pcaps/ of the repository, as seen in here
 SCRATCH = pathlib.Path("/tmp/lab")     # everything that is not kept
 CERTS = SCRATCH / "certs"
+KEPT_CERTS = pathlib.Path("/var/tmp/lab-certs")     # made once per private root, so that a second run has the same authority
+
+CERTIFICATES = ["ca", "otherca", "rsa", "ecdsa", "ed25519", "expired", "selfsigned", "weak", "chain", "client", "other"]
 
 HOSTS = """127.0.0.1 localhost
 192.0.2.10 client.example.net
@@ -30,6 +34,10 @@ HOSTS = """127.0.0.1 localhost
 203.0.113.25 mx.outside.example.org
 198.18.7.10 client.vlan.example.net
 198.18.7.25 vlan.example.org
+198.18.8.10 client.vxlan.example.net
+198.18.8.25 vxlan.example.org
+198.18.9.10 client.vpn.example.net
+198.18.9.25 vpn.example.org
 """
 
 WIRES = [  # (namespace, interface, addresses) twice: the two ends of a wire
@@ -47,10 +55,10 @@ def run(*argv, **more):
 
 
 def build():
-    """Lays the wires, writes /etc/hosts of the private root, makes the certificates."""
-    CERTS.mkdir(parents=True)
-    (ROOM / "truth").mkdir(exist_ok=True)
-    (ROOM / "keylogs").mkdir(exist_ok=True)
+    """Lays the wires and writes /etc/hosts of the private root."""
+    SCRATCH.mkdir()
+    for directory in ("truth", "keylogs", "certs"):
+        (ROOM / directory).mkdir(exist_ok=True)
     run("hostname", "lab")
     pathlib.Path("/etc/hosts").write_text(HOSTS)
     pathlib.Path("/etc/resolv.conf").write_text("")
@@ -64,7 +72,21 @@ def build():
                 inside(namespace, "ip", "address", "add", address, "dev", interface, *(["nodad"] if ":" in address else []))
             inside(namespace, "ip", "link", "set", interface, "up")
             offload(namespace, interface, "off")
-    run("sh", str(ROOM / "make/certs.sh"), cwd=CERTS)
+
+
+def certificates(all_are_made):
+    """Keys stay in the private root; the certificates themselves are kept beside the captures, for whoever verifies a chain."""
+    if not (KEPT_CERTS / "done").exists():
+        shutil.rmtree(KEPT_CERTS, ignore_errors=True)
+        KEPT_CERTS.mkdir()
+        run("sh", str(ROOM / "make/certs.sh"), cwd=KEPT_CERTS)
+        (KEPT_CERTS / "done").touch()
+    published = ROOM / "certs/ca.pem"
+    if not all_are_made and published.exists() and published.read_bytes() != (KEPT_CERTS / "ca.pem").read_bytes():
+        sys.exit("make.py: the captures here were made under another authority, whose key is not here: make all of them, not some")
+    shutil.copytree(KEPT_CERTS, CERTS)
+    for name in CERTIFICATES:
+        shutil.copyfile(CERTS / f"{name}.pem", ROOM / "certs" / f"{name}.pem")
 
 
 def offload(namespace, interface, state):
@@ -81,6 +103,13 @@ def spawn(namespace, *argv, **more):
     return subprocess.Popen(["nsenter", "--net=/run/netns/" + namespace, *argv], **more)
 
 
+def enter(namespace):
+    """Moves this process into a namespace (Python 3.11 has no os.setns)."""
+    with open("/run/netns/" + namespace) as handle:
+        if ctypes.CDLL(None, use_errno=True).setns(handle.fileno(), 0):
+            raise OSError(ctypes.get_errno(), "setns")
+
+
 def fork_inside(namespace, log, function, *arguments):
     """Runs a Python function in a namespace, its output to `log`. The child ends with the function."""
     child = os.fork()
@@ -88,9 +117,7 @@ def fork_inside(namespace, log, function, *arguments):
         return child
     status = 1
     try:
-        with open("/run/netns/" + namespace) as handle:
-            if ctypes.CDLL(None, use_errno=True).setns(handle.fileno(), 0):
-                raise OSError(ctypes.get_errno(), "setns")
+        enter(namespace)
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(output, 1)
         os.dup2(output, 2)
@@ -195,10 +222,12 @@ class Scenario:
             dump.send_signal(signal.SIGINT)
             dump.wait()
 
-    def session(self, verdict, tls=None, cipher=None, sni=None, resumed=None, mail=False, auth=False, said=None, note=""):
-        """One TCP connection, in the order of their first packets; `said` must be found in the logs."""
+    def session(self, verdict, tls=None, cipher=None, sni=None, resumed=None, mail=False, auth=False, said=None, note="",
+                shown=None):
+        """One TCP connection, in the order of their first packets; `said` must be found in the logs. `shown` holds the facts that
+        this capture cannot show to tshark, because it lacks packets or parts of them."""
         self.sessions.append(dict(verdict=verdict, tls=tls, cipher=cipher, sni=sni, resumed=resumed, mail=mail, auth=auth,
-                                  said=said, note=note))
+                                  said=said, note=note, shown=shown or {}))
 
     def evidence(self, session):
         """The log line that says so (or the reason why none can)."""

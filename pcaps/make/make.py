@@ -34,6 +34,7 @@ def main(wanted):
     if unknown:
         sys.exit("make.py: no such scenario: " + ", ".join(sorted(unknown)))
     lab.build()
+    lab.certificates(all_are_made=not wanted)
     servers.prepare()
     made, failed = {}, []
     for name, function, how, sees in scenarios:

@@ -1,5 +1,6 @@
-"""All scenarios in the order of INDEX.md: (name, function, how, sees)."""
-SCENARIOS = []
+"""Where the scenario modules put their scenarios."""
+
+SCENARIOS = []   # (name, function, how, sees), in the order of INDEX.md
 
 
 def scenario(sees):

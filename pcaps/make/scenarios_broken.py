@@ -1,6 +1,6 @@
 """Middleboxes, injection, refusals and failed handshakes."""
 
-
+import ssl
 import time
 
 import boxes
@@ -235,7 +235,6 @@ def failed_expired_tls12(s):
 def failed_name_mismatch_tls12(s):
     """Postfix with a certificate for mx.example.org and *.example.org; Python's smtplib calls it mail.example.com, TLS 1.2."""
     def client():
-        import ssl
         context = tls_context()
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         d = Dialogue(MX)
@@ -271,15 +270,15 @@ def failed_454_in_clear(s):
     s.session("handshake_failed", sni=MX, said="454 4.3.3 TLS not available after start, in clear")
 
 
-@scenario("The relay's handshake fails, once more when it tries again, and then its mail goes out in clear in a third connection: fallback.cleartext.")
+@scenario("The relay's handshake fails, and again when it tries again, and then its mail goes out in clear in one more connection: fallback.cleartext.")
 def failed_then_fallback_in_clear(s):
     """Postfix demands TLS 1.3; Postfix as outbound relay knows 1.2 and, at level may, sends without TLS once the mail has waited."""
     client = "smtp_tls_security_level = may\nsmtp_tls_protocols = TLSv1.2\nminimal_backoff_time = 2s\nmaximal_backoff_time = 2s\nqueue_run_delay = 2s\n"
     with postfix(s, settings="smtpd_tls_protocols = >=TLSv1.3\n"), postfix_relay(s, settings=client) as out, s.capture():
         s.python("smtplib (to the relay)", smtplib_sends, "localhost", 10026, False)
         handed_over(s, out, pattern="status=sent")
-    s.session("handshake_failed", said="Cannot start TLS: handshake failure")
-    s.session("handshake_failed", said="SSL_accept error from [^\n]*")
+    for _ in range(s.log_text().count("SSL_accept error")):     # two or three attempts, as the relay's queue timer falls
+        s.session("handshake_failed", said="Cannot start TLS: handshake failure")
     s.session("offered_unused", mail=True, said=QUEUED)
 
 
@@ -299,7 +298,6 @@ def failed_silence_after_220(s):
 def failed_reset_after_client_hello(s):
     """Postfix; by hand: STARTTLS, 220, a real ClientHello made by OpenSSL, then RST."""
     def steps(d):
-        import ssl
         d.say("EHLO client.example.net", "STARTTLS")
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         handshake = tls_context().wrap_bio(incoming, outgoing, server_hostname=MX)

@@ -1,6 +1,7 @@
 """Mail in clear, for every reason, and connections that carry none."""
+import http.server
 
-
+import lab
 from clients import Dialogue, auth, b64, by_hand, curl, message, smtplib_sends, swaks
 from registry import scenario
 from servers import PASSWORD, exim, exim_sends, handed_over, opensmtpd, postfix, postfix_relay
@@ -9,7 +10,6 @@ MX = "mx.example.org"
 NO_TLS = dict(cert=None, settings="smtpd_tls_security_level = none\n")
 SASL = "smtpd_sasl_auth_enable = yes\n"
 QUEUED = "status=sent \\(example.org\\)"
-TAKEN = "<= ann@example.net [^\n]*"
 
 
 @scenario("STARTTLS offered, mail in clear all the same.")
@@ -185,7 +185,6 @@ def postfix_body_looks_like_starttls(s):
 @scenario("60 KB of mail in clear, with offload on: segments larger than the MTU and checksums that a capture sees as wrong.")
 def postfix_big_mail(s):
     """Postfix without TLS; Python's smtplib sends 60 KB; offload on at both ends of the wire."""
-    import lab
     ends = (("client", "c0"), ("server", "s0"))
     for namespace, interface in ends:
         lab.offload(namespace, interface, "on")
@@ -287,8 +286,6 @@ def postfix_http_client(s):
 @scenario("HTTP server on port 25.")
 def http_server_on_25(s):
     """Python's http.server on 25; curl http://mx.example.org:25/."""
-    import http.server
-
     def serve(port):
         http.server.HTTPServer(("0.0.0.0", port), http.server.BaseHTTPRequestHandler).serve_forever()
     with s.helper("Python http.server", "server", 25, serve), s.capture():

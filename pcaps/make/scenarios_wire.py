@@ -31,10 +31,10 @@ def ipv6_not_offered(s):
     s.session("not_offered", mail=True, said=QUEUED)
 
 
-def over_vlan(s, *options):
+def over_vlan(s, *options, interface="trunk0", expression="vlan 7 and tcp"):
     with s.helper("switch", "switch", 0, boxes.vlan_switch, 7), postfix(s):
         time.sleep(0.3)
-        with s.capture("switch", "trunk0", "vlan 7 and tcp"):
+        with s.capture("switch", interface, expression):
             s.client("swaks", *swaks("vlan.example.org", 25, *options), check=0)
 
 
@@ -51,6 +51,42 @@ def vlan_offered_unused(s):
     s.form = "pcap.zst"
     over_vlan(s)
     s.session("offered_unused", mail=True, said=QUEUED)
+
+
+@scenario("Nearly every packet four times, once per interface that it crosses: one connection, one event. Linux cooked v2.")
+def vlan_seen_many_times(s):
+    """Postfix beyond a trunk that tags with VLAN 7; swaks in clear; tcpdump -i any between the switches."""
+    over_vlan(s, interface="any", expression="tcp")
+    s.session("offered_unused", mail=True, said=QUEUED)
+
+
+@scenario("Inside VXLAN (UDP 4789, VNI 42): the connection is the inner one.")
+def vxlan_starttls(s):
+    """Postfix at the far end of a VXLAN tunnel made by the kernel; swaks -tls at TLS 1.2; captured outside of the tunnel."""
+    ends = (("client", "c0", "192.0.2.10", "192.0.2.25", "198.18.8.10/24"), ("server", "s0", "192.0.2.25", "192.0.2.10", "198.18.8.25/24"))
+    for namespace, interface, local, remote, address in ends:
+        lab.inside(namespace, "ip", "link", "add", "vx0", "type", "vxlan", "id", "42", "local", local, "remote", remote, "dstport", "4789",
+                   "dev", interface)
+        lab.inside(namespace, "ip", "address", "add", address, "dev", "vx0")
+        lab.inside(namespace, "ip", "link", "set", "vx0", "up")
+        lab.offload(namespace, "vx0", "off")
+    try:
+        with postfix(s), s.capture(expression="udp port 4789"):
+            s.client("swaks", *swaks("vxlan.example.org", 25, "-tls", "--tls-protocol", "tlsv1_2"), check=0)
+    finally:
+        for namespace, *_ in ends:
+            lab.inside(namespace, "ip", "link", "del", "vx0")
+    s.session("starttls", "1.2", "ECDHE-RSA-AES256-GCM-SHA384",
+              said="TLS connection established from [^\n]*TLSv1.2 with cipher ECDHE-RSA-AES256-GCM-SHA384")
+
+
+@scenario("Raw IP: no link layer at all.")
+def raw_ip_starttls(s):
+    """Postfix at the far end of two tun devices; swaks -tls; captured on the server's tun device."""
+    with s.helper("vpn", "client", 0, boxes.vpn), postfix(s):
+        with s.capture(interface="vpn0"):
+            s.client("swaks", *swaks("vpn.example.org", 25, "-tls"), check=0)
+    s.session("starttls", "1.3", "TLS_AES_256_GCM_SHA384", said=POSTFIX_13)
 
 
 @scenario("Linux cooked v2 (tcpdump -i any).")
@@ -129,6 +165,68 @@ def midstream_tls(s):
     with postfix(s):
         late(s, steps)
     s.session("unknown", said="disconnect from [^\n]*ehlo=2 starttls=1 mail=1[^\n]*", note="unknown_reason midstream")
+
+
+BLIND = dict(tls=None, suite=None)
+
+
+@scenario("The server's half alone: the EHLO reply offers STARTTLS, and 354 and 250 follow in clear.")
+def one_sided_server_clear(s):
+    """Postfix; swaks in clear; tcpdump with `src port 25`."""
+    with postfix(s), s.capture(expression="tcp src port 25"):
+        s.client("swaks", *swaks(), check=0)
+    s.session("offered_unused", mail=True, said=QUEUED, shown=dict(mail=False), note="or unknown (one_sided): the client's half is missing")
+
+
+@scenario("The client's half alone: the mail is there, what the server offered is not.")
+def one_sided_client_clear(s):
+    """Postfix; swaks in clear; tcpdump with `dst port 25`."""
+    with postfix(s), s.capture(expression="tcp dst port 25"):
+        s.client("swaks", *swaks(), check=0)
+    s.session("unknown", mail=True, said=QUEUED, note="unknown_reason one_sided; STARTTLS was offered")
+
+
+@scenario("The server's half alone, TLS 1.2: ServerHello, Certificate, ChangeCipherSpec, application data.")
+def one_sided_server_starttls(s):
+    """Postfix; swaks -tls at TLS 1.2; tcpdump with `src port 25`."""
+    with postfix(s), s.capture(expression="tcp src port 25"):
+        s.client("swaks", *swaks(MX, 25, "-tls", "--tls-protocol", "tlsv1_2"), check=0)
+    s.session("starttls", "1.2", "ECDHE-RSA-AES256-GCM-SHA384", shown=BLIND, note="or unknown (one_sided): the client's half is missing",
+              said="TLS connection established from [^\n]*TLSv1.2 with cipher ECDHE-RSA-AES256-GCM-SHA384")
+
+
+@scenario("The client's half alone, TLS 1.3: STARTTLS, ClientHello, application data; version and cipher cannot be known.")
+def one_sided_client_starttls(s):
+    """Postfix; swaks -tls; tcpdump with `dst port 25`."""
+    with postfix(s), s.capture(expression="tcp dst port 25"):
+        s.client("swaks", *swaks(MX, 25, "-tls"), check=0)
+    s.session("starttls", "1.3", "TLS_AES_256_GCM_SHA384", said=POSTFIX_13, shown=BLIND,
+              note="or unknown (one_sided): the server's half is missing, and with it version and cipher")
+
+
+@scenario("Every packet cut at 96 bytes (snap length), mail in clear.")
+def snaplen_96_clear(s):
+    """Postfix; swaks in clear; tcpdump -s 96."""
+    with postfix(s), s.capture(options=("-s", "96")):
+        s.client("swaks", *swaks(), check=0)
+    s.session("offered_unused", mail=True, said=QUEUED, shown=dict(mail=False), note="or unknown (truncated): the EHLO reply is cut")
+
+
+@scenario("Every packet cut at 96 bytes (snap length), STARTTLS.")
+def snaplen_96_starttls(s):
+    """Postfix; swaks -tls; tcpdump -s 96."""
+    with postfix(s), s.capture(options=("-s", "96")):
+        s.client("swaks", *swaks(MX, 25, "-tls"), check=0)
+    s.session("starttls", "1.3", "TLS_AES_256_GCM_SHA384", said=POSTFIX_13, shown=BLIND, note="or unknown (truncated): both hellos are cut")
+
+
+@scenario("Every packet cut at 300 bytes: the ServerHello's fixed part is there, the Certificate is cut.")
+def snaplen_300_starttls_tls12(s):
+    """Postfix; swaks -tls at TLS 1.2; tcpdump -s 300."""
+    with postfix(s), s.capture(options=("-s", "300")):
+        s.client("swaks", *swaks(MX, 25, "-tls", "--tls-protocol", "tlsv1_2"), check=0)
+    s.session("starttls", "1.2", "ECDHE-RSA-AES256-GCM-SHA384", note="or unknown (truncated): the Certificate is cut",
+              said="TLS connection established from [^\n]*TLSv1.2 with cipher ECDHE-RSA-AES256-GCM-SHA384")
 
 
 def late(s, steps):
