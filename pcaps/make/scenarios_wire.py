@@ -53,7 +53,7 @@ def vlan_offered_unused(s):
     s.session("offered_unused", mail=True, said=QUEUED)
 
 
-@scenario("Nearly every packet four times, once per interface that it crosses: one connection, one event. Linux cooked v2.")
+@scenario("Nearly every packet three times, as it crosses the interfaces: one connection, one event. Linux cooked v2.")
 def vlan_seen_many_times(s):
     """Postfix beyond a trunk that tags with VLAN 7; swaks in clear; tcpdump -i any between the switches."""
     over_vlan(s, interface="any", expression="tcp")
