@@ -18,15 +18,15 @@
 
 struct recipe {
     const char *cn;
-    int cn_type; /* V_ASN1_...; 0: UTF8String */
-    int cn_len;  /* 0: as a C string */
-    const char *organization;
-    int64_t not_before_s, not_after_s; /* both 0: valid around NOW */
-    const char *raw_not_after;         /* taken as it is */
-    const char *names;                 /* as in openssl.cnf: "DNS:a,IP:192.0.2.1" */
-    const char *usage;                 /* extended key usage */
-    int64_t serial;                    /* 0: 1 */
-    const char *hash;                  /* NULL: SHA256 */
+    int cn_type;                         /* V_ASN1_...; 0: UTF8String */
+    int cn_len;                          /* 0: as a C string */
+    const char *organization, *first_cn; /* before cn */
+    int64_t not_before_s, not_after_s;   /* both 0: valid around NOW */
+    const char *raw_not_after;           /* taken as it is */
+    const char *names;                   /* as in openssl.cnf: "DNS:a,IP:192.0.2.1" */
+    const char *usage;                   /* extended key usage */
+    int64_t serial;                      /* 0: 1 */
+    const char *hash;                    /* NULL: SHA256 */
     bool ca;
     bool pss;      /* sign with RSA-PSS */
     bool no_names; /* an empty subject */
@@ -71,6 +71,10 @@ static inline void cert_fill(X509 *x509, const struct recipe *recipe) {
             must(X509_NAME_add_entry_by_txt(subject, "O", MBSTRING_UTF8,
                                             (const unsigned char *)recipe->organization, -1, -1, 0),
                  "organization");
+        if (recipe->first_cn)
+            must(X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8,
+                                            (const unsigned char *)recipe->first_cn, -1, -1, 0),
+                 "first common name");
         must(X509_NAME_add_entry_by_NID(subject, NID_commonName,
                                         recipe->cn_type ? recipe->cn_type : V_ASN1_UTF8STRING,
                                         (const unsigned char *)cn, len, -1, 0),
