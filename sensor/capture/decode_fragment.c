@@ -202,8 +202,7 @@ static bool agree_on_end(struct entry *entry, const struct fragment *fragment) {
 }
 
 static bool is_whole(const struct entry *entry) {
-    return entry->header_len != 0 && entry->data_len != LEN_UNKNOWN &&
-           entry->num_units == (entry->data_len + UNIT - 1) / UNIT;
+    return entry->data_len != LEN_UNKNOWN && entry->num_units == (entry->data_len + UNIT - 1) / UNIT;
 }
 
 static bool is_well_formed(const struct fragment *fragment) {

@@ -108,7 +108,8 @@ static void other_layers_are_no_tcp(void **state) {
     (void)state;
     static const struct prefix_case others[] = {
         {"arp", 1, "02 00 00 00 00 02 02 00 00 00 00 01 08 06", -1},
-        {"802.3 length above 1500", 1, "02 00 00 00 00 02 02 00 00 00 00 01 05 dd", -1},
+        {"802.3 length above 1500", 1, "02 00 00 00 00 02 02 00 00 00 00 01 05 dd aa aa 03 00 00 00 08 00",
+         -1},
         {"802.3 netbios", 1, "02 00 00 00 00 02 02 00 00 00 00 01 00 38 f0 f0 03", -1},
         {"snap of another organisation", 1,
          "02 00 00 00 00 02 02 00 00 00 00 01 00 38 aa aa 03 00 00 0c 20 00", -1},

@@ -145,6 +145,8 @@ static void two_ends_are_damaged(void **state) {
     assert_int_equal(send((struct piece){false, 1, 512, DATA_LEN, false, 0}), DECODE_FRAGMENT);
     assert_int_equal(send((struct piece){false, 1, 512, DATA_LEN - 4, false, 0}), DECODE_DAMAGED);
     assert_int_equal(send((struct piece){false, 1, 0, 512, true, 0}), DECODE_FRAGMENT); /* forgotten */
+    assert_int_equal(send((struct piece){false, 2, 512, DATA_LEN - 4, false, 0}), DECODE_FRAGMENT);
+    assert_int_equal(send((struct piece){false, 2, 512, DATA_LEN, false, 0}), DECODE_DAMAGED);
 }
 
 static void malformed_pieces_are_damaged(void **state) {
