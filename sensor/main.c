@@ -128,8 +128,8 @@ static void read_packets(struct run *run, struct source *source) {
             pipeline_packet(run->pipeline, &packet);
         progress_step(&run->progress, source, run->pipeline);
     }
-    if (result != SOURCE_DAMAGED && result != SOURCE_FAILED)
-        return;
+    if (stop_asked || (result != SOURCE_DAMAGED && result != SOURCE_FAILED))
+        return; /* a signal makes a waiting read fail */
     complain(run, source_message(source));
     fail(run, result == SOURCE_DAMAGED ? EXIT_DAMAGED : EXIT_RUNTIME);
 }

@@ -11,15 +11,15 @@
 
 struct evidence {
     const struct smtp_facts *smtp;
-    const struct tls_facts *tls;                              /* NULL: no TLS byte was seen */
-    bool tls_began[2], clear_after_tls[2];    /* by side */
-    bool tls_from_start[2];                   /* the first byte after the SYN was TLS */
-    bool visible[2];                                          /* packets of that side were captured */
-    bool gap;                                                 /* bytes of either side are missing */
-    bool midstream, truncated, evicted;                       /* as in starttap.capture */
-    bool ended;                                               /* by RST or both FINs */
-    bool timed_out;           /* silence for the idle timeout, while the capture went on */
-    bool mail_port, tls_port; /* what the server's port is configured as */
+    const struct tls_facts *tls;           /* NULL: no TLS byte was seen */
+    bool tls_began[2], clear_after_tls[2]; /* by side */
+    bool tls_from_start[2];                /* the first byte after the SYN was TLS */
+    bool visible[2];                       /* packets of that side were captured */
+    bool gap;                              /* bytes of either side are missing */
+    bool midstream, truncated, evicted;    /* as in starttap.capture */
+    bool ended;                            /* by RST or both FINs */
+    bool timed_out;                        /* silence for the idle timeout, while the capture went on */
+    bool mail_port, tls_port;              /* what the server's port is configured as */
 };
 
 struct judgement {
