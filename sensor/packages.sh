@@ -55,7 +55,6 @@ packages.sh: this system (${PRETTY_NAME:-unknown}) is not known. Needed, with he
     OpenSSL 3.0     https://www.openssl.org
     libyaml 0.2     https://github.com/yaml/libyaml
     zlib, libzstd
-With all of it installed, go on by: STARTTAP_PACKAGES=skip sh sensor/quickstart.sh
 END
     case " $wanted " in
     *' test '*)
@@ -63,6 +62,7 @@ END
             "mandoc, git, openssl, gzip, zstd, tcpdump, python3 with jsonschema" >&2
         ;;
     esac
+    echo 'With all of it installed, go on by: STARTTAP_PACKAGES=skip sh sensor/quickstart.sh' >&2
 }
 
 [ "${STARTTAP_PACKAGES:-}" != skip ] || exit 0
