@@ -106,22 +106,33 @@ static bool load_path(struct trust_store *store, const char *path) {
     return store->num_anchors > before;
 }
 
-static const char *setting(const char *variable, const char *otherwise) {
+static const char *setting(const char *variable) {
     const char *value = getenv(variable);
-    return value && value[0] != '\0' ? value : otherwise;
+    return value && value[0] != '\0' ? value : NULL;
+}
+
+/* Debian keeps all that is in the directory in one file there too, and reading keys twice takes time. */
+static void load_system_directory(struct trust_store *store, const char *path) {
+    char bundle[4096];
+    if ((size_t)snprintf(bundle, sizeof bundle, "%s/ca-certificates.crt", path) >= sizeof bundle ||
+        !load_path(store, bundle))
+        (void)load_path(store, path);
 }
 
 /* A machine need not have such a store: then there are no anchors, and that is a fact, not an error. */
 static void load_system(struct trust_store *store) {
-    (void)load_path(store, setting(X509_get_default_cert_file_env(), X509_get_default_cert_file()));
-    const char *directories = setting(X509_get_default_cert_dir_env(), X509_get_default_cert_dir());
-    while (*directories != '\0') { /* "one:two" */
+    const char *file = setting(X509_get_default_cert_file_env());
+    const char *directories = setting(X509_get_default_cert_dir_env());
+    bool found = load_path(store, file ? file : X509_get_default_cert_file());
+    if (directories == NULL)
+        directories = found && !file ? "" : X509_get_default_cert_dir(); /* by default they are the same */
+    while (*directories != '\0') {                                       /* "one:two" */
         size_t len = strcspn(directories, ":");
-        char path[4096];
+        char path[4000];
         if (len > 0 && len < sizeof path) {
             memcpy(path, directories, len);
             path[len] = '\0';
-            (void)load_path(store, path);
+            load_system_directory(store, path);
         }
         directories += len + (directories[len] == ':');
     }
