@@ -69,7 +69,7 @@ enum {
 #define CERT_COLUMN(csv, add) ((csv) > 0 ? (csv) + (add) : 0)
 #define CERT_ROWS(csv, in, side, grp, cert)                                                                  \
     ROW(CERT_COLUMN(csv, 0), in, grp##_HASH, HEX, cert.sha256, side "hash.sha256", ANY,                      \
-        "SHA-256 of the certificate (DER), upper-case hex as ECS has it."),                                  \
+        "SHA-256 of the certificate (DER), lower-case hex as openssl, tshark and Zeek print it."),           \
         ROW(CERT_COLUMN(csv, 1), in, grp##_X509_SUBJECT, TEXT, cert.subject_cn,                              \
             side "x509.subject.common_name", ANY, "Common name of the subject."),                            \
         ROW(CERT_COLUMN(csv, 2), in, grp##_X509_SUBJECT, TEXT, cert.subject_dn,                              \

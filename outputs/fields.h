@@ -72,7 +72,7 @@ enum field_kind {
     FIELD_FIXED_NUMBER,   /* the same, a number outside */
     FIELD_TEXT,           /* const char *, absent when NULL or empty */
     FIELD_IP,             /* the same, an address */
-    FIELD_HEX,            /* the same, written in upper case as ECS wants fingerprints */
+    FIELD_HEX,            /* the same, lower-case hexadecimal digits */
     FIELD_ID,             /* char[], always there */
     FIELD_TEXTS,          /* struct text_list, absent when empty */
     FIELD_NUMBER,         /* int64_t, absent when EVENT_ABSENT */

@@ -90,17 +90,6 @@ static void set_counts(struct field_value *value, const struct count_list *list)
     value->counts = *list;
 }
 
-static void set_hex(struct field_value *value, const char *hex) {
-    char *word = value->scratch.word;
-    size_t len = 0;
-    for (; hex != NULL && hex[len] != '\0' && len < sizeof value->scratch.word - 1; len++) {
-        word[len] = (char)(hex[len] >= 'a' && hex[len] <= 'f' ? hex[len] - 'a' + 'A' : hex[len]);
-    }
-    word[len] = '\0';
-    value->shape = len > 0 ? VALUE_TEXT : VALUE_ABSENT;
-    value->text = word;
-}
-
 static void set_number_word(struct field_value *value, int64_t number) {
     (void)snprintf(value->scratch.word, sizeof value->scratch.word, "%lld", (long long)number);
     set_made_word(value, number != EVENT_ABSENT);
@@ -250,10 +239,8 @@ void fields_get(const struct event *event, const struct field *field, struct fie
         break;
     case FIELD_TEXT:
     case FIELD_IP:
-        set_text(value, *(const char *const *)at);
-        break;
     case FIELD_HEX:
-        set_hex(value, *(const char *const *)at);
+        set_text(value, *(const char *const *)at);
         break;
     case FIELD_ID:
         set_word(value, at);

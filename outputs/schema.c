@@ -82,7 +82,7 @@ static const char *plain_schema(enum field_kind kind) {
     case FIELD_IP:
         return "\"type\": \"string\", \"anyOf\": [{\"format\": \"ipv4\"}, {\"format\": \"ipv6\"}]";
     case FIELD_HEX:
-        return "\"type\": \"string\", \"pattern\": \"^[0-9A-F]+$\"";
+        return "\"type\": \"string\", \"pattern\": \"^[0-9a-f]+$\"";
     case FIELD_ID:
         return "\"type\": \"string\", \"pattern\": \"^[0-9a-f]{32}$\"";
     case FIELD_TEXTS:

@@ -41,7 +41,7 @@ static void test_session(void **state) {
         "\"cipher\":\"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384\",\"established\":true,"
         "\"client\":{\"server_name\":\"mx.example.org\"},"
         "\"server\":{\"hash\":{\"sha256\":"
-        "\"0687F666A054EF17A08E2F2162EAB4CBC0D265E1D7875BE74BF3C712CA92DAF0\"},"
+        "\"0687f666a054ef17a08e2f2162eab4cbc0d265e1d7875be74bf3c712ca92daf0\"},"
         "\"x509\":{\"subject\":{\"common_name\":\"mx.example.org\",\"distinguished_name\":\"CN=mx.example."
         "org\"},"
         "\"alternative_names\":[\"mx.example.org\",\"mail.example.org\"],\"not_before\":\"2023-07-22T04:26:"
