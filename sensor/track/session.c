@@ -150,11 +150,8 @@ static size_t push_smtp(struct session *session, enum side side, const uint8_t *
 
 static size_t push_tls(struct session *session, enum side side, const uint8_t *data, size_t len) {
     size_t used = 0;
-    if (tls_push(session->tls, side, data, len, &used) != PARSE_BAD) {
-        if (tls_settled(session->tls))
-            session->lanes[SIDE_CLIENT] = session->lanes[SIDE_SERVER] = LANE_DONE;
+    if (tls_push(session->tls, side, data, len, &used) != PARSE_BAD)
         return len;
-    }
     if (tls_facts(session->tls)->outcome == TLS_ESTABLISHED) {
         session->lanes[side] = LANE_DONE;
         return len;
