@@ -198,8 +198,8 @@ def write_index(scenarios, table, versions):
 
 
 def verdict_text(row):
-    told = f"**{row['verdict']}**"
-    honest = re.search(r"or unknown \(\w+\)", row["source"])
+    told = "no event" if row["verdict"] == "-" else f"**{row['verdict']}**"
+    honest = re.search(r"or \w+ \([\w ]+\)", row["source"])
     if honest:
         told += " " + honest.group(0)
     if row["tls_version"] != "-":

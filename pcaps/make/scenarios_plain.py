@@ -160,8 +160,8 @@ def postfix_helo_fallback(s):
         with s.capture():
             s.python("smtplib (to the relay)", smtplib_sends, "localhost", 10026, False)
             handed_over(s, out)
-    s.session("no_ehlo", mail=True, said="disconnect from [^\n]*helo=1 mail=1 rcpt=1 data=1[^\n]*",
-              note="the only EHLO was answered with 500")
+    s.session("not_offered", mail=True, said="disconnect from [^\n]*helo=1 mail=1 rcpt=1 data=1[^\n]*",
+              note="the only EHLO was answered with 500, a whole reply without STARTTLS")
 
 
 # ---- bodies and sizes

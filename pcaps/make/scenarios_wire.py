@@ -267,10 +267,10 @@ def connection_refused(s):
     """No server; swaks -tls."""
     with s.capture():
         s.client("swaks", *swaks(MX, 25, "-tls"))
-    s.session("no_mail", said="Connection refused")
+    s.session("-", said="Connection refused", note="no connection, no event")
 
 
-@scenario("EHLO and STARTTLS byte by byte, each in its own segment, with TLS 1.2.")
+@scenario("EHLO and STARTTLS byte by byte, each in its own segment; TLS 1.3.")
 def byte_by_byte(s):
     """Postfix; by hand: every byte of EHLO and STARTTLS in a segment of its own; then TLS and one mail."""
     def steps(d):
