@@ -84,13 +84,18 @@ tcp port 25' >filter
 run 0 -n -r "$capture" -F filter -o json:-
 has out '"starttap.session"'
 
-# Interrupted: the events so far, the summary, and a clean end.
+# Interrupted: the events so far, the summary, and a clean end. More is written than a pipe holds (64 KB), so that
+# its first packets have been read when the writer is through.
+cp "$capture" long.pcap
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    tail -c +25 "$capture" >>long.pcap
+done
+[ "$(wc -c <long.pcap)" -gt 100000 ] || wrong 'long.pcap is too short for this test'
 mkfifo pipe
 "$starttap" -r - -o json:so-far.ndjson <pipe >out 2>err &
 pid=$!
 exec 3>pipe
-cat "$capture" >&3
-sleep 1
+cat long.pcap >&3
 kill -INT "$pid"
 wait "$pid"
 status=$?
