@@ -177,6 +177,14 @@ static void find_in_smtp(struct session_event *s, const struct flow *flow) {
         event_find(s, FINDING_PORT_UNEXPECTED);
 }
 
+/* All that the client said in clear is there, and nothing can follow: what was not in it did not happen. */
+static bool is_clear_text_whole(const struct evidence *e) {
+    if (!e->visible[SIDE_CLIENT] || e->midstream || e->smtp->client_gap)
+        return false;
+    bool established = e->tls && e->tls->outcome == TLS_ESTABLISHED;
+    return established || (verdict_is_over(e) && !e->gap);
+}
+
 static enum fact outcome_of(enum verdict verdict) {
     switch (verdict_counts_as(verdict)) {
     case COUNTS_ENCRYPTED:
@@ -209,10 +217,11 @@ void describe_session(struct event *event, const struct flow *flow, const struct
     describe_network(event, flow, config, tools->digest);
     describe_capture(s, flow);
     describe_verdict(s, &evidence);
-    bool clear_text_whole = !flow->midstream && !smtp->client_gap && evidence.visible[SIDE_CLIENT] &&
-                            !(flow->truncated && !evidence.tls_began[SIDE_CLIENT]);
+    bool clear_text_whole = is_clear_text_whole(&evidence);
     if (s->verdict != VERDICT_NOT_SMTP)
         describe_smtp(event, smtp);
+    if (s->starttls_requested == FACT_NO && !clear_text_whole)
+        s->starttls_requested = FACT_UNKNOWN;
     describe_mail(event, smtp, clear_text_whole);
     describe_tls(event, flow);
     find_in_smtp(s, flow);

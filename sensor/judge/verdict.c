@@ -1,5 +1,9 @@
 #include "verdict.h"
 
+bool verdict_is_over(const struct evidence *e) {
+    return (e->ended || e->timed_out || e->smtp->quit_seen) && !e->evicted;
+}
+
 static struct judgement decided(enum verdict verdict, const char *mode, const char *reason) {
     return (struct judgement){.verdict = verdict, .mode = mode, .reason = reason};
 }
@@ -25,11 +29,6 @@ static struct judgement unknown(const struct evidence *e, const char *mode, cons
 /* Everything that both sides said is there, up to where it stops. */
 static bool is_whole(const struct evidence *e) {
     return !e->gap && !e->midstream && !e->truncated && e->visible[SIDE_CLIENT] && e->visible[SIDE_SERVER];
-}
-
-/* The connection is over, as far as anybody can tell. */
-static bool is_over(const struct evidence *e) {
-    return (e->ended || e->timed_out) && !e->evicted;
 }
 
 static bool spoke_smtp(const struct evidence *e) {
@@ -84,11 +83,11 @@ static struct judgement judge_unfinished_tls(const struct evidence *e) {
         return unknown(e, mode, "TLS began, and part of the handshake was not captured");
     if (failed && e->tls->encrypted_alerts > 0)
         return decided(VERDICT_HANDSHAKE_FAILED, mode, "the handshake ended with an encrypted alert");
+    if (!verdict_is_over(e))
+        return unknown(e, mode, "the capture ended inside the handshake");
     if (failed || answered_in_clear(e))
         return decided(VERDICT_HANDSHAKE_FAILED, mode,
                        "the handshake was answered with something that is not TLS");
-    if (!is_over(e))
-        return unknown(e, mode, "the capture ended inside the handshake");
     return decided(VERDICT_HANDSHAKE_FAILED, mode,
                    e->ended ? "the connection was closed inside the handshake"
                             : "the handshake was met with silence");
@@ -99,10 +98,10 @@ static struct judgement judge_accepted(const struct evidence *e) {
     const struct smtp_facts *smtp = e->smtp;
     if (!is_whole(e))
         return unknown(e, "starttls", "STARTTLS was accepted, and what followed was not captured");
+    if (!verdict_is_over(e))
+        return unknown(e, "starttls", "the capture ended after STARTTLS was accepted");
     if (smtp->clear_after_accept_client > 0 || smtp->clear_after_accept_server > 0)
         return decided(VERDICT_ACCEPTED_NO_TLS, "plain", "STARTTLS was accepted, and clear text followed");
-    if (!is_over(e))
-        return unknown(e, "starttls", "the capture ended right after STARTTLS was accepted");
     return decided(VERDICT_HANDSHAKE_FAILED, "starttls",
                    e->ended ? "STARTTLS was accepted, and the connection was closed before any handshake"
                             : "STARTTLS was accepted, and silence followed");
@@ -115,9 +114,12 @@ static struct judgement judge_requested(const struct evidence *e) {
     if (smtp->starttls_reply_code != 0) {
         if (smtp->client_gap || smtp->server_gap || smtp->hidden_accept)
             return unknown(e, "plain", "STARTTLS was refused, and what followed was not all captured");
+        if (!verdict_is_over(e))
+            return unknown(e, "plain",
+                           "STARTTLS was refused, and the capture ended before the connection did");
         return decided(VERDICT_REFUSED, "plain", "the client asked for STARTTLS and the server refused");
     }
-    if (is_whole(e) && is_over(e) && !smtp->forced)
+    if (is_whole(e) && verdict_is_over(e) && !smtp->forced)
         return decided(VERDICT_NO_MAIL, "plain", "the connection ended before STARTTLS was answered");
     return unknown(e, "plain", "the reply to STARTTLS was not captured");
 }
@@ -129,12 +131,11 @@ static bool is_clear_on_tls_port(const struct evidence *e) {
 /* In clear, and the client tried to send mail or to authenticate. */
 static struct judgement judge_clear_mail(const struct evidence *e) {
     const struct smtp_facts *smtp = e->smtp;
-    bool went_on = smtp->transactions > 0 || smtp->auth_sent || smtp->content_bytes > 0;
     if (smtp->requested != SMTP_NO || smtp->hidden_accept || smtp->hidden_refusal)
         return unknown(e, "plain",
                        "clear text was seen, but STARTTLS may have been asked for in what was not captured");
-    if (!went_on && !is_over(e) && !smtp->quit_seen)
-        return unknown(e, "plain", "the capture ended before mail was accepted in clear");
+    if (!verdict_is_over(e))
+        return unknown(e, "plain", "clear text was seen, and the capture ended before the connection did");
     if (is_clear_on_tls_port(e))
         return decided(VERDICT_CLEARTEXT_ON_TLS_PORT, "plain", "SMTP in clear on a port meant for TLS");
     if (smtp->offered == SMTP_YES)
@@ -154,7 +155,7 @@ static struct judgement judge_quiet(const struct evidence *e) {
     bool client_whole = e->visible[SIDE_CLIENT] && !e->midstream && !e->gap && !e->truncated;
     if (!client_whole)
         return unknown(e, mode, "not all of the connection was captured");
-    if (!is_over(e) && !smtp->quit_seen)
+    if (!verdict_is_over(e))
         return unknown(e, mode, "the capture ended before anything was decided");
     if (is_clear_on_tls_port(e))
         return decided(VERDICT_CLEARTEXT_ON_TLS_PORT, mode, "SMTP in clear on a port meant for TLS");

@@ -29,6 +29,9 @@ struct judgement {
     const char *mode;   /* "starttls", "implicit", "plain"; NULL for not_smtp and where it is not known */
 };
 
+/* The connection has ended, or its client said so: nothing can follow that would change what was seen. */
+bool verdict_is_over(const struct evidence *evidence);
+
 struct judgement verdict_of(const struct evidence *evidence);
 
 #endif

@@ -208,6 +208,7 @@ void session_gap(struct session *session, enum side side, uint64_t len) {
 void session_midstream(struct session *session) {
     smtp_midstream(session->smtp);
     session->spoke[SIDE_CLIENT] = session->spoke[SIDE_SERVER] = true;
+    session->after_gap[SIDE_CLIENT] = session->after_gap[SIDE_SERVER] = true;
 }
 
 bool session_listens(const struct session *session, enum side side) {

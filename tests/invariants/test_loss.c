@@ -1,5 +1,5 @@
-/* No wrong verdict under loss: drop any packet of any capture, and each verdict is the true one or `unknown`;
- * each fact is the true one or absent. */
+/* No wrong verdict under loss: drop any packets of any capture, and each verdict is the true one or
+ * `unknown`; each fact is the true one or absent. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ static const struct session_event *same_session(const struct outcome *whole, con
     return NULL;
 }
 
-static size_t compare(const char *path, size_t dropped, const struct outcome *whole,
+static size_t compare(const char *path, const char *how, size_t number, const struct outcome *whole,
                       const struct outcome *now) {
     size_t num = 0;
     for (size_t i = 0; i < now->num; i++) {
@@ -55,22 +55,81 @@ static size_t compare(const char *path, size_t dropped, const struct outcome *wh
         const char *wrong = truth ? what_is_wrong(truth, s) : "a session that there was not";
         if (!wrong)
             continue;
-        print_error("%s without segment %zu: %s; verdict %s, and %s with it (%s)\n", path, dropped, wrong,
+        print_error("%s without %s %zu: %s; verdict %s, and %s with it (%s)\n", path, how, number, wrong,
                     verdict_name(s->verdict), truth ? verdict_name(truth->verdict) : "none", s->reason);
         num++;
     }
     return num;
 }
 
+struct trial {
+    const char *path;
+    const struct traffic *traffic;
+    const struct outcome *whole;
+    bool *lost; /* a mark for each segment */
+};
+
+static size_t try_without(const struct trial *trial, const char *how, size_t number) {
+    struct outcome now = traffic_run_without(trial->traffic, trial->lost, traffic_config());
+    size_t num = compare(trial->path, how, number, trial->whole, &now);
+    outcome_cleanup(&now);
+    return num;
+}
+
+static void mark(const struct trial *trial, size_t from, size_t to, bool lost) {
+    for (size_t i = from; i < to; i++)
+        trial->lost[i] = lost;
+}
+
+static size_t drop_each(const struct trial *trial) {
+    size_t num = 0;
+    for (size_t i = 0; i < trial->traffic->num; i++) {
+        trial->lost[i] = true;
+        num += try_without(trial, "segment", i);
+        trial->lost[i] = false;
+    }
+    return num;
+}
+
+/* The capture begins late, or ends early, at any segment. */
+static size_t cut_ends(const struct trial *trial) {
+    size_t num = 0, all = trial->traffic->num;
+    for (size_t i = 1; i < all; i++) {
+        mark(trial, 0, i, true);
+        num += try_without(trial, "all before", i);
+        mark(trial, 0, i, false);
+        mark(trial, i, all, true);
+        num += try_without(trial, "all from", i);
+        mark(trial, i, all, false);
+    }
+    return num;
+}
+
+static size_t drop_some(const struct trial *trial, unsigned percent, size_t tries) {
+    size_t num = 0;
+    for (size_t try = 0; try < tries; try++) {
+        uint64_t random = try * 100 + percent;
+        for (size_t i = 0; i < trial->traffic->num; i++)
+            trial->lost[i] = next_random(&random) % 100 < percent;
+        num += try_without(trial,
+                           percent == 5    ? "5 %, seed"
+                           : percent == 20 ? "20 %, seed"
+                                           : "50 %, seed",
+                           try);
+    }
+    mark(trial, 0, trial->traffic->num, false);
+    return num;
+}
+
 static size_t try_capture(const char *path) {
     struct traffic traffic = traffic_read(path);
     struct outcome whole = traffic_run(&traffic, traffic_config());
-    size_t num = 0;
-    for (size_t i = 0; i < traffic.num; i++) {
-        struct outcome now = traffic_run_without(&traffic, i, traffic_config());
-        num += compare(path, i, &whole, &now);
-        outcome_cleanup(&now);
-    }
+    bool *lost = calloc(traffic.num + 1, sizeof *lost);
+    assert_non_null(lost);
+    struct trial trial = {path, &traffic, &whole, lost};
+    size_t num = drop_each(&trial) + cut_ends(&trial);
+    num += drop_some(&trial, 5, 10) + drop_some(&trial, 20, 10) + drop_some(&trial, 50, 10);
+    free(lost);
     outcome_cleanup(&whole);
     traffic_cleanup(&traffic);
     return num;

@@ -200,7 +200,7 @@ static void sort(struct outcome *outcome) {
     }
 }
 
-struct outcome traffic_run_without(const struct traffic *traffic, size_t left_out,
+struct outcome traffic_run_without(const struct traffic *traffic, const bool *lost,
                                    const struct config *config) {
     static uint8_t frame[1 << 17];
     char error[256];
@@ -209,7 +209,7 @@ struct outcome traffic_run_without(const struct traffic *traffic, size_t left_ou
     if (!pipeline)
         fail_msg("%s", error);
     for (size_t i = 0; i < traffic->num; i++) {
-        if (i == left_out)
+        if (lost && lost[i])
             continue;
         const struct piece *piece = &traffic->pieces[i];
         uint32_t len = encode(piece, frame);
@@ -227,7 +227,7 @@ struct outcome traffic_run_without(const struct traffic *traffic, size_t left_ou
 }
 
 struct outcome traffic_run(const struct traffic *traffic, const struct config *config) {
-    return traffic_run_without(traffic, SIZE_MAX, config);
+    return traffic_run_without(traffic, NULL, config);
 }
 
 void outcome_cleanup(struct outcome *outcome) {

@@ -37,8 +37,8 @@ struct outcome {
 };
 
 struct outcome traffic_run(const struct traffic *traffic, const struct config *config);
-/* The same without piece number `left_out`. */
-struct outcome traffic_run_without(const struct traffic *traffic, size_t left_out,
+/* The same without the pieces that are marked as lost (one mark for each); NULL: none is. */
+struct outcome traffic_run_without(const struct traffic *traffic, const bool *lost,
                                    const struct config *config);
 void outcome_cleanup(struct outcome *outcome);
 
