@@ -50,7 +50,7 @@ void tls_free(struct tls *tls) {
 static void gather_add(struct tls_gather *gather, struct reader bytes, size_t total) {
     size_t len = reader_left(&bytes);
     size_t need = gather->have + len;
-    if (gather->broken || len == 0) {
+    if (len == 0) {
         return;
     }
     if (need > gather->capacity) {
@@ -58,8 +58,7 @@ static void gather_add(struct tls_gather *gather, struct reader bytes, size_t to
         capacity = capacity < need ? need : capacity > total ? total : capacity;
         uint8_t *data = realloc(gather->data, capacity);
         if (data == NULL) {
-            gather_clear(gather);
-            gather->broken = true;
+            gather_clear(gather); /* it will not come to its total, and so go nowhere */
             return;
         }
         gather->data = data;
@@ -306,7 +305,6 @@ void tls_gap(struct tls *tls, enum side side, uint64_t len) {
         tls_messages_gap(&s->messages, len);
     }
     gather_clear(&s->gather);
-    s->gather.broken = true;
     s->alert_open = false;
     tls->stale = true;
     settle(tls);
@@ -315,10 +313,14 @@ void tls_gap(struct tls *tls, enum side side, uint64_t len) {
 static void push_plain_alert(struct tls *tls, enum side side, struct reader in) {
     uint8_t level = reader_u8(&in);
     uint8_t description = reader_u8(&in);
-    if (reader_done(&in)) {
-        note_alert(tls, side, level, description);
-    } else {
+    if (!reader_done(&in)) {
         tls->facts.malformed = true;
+        return;
+    }
+    note_alert(tls, side, level, description);
+    if (level == ALERT_LEVEL_FATAL && description != ALERT_CLOSE && !tls->sides[side].evidence.plain_data) {
+        tls->sides[side].evidence.plain_fatal = true;
+        tls->stale = true;
     }
 }
 
@@ -328,6 +330,8 @@ void tls_push_plain(struct tls *tls, enum side side, uint8_t content_type, const
     struct tls_message message;
     if (content_type == TLS_RECORD_ALERT) {
         push_plain_alert(tls, side, in);
+    } else if (content_type == TLS_RECORD_APPLICATION_DATA) {
+        tls->sides[side].evidence.plain_data = true;
     } else if (content_type == TLS_RECORD_HANDSHAKE) {
         tls_messages_record(messages, (uint16_t)(len < UINT16_MAX ? len : 0));
         while (tls_messages_next(messages, &in, &message) == PARSE_OK) {

@@ -135,8 +135,10 @@ bool tls_settled(const struct tls *tls);
 /* Bytes that the tls object holds right now, for accounting; 0 buffers between messages. */
 size_t tls_memory(const struct tls *tls);
 
-/* Decrypted content of a record comes back in here (key log): handshake (22) messages, alerts (21); other
- * types are ignored. Handshake messages have their TLS 1.3 layout when the version chosen is 1.3. */
+/* Decrypted content of a record comes back in here (key log): handshake messages (22), alerts (21), and
+ * application data (23), of which only its being there is noted: a fatal alert before it means that the
+ * handshake was refused. In the order of the side's records. Handshake messages have their TLS 1.3 layout
+ * when the version chosen is 1.3. */
 void tls_push_plain(struct tls *tls, enum side side, uint8_t content_type, const uint8_t *data, size_t len);
 
 #endif

@@ -97,8 +97,8 @@ static bool begins_with_alert(const struct tls_facts *facts, enum side side, con
     return layout_of(facts) == LAYOUT_13 && readable && !e->gap && e->now.first_data == alert;
 }
 
-static bool failed_in_clear(const struct tls_facts *facts, const struct tls_evidence *e) {
-    return layout_of(facts) == LAYOUT_13 ? e->fatal : e->fatal_early;
+static bool failed_visibly(const struct tls_facts *facts, const struct tls_evidence *e) {
+    return layout_of(facts) == LAYOUT_13 ? e->fatal || e->plain_fatal : e->fatal_early;
 }
 
 static bool failed_sealed(const struct tls_facts *facts, enum side side, const struct tls_evidence *e) {
@@ -111,7 +111,7 @@ static enum tls_outcome decide(const struct tls_facts *facts, const struct tls_e
     bool resumed = server->sslv2_resumed;
     bool client_done = is_done(facts, SIDE_CLIENT, &client->now, client->data_after_gap, resumed);
     bool server_done = is_done(facts, SIDE_SERVER, &server->now, server->data_after_gap, resumed);
-    if (failed_in_clear(facts, client) || failed_in_clear(facts, server)) {
+    if (failed_visibly(facts, client) || failed_visibly(facts, server)) {
         return TLS_FAILED;
     }
     if (!gap && (failed_sealed(facts, SIDE_CLIENT, client) || failed_sealed(facts, SIDE_SERVER, server))) {

@@ -17,8 +17,9 @@
  *  - a sealed alert before Finished. In 1.3 it is known by its size: a first sealed record that holds just
  * two bytes.
  *  - bytes that are not TLS before Finished.
- * After a gap on either side the last two do not count, since what is missing may have been the Finished; and
- * in 1.2 application data of a side proves that its Finished was among what is missing. */
+ *  - 1.3 with a key log: a fatal alert of a side before its first application data.
+ * After a gap on either side sealed alerts and other bytes do not count, since what is missing may have been
+ * the Finished; and in 1.2 application data of a side proves that its Finished was among what is missing. */
 #ifndef STARTTAP_PARSERS_TLS_OUTCOME_H
 #define STARTTAP_PARSERS_TLS_OUTCOME_H
 
@@ -45,6 +46,8 @@ struct tls_evidence {
     bool fatal;              /* an alert in clear that ends the connection */
     bool fatal_early;        /* ... before this side's Finished */
     bool sealed_alert_early; /* type 21 after ChangeCipherSpec, before Finished */
+    bool plain_data;         /* decrypted application data */
+    bool plain_fatal;        /* a decrypted fatal alert before any of it */
     bool sslv2_resumed;      /* session-id-hit of SERVER-HELLO */
 };
 

@@ -12,7 +12,6 @@
 struct tls_gather {
     uint8_t *data;
     uint16_t have, capacity;
-    bool broken; /* the record under way has a hole, or memory ran out */
 };
 
 struct tls_side {

@@ -210,6 +210,25 @@ static void hello_retry_is_one_handshake(void **state) {
     free(talk);
 }
 
+/* Without the dummy ChangeCipherSpec both hellos are in clear. */
+static void hello_retry_without_ccs(void **state) {
+    (void)state;
+    struct talk *talk = talk_new();
+    struct heard heard;
+    client_hello_13(&talk->client, false);
+    client_hello_13(&talk->client, false);
+    server_hello(&talk->server, retry_random, true, false);
+    server_hello(&talk->server, plain_random, true, false);
+    put_sealed(&talk->server, 23, 900);
+    put_sealed(&talk->client, 23, 69);
+    struct tls *tls = follow(talk, &heard);
+    assert_int_equal(heard.num_client_hellos, 1);
+    assert_int_equal(tls_facts(tls)->num_client_versions, 2);
+    assert_int_equal(tls_facts(tls)->outcome, TLS_ESTABLISHED);
+    tls_free(tls);
+    free(talk);
+}
+
 static void early_data_refused_by_hello_retry(void **state) {
     (void)state;
     struct talk *talk = talk_new();
@@ -294,6 +313,27 @@ static void downgrade_needs_more_on_offer(void **state) {
     }
 }
 
+/* A client of a draft and a server of the RFC meet in 1.2: no attack. */
+static void drafts_are_no_downgrade(void **state) {
+    (void)state;
+    uint8_t random[32] = {0};
+    memcpy(random + 24, "DOWNGRD\x01", 8);
+    struct talk *talk = talk_new();
+    struct bytes *e = calloc(1, sizeof *e), *body = calloc(1, sizeof *body);
+    assert_true(e != NULL && body != NULL);
+    put_extension(e, 43, "\x04\x7f\x1c\x03\x03", 5);
+    put_client_hello(body, 0x0303, suites, 3, e);
+    put_handshake(&talk->client, 1, body->data, body->len);
+    server_hello(&talk->server, random, false, false);
+    struct tls *tls = follow_quietly(talk);
+    assert_false(tls_facts(tls)->downgrade_sentinel);
+    assert_int_equal(tls_facts(tls)->version, 0x0303);
+    tls_free(tls);
+    free(body);
+    free(e);
+    free(talk);
+}
+
 static void plain_messages_of_13(void **state) {
     (void)state;
     struct talk *talk = talk_13(false, 900, 69);
@@ -313,7 +353,6 @@ static void plain_messages_of_13(void **state) {
         tls_push_plain(tls, SIDE_SERVER, 22, plain->data + at, len);
     }
     tls_push_plain(tls, SIDE_CLIENT, 21, (const uint8_t *)"\x02\x2e", 2);
-    tls_push_plain(tls, SIDE_CLIENT, 23, (const uint8_t *)"EHLO", 4);
     const struct tls_facts *f = tls_facts(tls);
     assert_true(f->certificate_seen && f->certificate_requested && f->ocsp_stapled);
     assert_int_equal(heard.certificate_bytes[SIDE_SERVER], 5);
@@ -326,6 +365,27 @@ static void plain_messages_of_13(void **state) {
     tls_free(tls);
     free(plain);
     free(talk);
+}
+
+static void plain_alert_before_data_is_a_refusal(void **state) {
+    (void)state;
+    for (int with_data = 0; with_data <= 1; with_data++) {
+        struct talk *talk = talk_13(false, 900, 69);
+        struct heard heard = {0};
+        struct tls *tls = new_tls(&heard, true);
+        push(tls, SIDE_CLIENT, &talk->client, SIZE_MAX);
+        push(tls, SIDE_SERVER, &talk->server, SIZE_MAX);
+        if (with_data != 0) {
+            tls_push_plain(tls, SIDE_SERVER, 23, (const uint8_t *)"250 ok\r\n", 8);
+        }
+        tls_push_plain(tls, SIDE_SERVER, 21, (const uint8_t *)"\x01\0", 2); /* close_notify is none */
+        assert_int_equal(tls_facts(tls)->outcome, TLS_ESTABLISHED);
+        tls_push_plain(tls, SIDE_SERVER, 21, (const uint8_t *)"\x02\x74", 2);
+        assert_int_equal(tls_facts(tls)->outcome, with_data != 0 ? TLS_ESTABLISHED : TLS_FAILED);
+        assert_int_equal(tls_facts(tls)->num_alerts, 2);
+        tls_free(tls);
+        free(talk);
+    }
 }
 
 static void sslv2_hello_then_tls(void **state) {
@@ -392,12 +452,15 @@ int main(void) {
         cmocka_unit_test(outcomes_of_13),
         cmocka_unit_test(close_after_13_is_no_failure),
         cmocka_unit_test(hello_retry_is_one_handshake),
+        cmocka_unit_test(hello_retry_without_ccs),
         cmocka_unit_test(early_data_refused_by_hello_retry),
         cmocka_unit_test(alerts_in_clear),
         cmocka_unit_test(close_notify_before_finished_fails),
         cmocka_unit_test(sealed_alert_instead_of_finished_fails),
         cmocka_unit_test(downgrade_needs_more_on_offer),
+        cmocka_unit_test(drafts_are_no_downgrade),
         cmocka_unit_test(plain_messages_of_13),
+        cmocka_unit_test(plain_alert_before_data_is_a_refusal),
         cmocka_unit_test(sslv2_hello_then_tls),
         cmocka_unit_test(pure_sslv2),
     };

@@ -149,6 +149,7 @@ static void check_all_holes(const struct talk *talk, enum side side, bool some_d
             assert_true(f->resumed == truth.resumed || f->resumed == TLS_RESUMED_OPEN);
             assert_true(f->chain_length == truth.chain_length || f->chain_length == 0);
             assert_true(f->num_alerts <= truth.num_alerts);
+            assert_true(f->encrypted_alerts <= truth.encrypted_alerts);
             num_decided += f->outcome == truth.outcome;
             tls_free(tls);
         }
@@ -161,6 +162,7 @@ static void holes_never_mislead(void **state) {
     struct talk *talks[] = {full_12(), talk_13(false, 600, 69), talk_13(false, 600, 19), talk_new()};
     put_sealed(&talks[0]->client, 23, 30);
     put_sealed(&talks[0]->server, 23, 30);
+    put_sealed(&talks[1]->client, 23, 19); /* close_notify */
     client_hello_12(&talks[3]->client);
     put_alert(&talks[3]->client, 1, 90);
     put_alert(&talks[3]->client, 2, 40);
@@ -221,6 +223,92 @@ static void lost_finished_of_12(void **state) {
     free(talk);
 }
 
+/* From the end of ServerHello to ChangeCipherSpec: this only looks like an abbreviated handshake. */
+static void lost_flight_is_no_resumption(void **state) {
+    (void)state;
+    struct talk *talk = talk_new(), *hello = talk_new();
+    server_hello(&hello->server, plain_random, false, false);
+    server_flight_12(&talk->server);
+    size_t flight_len = talk->server.len;
+    finish_12(&talk->server);
+    struct tls *tls =
+        follow_with_hole(talk, SIDE_SERVER, hello->server.len, flight_len - hello->server.len, 9);
+    assert_true(tls_facts(tls)->server_hello && tls_facts(tls)->server_ccs);
+    assert_int_equal(tls_facts(tls)->resumed, TLS_RESUMED_OPEN);
+    tls_free(tls);
+    free(hello);
+    free(talk);
+}
+
+static void sealed_alert_after_lost_finished(void **state) {
+    (void)state;
+    struct talk *talk = full_12();
+    size_t finish = talk->client.len - 6 - 45;
+    put_sealed(&talk->client, 23, 30);
+    put_sealed(&talk->client, 21, 26);
+    put_sealed(&talk->client, 23, 30);
+    struct tls *tls = follow_with_hole(talk, SIDE_CLIENT, finish, 6 + 45, 4);
+    assert_int_equal(tls_facts(tls)->encrypted_alerts, 1);
+    assert_int_equal(tls_facts(tls)->num_alerts, 0);
+    assert_false(tls_facts(tls)->malformed);
+    tls_free(tls);
+    free(talk);
+}
+
+/* Without the ClientHello nothing says that there is no early data: only a record of Finished's size counts.
+ */
+static void lost_client_hello_of_13(void **state) {
+    (void)state;
+    for (int with_finished = 0; with_finished <= 1; with_finished++) {
+        struct talk *talk = talk_13(false, 600, 500);
+        size_t hello_len = talk->client.len - 6 - 505;
+        put_sealed(&talk->client, 23, with_finished != 0 ? 69 : 70);
+        put_sealed(&talk->client, 23, 300);
+        struct tls *tls = follow_with_hole(talk, SIDE_CLIENT, 0, hello_len, SIZE_MAX);
+        assert_false(tls_facts(tls)->client_hello);
+        assert_int_equal(tls_facts(tls)->outcome, with_finished != 0 ? TLS_ESTABLISHED : TLS_STARTED);
+        tls_free(tls);
+        free(talk);
+    }
+}
+
+/* Without any hello sealed records of both sides say nothing for sure. */
+static void midstream_stays_open(void **state) {
+    (void)state;
+    struct bytes *sealed = calloc(1, sizeof *sealed);
+    struct heard heard = {0};
+    struct tls *tls = new_tls(&heard, false);
+    assert_non_null(sealed);
+    for (int i = 0; i < 4; i++) {
+        put_sealed(sealed, 23, 69);
+    }
+    for (int side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+        tls_gap(tls, (enum side)side, 1);
+        push(tls, (enum side)side, sealed, SIZE_MAX);
+    }
+    assert_int_equal(tls_facts(tls)->outcome, TLS_STARTED);
+    assert_true(tls_facts(tls)->client_protected && tls_facts(tls)->client_gap);
+    tls_free(tls);
+    free(sealed);
+}
+
+/* Sealed records with a hole are not handed on, nor mixed with the next. */
+static void records_with_holes_are_not_handed_on(void **state) {
+    (void)state;
+    struct talk *talk = talk_13(false, 600, 69);
+    struct heard heard = {0};
+    struct tls *tls = new_tls(&heard, true);
+    size_t whole = talk->server.len;
+    put_sealed(&talk->server, 23, 200);
+    push_part(tls, SIDE_SERVER, talk->server.data, whole - 300, 50);
+    tls_gap(tls, SIDE_SERVER, 100);
+    push_part(tls, SIDE_SERVER, talk->server.data + whole - 200, 200 + 205, 50);
+    assert_int_equal(heard.sealed_records[SIDE_SERVER], 1);
+    assert_int_equal(heard.sealed_bytes[SIDE_SERVER], 205);
+    tls_free(tls);
+    free(talk);
+}
+
 static void gap_after_the_handshake_is_none(void **state) {
     (void)state;
     struct talk *talk = talk_13(false, 600, 69);
@@ -249,6 +337,11 @@ int main(void) {
         cmocka_unit_test(hole_in_the_chain),
         cmocka_unit_test(hole_over_record_headers),
         cmocka_unit_test(lost_finished_of_12),
+        cmocka_unit_test(lost_flight_is_no_resumption),
+        cmocka_unit_test(sealed_alert_after_lost_finished),
+        cmocka_unit_test(lost_client_hello_of_13),
+        cmocka_unit_test(midstream_stays_open),
+        cmocka_unit_test(records_with_holes_are_not_handed_on),
         cmocka_unit_test(gap_after_the_handshake_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,9 @@ static void chance_headers_are_not_believed(void **state) {
     put_fill(in, 0xee, 9);
     put(in, "\x16\x03\x03\0\x09\x01\0\0\x06......", 15); /* its message is longer than itself */
     put_fill(in, 0xee, 40);
+    put_sealed(in, 23, 5); /* too short to be sealed, and so are two of them */
+    put_sealed(in, 23, 5);
+    put_fill(in, 0xee, 40);
     struct log *log = log_new();
     struct tls_record record;
     tls_record_init(&record);
