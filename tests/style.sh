@@ -26,7 +26,7 @@ for file in $sources; do
 done
 # shellcheck disable=SC2086
 if command -v shellcheck >/dev/null; then
-    shellcheck -x $scripts || status=1
+    shellcheck -x -S warning $scripts || status=1
 fi
 if command -v mandoc >/dev/null; then
     mandoc -Tlint -Wwarning sensor/starttap.1 || status=1
