@@ -144,11 +144,9 @@ static void count_reported(struct pipeline *p, const struct session_event *s) {
 }
 
 static void report(struct pipeline *p, struct flow *flow) {
-    connection_finish(flow);
     if (is_reported(flow)) {
-        if (!flow->session)
-            flow->session = session_new(&p->tools);
-        if (flow->session) {
+        if (connection_open_session(flow, &p->tools)) {
+            connection_finish(flow);
             event_reset(&p->event, DATASET_SESSION);
             describe_session(&p->event, flow, p->config, &p->tools);
             peers_add(p->peers, &p->event, describe_direction(flow, p->config));

@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-#define ACK_AHEAD_MAX (64 << 20) /* a larger window cannot be filled: the number is not of this connection   \
-                                  */
+#define SENT_AHEAD_MAX                                                                                       \
+    (16 << 20) /* a larger window cannot be filled: the number is not of this connection                     \
+                */
 
 /* --- which connection --- */
 
@@ -232,16 +233,17 @@ static void start_streams(struct flow *flow, const struct segment *segment, enum
     start_stream(other, segment->ack, handshake);
 }
 
-/* How far the other side's bytes have been received. The FIN counts as one in sequence space (section 3.4)
- * and is left out; when it was not seen, a single byte more than was captured is taken for it. */
-static void take_ack(struct stream *other, uint32_t ack) {
-    int64_t offset = stream_offset(other, ack);
-    if (other->fin_seen && offset > (int64_t)other->fin)
-        offset = (int64_t)other->fin;
-    if (!other->fin_seen && offset == (int64_t)other->end + 1)
+/* Bytes before this offset were sent: they were acknowledged, or a later segment stands behind them. The FIN
+ * counts as one in sequence space (section 3.4) and is left out; when it was not seen, a single byte more
+ * than was captured is taken for it. */
+static void take_sent(struct stream *stream, uint32_t seq) {
+    int64_t offset = stream_offset(stream, seq);
+    if (stream->fin_seen && offset > (int64_t)stream->fin)
+        offset = (int64_t)stream->fin;
+    if (!stream->fin_seen && offset == (int64_t)stream->end + 1)
         offset--;
-    if (offset > (int64_t)other->acked && offset - (int64_t)other->end < ACK_AHEAD_MAX)
-        other->acked = (uint64_t)offset;
+    if (offset > (int64_t)stream->sent && offset - (int64_t)stream->end < SENT_AHEAD_MAX)
+        stream->sent = (uint64_t)offset;
 }
 
 static void take_fin(struct stream *stream, int64_t at) {
@@ -249,8 +251,8 @@ static void take_fin(struct stream *stream, int64_t at) {
         return;
     stream->fin_seen = true;
     stream->fin = (uint64_t)at;
-    if (stream->acked > stream->fin)
-        stream->acked = stream->fin;
+    if (stream->sent > stream->fin)
+        stream->sent = stream->fin;
 }
 
 static void check_hole(struct flow *flow, enum side side, uint64_t elapsed_ns) {
@@ -264,13 +266,13 @@ static void check_hole(struct flow *flow, enum side side, uint64_t elapsed_ns) {
     flow->hole[side] = hole > 0;
     if (hole == 0 || packets - flow->hole_since_packets[side] < HOLE_WAIT_PACKETS)
         return;
-    bool acked = stream->acked >= stream->next + hole;
+    bool sent = stream->sent >= stream->next + hole;
     uint64_t waited_ns = elapsed_ns - flow->hole_since_ns[side];
-    if (waited_ns >= (acked ? HOLE_WAIT_NS : HOLE_WAIT_UNACKED_NS))
+    if (waited_ns >= (sent ? HOLE_WAIT_NS : HOLE_WAIT_LONG_NS))
         give_up_hole(flow, side);
 }
 
-static bool ensure_session(struct flow *flow, const struct session_tools *tools) {
+bool connection_open_session(struct flow *flow, const struct session_tools *tools) {
     if (flow->session)
         return true;
     flow->session = session_new(tools);
@@ -298,7 +300,8 @@ bool connection_segment(struct flow *flow, const struct segment *segment, enum s
         start_streams(flow, segment, side);
     int64_t offset = stream_offset(own, segment->seq + ((segment->flags & TCP_SYN) ? 1 : 0));
     if ((segment->flags & TCP_ACK) && other->started)
-        take_ack(other, segment->ack);
+        take_sent(other, segment->ack);
+    take_sent(own, segment->seq + ((segment->flags & TCP_SYN) ? 1 : 0));
     if (segment->flags & TCP_FIN)
         take_fin(own, offset + segment->payload_wire_len);
     if (segment->flags & TCP_RST) {
@@ -306,7 +309,7 @@ bool connection_segment(struct flow *flow, const struct segment *segment, enum s
         return true; /* text in a RST is a diagnostic, not data (section 3.5.2) */
     }
     if (segment->payload_wire_len > 0) {
-        if (!ensure_session(flow, tools))
+        if (!connection_open_session(flow, tools))
             return false;
         if (offset + segment->payload_wire_len > (int64_t)own->end)
             flow->rst_seen[side] = false; /* it was forged */

@@ -152,8 +152,8 @@ uint64_t stream_hole(const struct stream *stream) {
     if (stream->chunks) {
         until = stream->chunks->offset;
     } else {
-        if (stream->acked > until)
-            until = stream->acked;
+        if (stream->sent > until)
+            until = stream->sent;
         if (stream->fin_seen && stream->fin > until)
             until = stream->fin;
     }

@@ -26,7 +26,7 @@ struct stream {
     struct chunk *chunks; /* sorted by offset */
     uint64_t next;        /* offset of the first byte not consumed */
     uint64_t end;         /* highest offset seen + 1 */
-    uint64_t acked;       /* highest offset that the other side has acknowledged, FIN not counted */
+    uint64_t sent;        /* bytes before it were certainly sent, captured or not; FIN not counted */
     uint64_t gap_bytes;   /* given up */
     uint32_t first_seq;   /* sequence number of offset 0 */
     uint32_t buffered;    /* bytes in chunks */
@@ -58,7 +58,7 @@ enum stream_push_result stream_push(struct stream *stream, int64_t offset, const
 const uint8_t *stream_peek(const struct stream *stream, size_t *len);
 void stream_consume(struct stream *stream, size_t len);
 
-/* Bytes known lost at `next`: before kept bytes, or before what the other side acknowledged or the FIN. 0
+/* Bytes known lost at `next`: before kept bytes, or before what was certainly sent. 0
  * when none. */
 uint64_t stream_hole(const struct stream *stream);
 void stream_skip(struct stream *stream, uint64_t len);

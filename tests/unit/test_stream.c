@@ -91,7 +91,7 @@ static void knows_what_was_acknowledged_and_never_seen(void **state) {
     (void)state;
     struct stream stream = started_at(1);
     stream_consume(&stream, 10);
-    stream.acked = 25;
+    stream.sent = 25;
     assert_int_equal(stream_hole(&stream), 15);
     stream_skip(&stream, 15);
     assert_int_equal(stream.gap_bytes, 15);
