@@ -15,6 +15,28 @@
 #define LINGER_NS   (1 * NS_PER_S)  /* a closed connection's late packets still count */
 #define REMEMBER_NS (60 * NS_PER_S) /* and then are known as stragglers */
 
+/* Limits that an input can reach; what is beyond them is lost, so the sensor event names them. */
+enum limit {
+    LIMIT_SMTP,       /* parsers/smtp.h */
+    LIMIT_TLS,        /* parsers/tls.h */
+    LIMIT_TCP_BUFFER, /* track/stream.h */
+    LIMIT_FLOWS,
+    LIMIT_FRAGMENTS, /* capture/decode.h */
+    LIMIT_TUNNEL_DEPTH,
+    LIMIT_MEMORY,
+    NUM_LIMITS
+};
+
+static const char *const limit_names[NUM_LIMITS] = {
+    [LIMIT_SMTP] = "smtp",
+    [LIMIT_TLS] = "tls",
+    [LIMIT_TCP_BUFFER] = "tcp_buffer",
+    [LIMIT_FLOWS] = "flows",
+    [LIMIT_FRAGMENTS] = "fragments",
+    [LIMIT_TUNNEL_DEPTH] = "tunnel_depth",
+    [LIMIT_MEMORY] = "memory",
+};
+
 struct pipeline {
     const struct config *config;
     pipeline_emit emit;
@@ -31,8 +53,8 @@ struct pipeline {
     uint64_t first_ts_ns, last_ts_ns, window_start_ns;
     size_t flows_peak;
     struct pipeline_counters counters;
-    struct sensor_event totals; /* what the sensor event will say */
-    uint64_t out_of_memory;
+    struct sensor_event totals;  /* what the sensor event will say */
+    uint64_t limits[NUM_LIMITS]; /* how often each was reached */
 };
 
 static void emit_event(struct pipeline *p, struct event *event) {
@@ -134,6 +156,14 @@ static bool is_reported(const struct flow *flow) {
     return flow->session && (!flow->recognition || is_surely_smtp(flow->session));
 }
 
+static void count_limits(struct pipeline *p, const struct flow *flow) {
+    const struct session *session = flow->session;
+    p->limits[LIMIT_SMTP] += smtp_facts(session->smtp)->limits_hit;
+    if (session->tls)
+        p->limits[LIMIT_TLS] += tls_facts(session->tls)->limits_hit;
+    p->limits[LIMIT_TCP_BUFFER] += flow->buffer_full;
+}
+
 static void count_reported(struct pipeline *p, const struct session_event *s) {
     p->counters.sessions++;
     p->totals.sessions_one_sided += s->one_sided;
@@ -151,9 +181,10 @@ static void report(struct pipeline *p, struct flow *flow) {
             describe_session(&p->event, flow, p->config, &p->tools);
             peers_add(p->peers, &p->event, describe_direction(flow, p->config));
             count_reported(p, &p->event.session);
+            count_limits(p, flow);
             emit_event(p, &p->event);
         } else {
-            p->out_of_memory++;
+            p->limits[LIMIT_MEMORY]++;
         }
     }
     drop_session(flow);
@@ -191,6 +222,7 @@ static void make_room(struct pipeline *p) {
         if (queue == QUEUE_OPEN) {
             flow->evicted = true;
             p->totals.flows_evicted++;
+            p->limits[LIMIT_FLOWS]++;
         }
         if (queue != QUEUE_CLOSED)
             report(p, flow);
@@ -234,7 +266,7 @@ static struct flow *add_flow(struct pipeline *p, const struct segment *segment, 
         make_room(p);
     struct flow *flow = flow_add(p->flows, segment, sender);
     if (!flow) {
-        p->out_of_memory++;
+        p->limits[LIMIT_MEMORY]++;
         return NULL;
     }
     flow->client = client_sent ? *sender : (uint8_t)(1 - *sender);
@@ -292,7 +324,7 @@ static void take_segment(struct pipeline *p, const struct segment *segment) {
     if (flow->queue == QUEUE_CLOSED)
         return;
     if (!flow->ignored && !connection_segment(flow, segment, side, p->clock.elapsed_ns, &p->tools))
-        p->out_of_memory++;
+        p->limits[LIMIT_MEMORY]++;
     if (flow->recognition)
         recognise(flow, segment, side);
     enum flow_queue queue = connection_ended(flow) ? QUEUE_CLOSING : QUEUE_OPEN;
@@ -347,7 +379,21 @@ void pipeline_next_input(struct pipeline *p) {
     p->input++;
 }
 
+static void list_limits(struct pipeline *p, struct sensor_event *s, struct count items[NUM_LIMITS]) {
+    const struct decode_counters *decoded = decoder_counters(p->decoder);
+    p->limits[LIMIT_FRAGMENTS] = decoded->fragment_limit;
+    p->limits[LIMIT_TUNNEL_DEPTH] = decoded->depth_limit;
+    s->limits = (struct count_list){items, 0};
+    for (size_t i = 0; i < NUM_LIMITS; i++) {
+        if (p->limits[i] == 0)
+            continue;
+        items[s->limits.num++] = (struct count){limit_names[i], p->limits[i]};
+        s->limits_hit += p->limits[i];
+    }
+}
+
 static void emit_sensor(struct pipeline *p) {
+    struct count limits[NUM_LIMITS];
     const struct decode_counters *decoded = decoder_counters(p->decoder);
     struct event *event = &p->event;
     event_reset(event, DATASET_SENSOR);
@@ -362,6 +408,8 @@ static void emit_sensor(struct pipeline *p) {
     s->packets_damaged = decoded->damaged;
     s->packets_fragment = decoded->fragments;
     s->flows_peak = p->flows_peak;
+    s->memory_bytes = p->flows_peak * sizeof(struct flow);
+    list_limits(p, s, limits);
     describe_id(event, p->tools.digest, "sensor", s->start_ns, s->end_ns);
     emit_event(p, event);
 }

@@ -114,6 +114,7 @@ static enum stream_push_result keep(struct flow *flow, enum side side, int64_t o
                                     size_t len) {
     enum stream_push_result result;
     while ((result = stream_push(&flow->streams[side], offset, data, len)) == STREAM_FULL) {
+        flow->buffer_full++;
         if (!relieve(flow, side))
             break;
     }

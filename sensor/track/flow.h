@@ -56,6 +56,7 @@ struct flow {
     uint32_t signatures[2][FLOW_SIGNATURES];
     uint8_t next_signature[2];
     uint32_t out_of_order, retransmits, duplicates;
+    uint32_t buffer_full; /* times that STREAM_BUFFER_MAX or STREAM_CHUNKS_MAX was reached */
     int32_t vlan_id;
     bool midstream, truncated, overlap_conflict, evicted, timed_out;
     bool mail_port, tls_port; /* the server's port is one of those configured */

@@ -7,6 +7,7 @@
 #include "../../parsers/tls_fingerprint.h"
 #include "../../parsers/tls_names.h"
 
+#define TLS_CONTENT_DATA     23    /* application data (RFC 8446 section 5.1) */
 #define FINGERPRINT_TEXT_MAX 16384 /* a hello's JA3 or JA4 text; a longer one has no fingerprint */
 
 struct session *session_new(const struct session_tools *tools) {
@@ -30,12 +31,23 @@ static void notes_free(struct tls_notes *notes) {
     free(notes);
 }
 
+static void end_tls(struct session *session) {
+    tls_free(session->tls);
+    notes_free(session->notes);
+    decrypt_free(session->decrypt);
+    inner_free(session->inner);
+    session->tls = NULL;
+    session->notes = NULL;
+    session->decrypt = NULL;
+    session->inner = NULL;
+    session->inner_missed[SIDE_CLIENT] = session->inner_missed[SIDE_SERVER] = false;
+}
+
 void session_free(struct session *session) {
     if (!session)
         return;
     smtp_free(session->smtp);
-    tls_free(session->tls);
-    notes_free(session->notes);
+    end_tls(session);
     free(session);
 }
 
@@ -85,17 +97,23 @@ static void on_client_hello(void *context, const struct tls_client_hello *hello)
     }
     note_ja4(session, hello, text);
     note_suites(notes, hello);
+    struct reader random = hello->random;
+    if (session->decrypt && reader_left(&random) == KEYLOG_RANDOM_LEN)
+        decrypt_client_hello(session->decrypt, reader_bytes(&random, KEYLOG_RANDOM_LEN),
+                             tls_facts(session->tls)->early_data);
 }
 
 static void on_server_hello(void *context, const struct tls_server_hello *hello) {
     struct session *session = context;
     char text[FINGERPRINT_TEXT_MAX];
     size_t len = tls_ja3s_text(hello, text, sizeof text);
-    if (len == 0)
-        return;
-    uint8_t hash[16];
-    digest_md5(session->tools->digest, text, len, hash);
-    hex_lower(hash, sizeof hash, session->notes->ja3s);
+    if (len > 0) {
+        uint8_t hash[16];
+        digest_md5(session->tools->digest, text, len, hash);
+        hex_lower(hash, sizeof hash, session->notes->ja3s);
+    }
+    if (session->decrypt)
+        decrypt_server_hello(session->decrypt, hello->version, hello->cipher_suite);
 }
 
 static void on_certificate(void *context, enum side from, size_t index, size_t num, const uint8_t *der,
@@ -111,6 +129,54 @@ static void on_certificate(void *context, enum side from, size_t index, size_t n
         trust_chain_add(*chain, der, len);
 }
 
+/* --- inside TLS --- */
+
+static void on_protected_record(void *context, enum side from, const uint8_t *record, size_t len) {
+    struct session *session = context;
+    decrypt_record(session->decrypt, from, record, len);
+}
+
+static enum inner_start inner_start(const struct session *session) {
+    const struct smtp_facts *outer = smtp_facts(session->smtp);
+    if (outer->client_speaks == SMTP_SPEAKS_SMTP || outer->server_speaks == SMTP_SPEAKS_SMTP)
+        return INNER_RESET;
+    if (session->tls_from_start[SIDE_CLIENT] || session->tls_from_start[SIDE_SERVER])
+        return INNER_GREETING;
+    return INNER_UNKNOWN;
+}
+
+static bool open_inner(struct session *session) {
+    if (session->inner)
+        return true;
+    session->inner = inner_new(inner_start(session));
+    for (enum side side = SIDE_CLIENT; session->inner && side <= SIDE_SERVER; side++) {
+        if (session->inner_missed[side])
+            inner_gap(session->inner, side);
+    }
+    return session->inner != NULL;
+}
+
+static void on_plain(void *context, enum side from, uint8_t content_type, const uint8_t *data, size_t len) {
+    struct session *session = context;
+    tls_push_plain(session->tls, from, content_type, data, len);
+    if (content_type == TLS_CONTENT_DATA && len > 0 && open_inner(session))
+        inner_push(session->inner, from, data, len);
+}
+
+static void on_missed(void *context, enum side from) {
+    struct session *session = context;
+    session->inner_missed[from] = true;
+    if (session->inner)
+        inner_gap(session->inner, from);
+}
+
+void session_finish(struct session *session) {
+    if (session->decrypt)
+        decrypt_finish(session->decrypt);
+    if (session->inner)
+        inner_finish(session->inner);
+}
+
 /* --- lanes --- */
 
 /* A handshake that failed earlier on this connection makes room for the next one. */
@@ -122,13 +188,17 @@ static bool begin_tls(struct session *session) {
         session->tls_failures++;
         session->clear_after_tls[SIDE_CLIENT] = session->clear_after_tls[SIDE_SERVER] = false;
     }
-    tls_free(session->tls);
-    notes_free(session->notes);
+    end_tls(session);
     session->notes = calloc(1, sizeof *session->notes);
     struct tls_handler handler = {.context = session,
                                   .client_hello = on_client_hello,
                                   .server_hello = on_server_hello,
                                   .certificate = on_certificate};
+    struct decrypt_handler inside = {session, on_plain, on_missed};
+    if (session->tools->keylog)
+        session->decrypt = decrypt_new(session->tools->keylog, &inside);
+    if (session->decrypt)
+        handler.protected_record = on_protected_record;
     session->tls = session->notes ? tls_new(&handler) : NULL;
     return session->tls != NULL;
 }
@@ -201,8 +271,11 @@ void session_gap(struct session *session, enum side side, uint64_t len) {
     session->spoke[side] = session->after_gap[side] = true;
     if (session->lanes[side] == LANE_SMTP)
         smtp_gap(session->smtp, side, len);
-    if (session->lanes[side] == LANE_TLS)
-        tls_gap(session->tls, side, len);
+    if (session->lanes[side] != LANE_TLS)
+        return;
+    tls_gap(session->tls, side, len);
+    if (session->decrypt)
+        decrypt_gap(session->decrypt, side);
 }
 
 void session_midstream(struct session *session) {

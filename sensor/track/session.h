@@ -2,14 +2,19 @@
  *
  * Each side is in a lane: SMTP in clear, TLS, or nothing more to learn. A session
  * starts in SMTP; the SMTP parser says where TLS begins (from the first byte, for
- * implicit TLS), and a side goes back when what follows is not TLS after all. */
+ * implicit TLS), and a side goes back when what follows is not TLS after all.
+ *
+ * With a key log, what the records hold goes back to the TLS parser (handshake, alerts) and to a second SMTP
+ * parser, the inner one (application data). */
 #ifndef STARTTAP_SENSOR_TRACK_SESSION_H
 #define STARTTAP_SENSOR_TRACK_SESSION_H
 
 #include "../../parsers/smtp.h"
 #include "../../parsers/tls.h"
+#include "../judge/decrypt.h"
 #include "../judge/digest.h"
 #include "../judge/trust.h"
+#include "inner.h"
 
 #define SESSION_SUITES_MAX 256 /* offered cipher suites kept */
 
@@ -19,6 +24,7 @@ enum lane { LANE_SMTP, LANE_TLS, LANE_DONE };
 struct session_tools {
     struct digest *digest;
     struct trust *trust;
+    struct keylog *keylog; /* NULL: none, nothing is decrypted */
 };
 
 /* What was learnt from the TLS messages as they passed. Texts are "" until then. */
@@ -34,6 +40,9 @@ struct session {
     struct smtp *smtp;
     struct tls *tls; /* NULL before TLS began */
     struct tls_notes *notes;
+    struct decrypt *decrypt; /* with a key log, while there is tls */
+    struct inner *inner;     /* what was said inside TLS; NULL: nothing that could be read */
+    bool inner_missed[2];    /* before there was an inner conversation, something of it was missed */
     enum lane lanes[2];
     bool tls_began[2];       /* a TLS byte came from that side */
     bool tls_from_start[2];  /* and it was the first byte of its stream */
@@ -54,6 +63,9 @@ void session_gap(struct session *session, enum side side, uint64_t len);
 
 /* The connection began before the capture did. */
 void session_midstream(struct session *session);
+
+/* The connection is over: what was decrypted waits no longer. */
+void session_finish(struct session *session);
 
 /* False: nothing more can be learnt from that side's bytes; they need not come in order or at all. */
 bool session_listens(const struct session *session, enum side side);
