@@ -2,6 +2,7 @@
 #include "smtp.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "smtp_command.h"
 #include "smtp_internal.h"
@@ -109,7 +110,7 @@ enum smtp_state smtp_state(const struct smtp *smtp, enum side side) {
 void smtp_resume(struct smtp *smtp, enum side side) {
     smtp->report_old = true;
     if (side == SIDE_CLIENT && smtp->client.mode == CLIENT_TLS) {
-        smtp->client.mode = CLIENT_COMMANDS;
+        smtp->client.mode = smtp->client.tls_from_unknown ? CLIENT_UNKNOWN : CLIENT_COMMANDS;
         smtp->client.resumed = true;
     } else if (side == SIDE_SERVER && smtp->server.tls) {
         smtp->server.tls = false;
@@ -149,34 +150,69 @@ static bool client_intact(const struct smtp_client *client) {
            (!client->midstream || client->fresh);
 }
 
-/* With a hole in the client's stream, the server's replies may still show that no STARTTLS was in
- * it: one gets 220, 4xx or 5xx. Either no such reply came up to the 221, behind which nothing is
- * answered, or the hole lies within one content whose dot was seen: a second DATA between hole
- * and dot would have been answered with 354. */
+/* With a hole in the client's stream, the server's replies may still show that no STARTTLS was in it: one
+ * gets 220, 4xx or 5xx. Either no such reply came up to the 221, behind which nothing is answered, or the
+ * hole lies within one content whose dot was seen, and no reply came but that to the content. */
 static bool hole_is_harmless(const struct smtp *smtp) {
     const struct smtp_client *client = &smtp->client;
     const struct smtp_server *server = &smtp->server;
     bool in_content = !client->hole_outside && !client->hole_open && smtp->hole_content_replied;
     return client->hole && !client->midstream && server_intact(server) && !server->lost_refusal &&
-           !server->lost_220 && (server->lost_221 || (in_content && !server->lost_354));
+           !server->lost_220 && (server->lost_221 || (in_content && !server->lost_any));
+}
+
+/* The content goes on behind a dot with a bare LF beside it. If the server took that dot for the end, what
+ * follows are commands; STARTTLS and a line end is the shortest that matters. */
+static bool content_may_have_ended(const struct smtp_client *client) {
+    return client->mode == CLIENT_DATA && client->content.bare_dot &&
+           client->content.behind_bare_dot > strlen("STARTTLS");
+}
+
+static bool seen_from_the_start(const struct smtp *smtp) {
+    return !smtp->client.midstream || (smtp->client.fresh && smtp->server.fresh);
 }
 
 static enum smtp_fact requested(const struct smtp *smtp) {
-    if (smtp->num_starttls > 0 || smtp->tls_after_smtp) {
+    if (smtp->num_starttls > 0 || smtp->server_tls_after_smtp) {
         return SMTP_YES;
     }
-    bool seen_whole = client_intact(&smtp->client) && (!smtp->server.midstream || smtp->server.fresh);
+    /* TLS that begins in the midst of unknown lines may be what a content holds. */
+    if (smtp->client_tls_after_smtp &&
+        ((smtp->server.lost_220 && !smtp->server.gap) || !smtp->server.started)) {
+        return SMTP_YES;
+    }
+    bool seen_whole =
+        client_intact(&smtp->client) && !content_may_have_ended(&smtp->client) && seen_from_the_start(smtp);
     return seen_whole || hole_is_harmless(smtp) ? SMTP_NO : SMTP_OPEN;
 }
 
-/* NO needs that every reply to EHLO was seen: all replies were, or as many as there were EHLOs. */
+/* NO needs that every reply to EHLO was seen: all replies were, or as many as there were EHLOs. Behind a 220
+ * without a command they are not looked for. */
 static enum smtp_fact offered(const struct smtp *smtp) {
     if (smtp->offered) {
         return SMTP_YES;
     }
     bool all = server_intact(&smtp->server) ||
                (client_intact(&smtp->client) && smtp->num_ehlo_answered >= smtp->num_ehlo);
-    return smtp->num_ehlo_answered > 0 && all ? SMTP_NO : SMTP_OPEN;
+    return smtp->num_ehlo_answered > 0 && all && !smtp->server.lost_220 && seen_from_the_start(smtp)
+               ? SMTP_NO
+               : SMTP_OPEN;
+}
+
+/* The code that answered the last STARTTLS, as far as that is known: a later one may hide in a gap. */
+static int starttls_code(const struct smtp *smtp, const struct smtp_facts *facts) {
+    bool tls = smtp->client.num_tls > 0 || smtp->server.num_tls > 0;
+    if (smtp->starttls_code == 220) {
+        return 220;
+    }
+    if (facts->hidden_accept && facts->requested == SMTP_YES && tls) {
+        return 220; /* no other command's reply */
+    }
+    if (!smtp->lost && client_intact(&smtp->client)) {
+        return smtp->starttls_code;
+    }
+    bool last = client_intact(&smtp->client) || hole_is_harmless(smtp);
+    return last && !tls && smtp->num_starttls <= smtp->num_starttls_answered ? smtp->starttls_code : 0;
 }
 
 static void fill_starttls(const struct smtp *smtp, struct smtp_facts *facts) {
@@ -187,17 +223,16 @@ static void fill_starttls(const struct smtp *smtp, struct smtp_facts *facts) {
     facts->requested = requested(smtp);
     facts->hidden_refusal = client_hidden && server->lost_refusal;
     facts->hidden_accept = client_hidden && server->lost_220 && !server->gap;
-    facts->starttls_reply_code = smtp->starttls_code;
-    if (facts->starttls_reply_code == 0 && facts->hidden_accept && facts->requested == SMTP_YES) {
-        facts->starttls_reply_code = 220; /* no other command's reply */
-    }
+    facts->starttls_reply_code = starttls_code(smtp, facts);
     facts->anonymous_tls = smtp->anonymous_tls;
     facts->masked = (struct smtp_text){smtp->masked_len > 0 ? smtp->masked : NULL, smtp->masked_len};
     facts->requiretls_offered = smtp->requiretls_offered;
     facts->requiretls_used = smtp->requiretls_used;
     facts->injected_command_bytes = smtp->injected_command_bytes;
     facts->injected_reply_bytes = smtp->injected_reply_bytes;
-    if (smtp->starttls_code == 220) {
+    /* Across a gap TLS may have come after all, unless clear commands were answered. */
+    bool lossy = client->gap || server->gap;
+    if (smtp->starttls_code == 220 && (!lossy || smtp->answered_after_accept)) {
         facts->clear_after_accept_client = client->since_starttls;
         facts->clear_after_accept_server = server->since_accept;
     }
@@ -211,7 +246,7 @@ static void fill_mail(const struct smtp *smtp, struct smtp_facts *facts) {
     facts->transactions = smtp->transactions;
     facts->messages = smtp->messages + (smtp->hole_content_ended || smtp->hole_content_replied);
     facts->content_bytes = smtp->content_bytes;
-    facts->quit_seen = smtp->quit_seen;
+    facts->quit_seen = smtp->quit_seen || smtp->server.lost_221;
 }
 
 static void fill_rest(const struct smtp *smtp, struct smtp_facts *facts) {

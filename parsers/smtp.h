@@ -78,14 +78,15 @@ struct smtp_facts {
     enum smtp_fact requested;    /* STARTTLS (or X-ANONYMOUSTLS) sent. NO needs that it cannot hide in a gap:
                                     client_gap with requested NO means that the gap was proven harmless */
     bool anonymous_tls;          /* it was Exchange's X-ANONYMOUSTLS */
-    int starttls_reply_code;     /* of the last STARTTLS that was answered; 0 none */
+    int starttls_reply_code;     /* of the last STARTTLS that was answered; 0 none, or a later one may hide */
     struct smtp_text masked;     /* the overwritten keyword that stood for STARTTLS; len 0 none */
     bool requiretls_offered, requiretls_used; /* RFC 8689 */
 
     /* After a 220 to STARTTLS (RFC 3207 section 6). */
     uint64_t injected_command_bytes;    /* clear client bytes between STARTTLS and the first TLS byte */
     uint64_t injected_reply_bytes;      /* clear server bytes between the 220 and the first TLS byte */
-    uint64_t clear_after_accept_client; /* the same while no TLS byte has followed (yet) */
+    uint64_t clear_after_accept_client; /* the same while no TLS byte has followed (yet); 0 when TLS may have
+                                           come in a gap */
     uint64_t clear_after_accept_server;
 
     bool mail_attempted; /* MAIL, RCPT, DATA or BDAT was sent (or a 354 seen) in clear */

@@ -1,20 +1,6 @@
 /* smtp_client.c: the client's stream: commands, content, AUTH responses. */
-#include <string.h>
-
 #include "smtp_command.h"
 #include "smtp_internal.h"
-
-/* How much of the end of DATA has been matched (RFC 5321 section 4.1.1.4). Only
- * CRLF.CRLF ends a content; to take LF.LF as well is how mail gets smuggled. A
- * client whose DATA command itself ended in a bare LF never sends CRLF, and its
- * servers take LF.LF: then it ends the content here, too. */
-enum {
-    END_TEXT,       /* inside a line */
-    END_CR,         /* behind CR */
-    END_LINE_START, /* behind the line end */
-    END_DOT,        /* behind a dot at a line's start */
-    END_DOT_CR,
-};
 
 static bool pairing_lost(const struct smtp *smtp) {
     return smtp->lost || smtp->client.hole;
@@ -66,6 +52,7 @@ static void make_hole(struct smtp *smtp, bool in_content) {
     client->line_starts = false;
     client->after_starttls = false;
     client->just_starttls = false;
+    client->just_gap = true;
     client->mode = CLIENT_UNKNOWN;
 }
 
@@ -110,7 +97,7 @@ static void settle_wait(struct smtp *smtp) {
         }
     } else if (client->mode == CLIENT_AWAIT_DATA) {
         client->mode = code == 0 ? CLIENT_JUDGE_DATA : code / 100 == 3 ? CLIENT_DATA : CLIENT_COMMANDS;
-        client->end_matched = END_LINE_START;
+        smtp_content_init(&client->content, client->content.bare_lf, true);
     } else {
         client->mode = code == 0 ? CLIENT_JUDGE_AUTH : code == 334 ? CLIENT_AUTH_RESPONSE : CLIENT_COMMANDS;
     }
@@ -145,7 +132,10 @@ static void begin_tls(struct smtp *smtp) {
     if (client->after_starttls) {
         smtp->injected_command_bytes = client->since_starttls;
     }
-    smtp->tls_after_smtp = smtp->tls_after_smtp || client->speaks == SMTP_SPEAKS_SMTP;
+    if (client->speaks == SMTP_SPEAKS_SMTP) {
+        smtp->client_tls_after_smtp = true;
+    }
+    client->tls_from_unknown = client->mode == CLIENT_UNKNOWN;
     client->mode = CLIENT_TLS;
     client->num_tls++;
     if (smtp->server.num_tls >= client->num_tls) {
@@ -169,8 +159,9 @@ static enum parse_result look_for_tls(const struct smtp *smtp, struct reader in,
     if (smtp_line_begun(&client->line)) {
         return commands && client->after_starttls ? smtp_tls_decide(in, SMTP_TLS_IN_TEXT, force) : PARSE_BAD;
     }
-    bool after_hole = client->mode == CLIENT_UNKNOWN || client->mode == CLIENT_MIDSTREAM ||
-                      (client->hole && commands) ||
+    /* In the midst of unknown lines TLS is believed right behind the hole or STARTTLS, not anywhere:
+     * they may be the lines of a content. */
+    bool after_hole = client->just_gap || client->mode == CLIENT_MIDSTREAM ||
                       (client->mode == CLIENT_AWAIT_STARTTLS && client->waiting_gap > 0);
     enum parse_result result = PARSE_BAD;
     if (after_hole) {
@@ -225,7 +216,6 @@ static void handle_bdat(struct smtp *smtp, struct reader argument) {
     }
     /* Octets follow at once, even when the command will be refused (RFC 3030 section 2). */
     expect(smtp, client->bdat_last ? SMTP_DUE_CONTENT : SMTP_DUE_OTHER);
-    client->bdat_seen = true;
     client->mode = CLIENT_BDAT;
     if (client->bdat_left == 0) {
         end_bdat(smtp);
@@ -302,7 +292,7 @@ static void handle_command(struct smtp *smtp, const struct smtp_line_whole *line
         break;
     case SMTP_VERB_DATA:
         smtp->mail_attempted = true;
-        smtp->client.bare_lf = !line->crlf;
+        smtp->client.content.bare_lf = !line->crlf;
         await(smtp, SMTP_DUE_DATA, CLIENT_AWAIT_DATA);
         break;
     case SMTP_VERB_BDAT:
@@ -325,25 +315,34 @@ static void handle_command(struct smtp *smtp, const struct smtp_line_whole *line
     }
 }
 
-/* After a hole nothing says whether lines are commands. What is true either way is
- * taken: MAIL as a command and MAIL inside a content both mean that mail was sent.
- * STARTTLS counts only when TLS follows it, and then TLS says so. A lone dot between
- * CRLFs ends a content, and behind it commands begin. */
+static bool is_starttls(const struct smtp_command *command) {
+    return command->verb == SMTP_VERB_STARTTLS || command->verb == SMTP_VERB_ANONYMOUSTLS;
+}
+
+/* A lone dot between CRLFs, where content may be. */
+static void end_unknown_content(struct smtp *smtp) {
+    struct smtp_client *client = &smtp->client;
+    smtp->mail_attempted = true;
+    if (smtp->hole_content_open) {
+        smtp->hole_content_open = false;
+        smtp->hole_content_ended = true;
+    } else {
+        smtp->messages++;
+    }
+    client->in_content = false;
+    client->hole_open = false;
+}
+
+/* After a hole nothing says for certain whether lines are commands: even behind a dot they may be octets of
+ * a BDAT that was lost. What is true either way is taken: MAIL as a command and MAIL inside a content both
+ * mean that mail was sent. STARTTLS counts only when TLS follows it, and the server does not belie that. */
 static void handle_unknown(struct smtp *smtp, const struct smtp_line_whole *line,
                            const struct smtp_command *command) {
     struct smtp_client *client = &smtp->client;
     bool dot = client->line_starts && line->crlf && smtp_is(line->text, ".");
     client->line_starts = line->crlf;
-    if (dot && !client->bdat_seen) { /* BDAT's octets may hold such a dot */
-        smtp->mail_attempted = true;
-        if (smtp->hole_content_open) {
-            smtp->hole_content_open = false;
-            smtp->hole_content_ended = true;
-        } else {
-            smtp->messages++;
-        }
-        client->hole_open = false;
-        client->mode = CLIENT_COMMANDS;
+    if (dot) {
+        end_unknown_content(smtp);
         return;
     }
     if (client->in_content) {
@@ -353,6 +352,7 @@ static void handle_unknown(struct smtp *smtp, const struct smtp_line_whole *line
         return;
     }
     client->speaks = SMTP_SPEAKS_SMTP;
+    client->just_starttls = is_starttls(command);
     if (command->verb == SMTP_VERB_MAIL || command->verb == SMTP_VERB_RCPT ||
         command->verb == SMTP_VERB_DATA || command->verb == SMTP_VERB_BDAT) {
         smtp->mail_attempted = true;
@@ -385,24 +385,28 @@ static void end_content(struct smtp *smtp) {
 static void judge_data(struct smtp *smtp, const struct smtp_line_whole *line,
                        const struct smtp_command *command) {
     struct smtp_client *client = &smtp->client;
-    bool plausible = command->verb != SMTP_VERB_STARTTLS && command->verb != SMTP_VERB_ANONYMOUSTLS &&
-                     command->verb != SMTP_VERB_AUTH;
+    bool plausible = !is_starttls(command) && command->verb != SMTP_VERB_AUTH;
+    bool line_start = line->crlf || client->content.bare_lf;
     if (plausible && smtp_command_well_formed(command)) {
         client->mode = CLIENT_COMMANDS;
         handle_command(smtp, line, command);
-    } else if ((line->crlf || client->bare_lf) && smtp_is(line->text, ".")) {
+    } else if (line_start && smtp_is(line->text, ".")) {
         end_content(smtp);
     } else {
         smtp->content_bytes += line->wire_len;
         client->mode = CLIENT_DATA;
-        client->end_matched = line->crlf || client->bare_lf ? END_LINE_START : END_TEXT;
+        smtp_content_init(&client->content, client->content.bare_lf, line_start);
     }
 }
 
-/* The reply to AUTH or to a response is lost: base64 is never well-formed as a command. */
+/* The reply to AUTH or to a response is lost. Base64 hardly ever has the form of a command; but on STARTTLS
+ * too much hangs to take eight letters of base64 for it. */
 static void judge_auth(struct smtp *smtp, const struct smtp_line_whole *line,
                        const struct smtp_command *command) {
-    if (smtp_command_well_formed(command)) {
+    if (is_starttls(command)) {
+        make_hole(smtp, false);
+        handle_unknown(smtp, line, command);
+    } else if (smtp_command_well_formed(command)) {
         smtp->client.mode = CLIENT_COMMANDS;
         handle_command(smtp, line, command);
     } else if (!smtp_is(line->text, "*")) {
@@ -478,68 +482,9 @@ static void step_bdat(struct smtp *smtp, struct reader *in) {
     }
 }
 
-/* Inside a line of content: on to what may be its end. */
-static void skip_content_line(struct smtp_client *client, struct reader *in) {
-    size_t left = reader_left(in);
-    const uint8_t *feed = memchr(in->pos, '\n', left);
-    size_t len = feed ? (size_t)(feed - in->pos) : left;
-    if (len > 0) {
-        reader_skip(in, len - 1);
-        client->end_matched = reader_u8(in) == '\r' ? END_CR : END_TEXT;
-    } else {
-        reader_skip(in, 1); /* the line feed behind something else than CR */
-        client->end_matched = client->bare_lf ? END_LINE_START : END_TEXT;
-    }
-}
-
-/* One byte where the end may be. Returns the length of the end once it is complete, else 0. */
-static unsigned match_end(struct smtp_client *client, uint8_t c) {
-    bool lf = client->bare_lf;
-    switch (client->end_matched) {
-    case END_DOT_CR:
-        if (c == '\n') {
-            return 3;
-        }
-        break;
-    case END_DOT:
-        if (c == '\n' && lf) {
-            return 2;
-        }
-        if (c == '\r') {
-            client->end_matched = END_DOT_CR;
-            return 0;
-        }
-        break;
-    case END_LINE_START:
-        if (c == '.') {
-            client->end_matched = END_DOT;
-            return 0;
-        }
-        break;
-    case END_CR:
-        if (c == '\n') {
-            client->end_matched = END_LINE_START;
-            return 0;
-        }
-        break;
-    default:
-        break;
-    }
-    client->end_matched = c == '\r' ? END_CR : c == '\n' && lf ? END_LINE_START : END_TEXT;
-    return 0;
-}
-
 static void step_content(struct smtp *smtp, struct reader *in) {
-    struct smtp_client *client = &smtp->client;
     size_t before = reader_left(in);
-    unsigned end_len = 0;
-    while (reader_left(in) > 0 && end_len == 0) {
-        if (client->end_matched == END_TEXT) {
-            skip_content_line(client, in);
-        } else {
-            end_len = match_end(client, reader_u8(in));
-        }
-    }
+    unsigned end_len = smtp_content_take(&smtp->client.content, in);
     smtp->content_bytes += before - reader_left(in);
     if (end_len > 0) {
         smtp->content_bytes -= end_len; /* the dot is not content, the line end before it is */
@@ -569,6 +514,7 @@ static bool step(struct smtp *smtp, struct reader *in, bool force) {
     client->started = true;
     client->resumed = false;
     client->just_starttls = false;
+    client->just_gap = false;
     if (client->mode == CLIENT_DATA) {
         step_content(smtp, in);
     } else if (client->mode == CLIENT_BDAT) {

@@ -14,6 +14,7 @@
 
 #include "reader.h"
 #include "smtp.h"
+#include "smtp_content.h"
 #include "smtp_line.h"
 #include "smtp_queue.h"
 #include "smtp_text.h"
@@ -30,27 +31,28 @@ enum smtp_client_mode {
     CLIENT_DATA,
     CLIENT_BDAT,
     CLIENT_MIDSTREAM, /* before the first line of a connection that began before the capture */
-    CLIENT_UNKNOWN,   /* after a hole: commands or content */
+    CLIENT_UNKNOWN,   /* after a hole: commands or content, to the end of the stream */
     CLIENT_TLS,
 };
 
 struct smtp_client {
     struct smtp_line line;
+    struct smtp_content content;
     uint64_t bdat_left;
     uint64_t waiting_gap;            /* a gap that came while a reply was awaited */
     uint64_t since_starttls;         /* clear bytes after the last STARTTLS */
     uint8_t mode;                    /* enum smtp_client_mode */
-    uint8_t end_matched;             /* of the end of DATA: enum in smtp_client.c */
     uint32_t num_tls;                /* how often it went to TLS */
     uint8_t num_asked, num_answered; /* awaited replies, modulo 256 */
     uint16_t answer;                 /* code of the last one; 0: not there yet */
     uint8_t speaks;                  /* enum smtp_speaks */
     bool started;                    /* a byte was consumed */
-    bool bare_lf;                    /* DATA itself ended in LF: LF.LF ends the content */
     bool bdat_last;
-    bool after_starttls; /* since_starttls counts */
-    bool just_starttls;  /* nothing consumed since STARTTLS */
-    bool resumed;        /* nothing consumed since smtp_resume() */
+    bool after_starttls;   /* since_starttls counts */
+    bool just_gap;         /* nothing consumed since a hole began */
+    bool tls_from_unknown; /* it went to TLS out of CLIENT_UNKNOWN */
+    bool just_starttls;    /* nothing consumed since STARTTLS */
+    bool resumed;          /* nothing consumed since smtp_resume() */
     bool gap;
     bool hole;             /* commands may be missing; no command is queued any more */
     bool hole_outside;     /* a hole began outside of a content */
@@ -58,14 +60,12 @@ struct smtp_client {
     bool in_content;       /* CLIENT_UNKNOWN began in a content */
     bool line_starts;      /* CLIENT_UNKNOWN: the line before ended in CRLF */
     bool midstream, fresh; /* fresh: its first line opened the session after all */
-    bool bdat_seen;
 };
 
 struct smtp_server {
     struct smtp_line line;
     uint64_t since_accept;                 /* clear bytes after the last 220 to STARTTLS */
     uint16_t num_lines;                    /* of the reply in progress */
-    uint16_t num_accepts;                  /* answers to STARTTLS, modulo 65536 */
     uint32_t num_tls;                      /* how often it went to TLS */
     uint16_t rcpt_accepted, extra_replies; /* LMTP: one reply for each accepted RCPT (RFC 2033) */
     uint8_t due;                           /* enum smtp_due: what the reply in progress answers */
@@ -77,6 +77,7 @@ struct smtp_server {
     bool skip_line;     /* after a gap: the rest of a line */
     bool partial;       /* the first lines of the next or this reply may be missing */
     bool collects;      /* the reply in progress is, or may be, one to EHLO */
+    bool may_greet;     /* the reply in progress may be the greeting */
     bool shape;         /* it has a known keyword */
     bool by_force;      /* the next reply was not waited for */
     bool after_accept;  /* since_accept counts */
@@ -87,7 +88,7 @@ struct smtp_server {
     bool handshake_failed; /* smtp_resume(), and no reply yet: the next may say so */
     bool lmtp;
     /* Replies after pairing had ended. */
-    bool lost_220, lost_refusal, lost_221, lost_354;
+    bool lost_any, lost_220, lost_refusal, lost_221;
 };
 
 struct smtp {
@@ -100,7 +101,7 @@ struct smtp {
     struct smtp_report *report; /* what smtp_facts() gave out */
     uint64_t transactions, messages, content_bytes;
     uint64_t injected_command_bytes, injected_reply_bytes;
-    uint32_t num_starttls, num_ehlo, num_ehlo_answered;
+    uint32_t num_starttls, num_starttls_answered, num_ehlo, num_ehlo_answered;
     uint32_t limits_hit;
     uint16_t banner_code, last_code, starttls_code;
     uint8_t masked_len;
@@ -108,8 +109,9 @@ struct smtp {
     bool report_old;
     bool lost; /* pairing has ended */
     bool forced;
+    bool answered_after_accept; /* a command was answered in clear after a 220 to STARTTLS */
     bool ehlo_recognised, helo_seen, offered, anonymous_tls, requiretls_offered, requiretls_used;
-    bool tls_after_smtp; /* a side went from SMTP to TLS: STARTTLS was asked for and accepted */
+    bool client_tls_after_smtp, server_tls_after_smtp; /* it went from SMTP to TLS */
     bool mail_attempted, auth_attempted, auth_sent, auth_ok, quit_seen;
     bool hole_content_open, hole_content_ended, hole_content_replied;
 };

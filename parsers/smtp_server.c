@@ -31,7 +31,9 @@ static void begin_tls(struct smtp *smtp) {
     if (server->after_accept) {
         smtp->injected_reply_bytes = server->since_accept;
     }
-    smtp->tls_after_smtp = smtp->tls_after_smtp || server->speaks == SMTP_SPEAKS_SMTP;
+    if (server->speaks == SMTP_SPEAKS_SMTP) {
+        smtp->server_tls_after_smtp = true;
+    }
     server->tls = true;
     server->num_tls++;
     server->after_accept = false;
@@ -103,12 +105,15 @@ static bool may_begin(struct smtp *smtp, struct reader in, bool force) {
     return force;
 }
 
-/* A connection that began earlier: "220 mx.example ESMTP" is its greeting after all, while
- * "220 2.0.0 Ready to start TLS" may answer STARTTLS. */
-static bool is_greeting(const struct smtp_reply_line *line) {
+/* The first reply of a connection that began earlier: "220 mx.example ESMTP" is its greeting after all,
+ * "220 2.0.0 Ready to start TLS" answers STARTTLS, and "220 ok" may be either. */
+static bool accepts_starttls(const struct smtp_reply_line *line) {
     struct reader text = line->text;
-    return line->code == 220 && smtp_contains(text, "SMTP") && !smtp_contains(text, "TLS") &&
-           !smtp_skip_prefix(&text, "2.");
+    return line->code == 220 && (smtp_contains(text, "TLS") || smtp_skip_prefix(&text, "2."));
+}
+
+static bool is_greeting(const struct smtp_reply_line *line) {
+    return line->code == 220 && smtp_contains(line->text, "SMTP") && !accepts_starttls(line);
 }
 
 /* The first line of a midstream connection decides whether this is its beginning. */
@@ -125,7 +130,14 @@ static void settle_midstream(struct smtp *smtp, bool fresh) {
 /* What the reply that begins answers. */
 static enum smtp_due due_for(struct smtp *smtp, const struct smtp_reply_line *line) {
     struct smtp_server *server = &smtp->server;
+    bool first_midstream = server->midstream && !server->greeting_done;
     settle_midstream(smtp, is_greeting(line));
+    server->may_greet = first_midstream && !accepts_starttls(line);
+    if (!server->greeting_done && line->code != 220 && line->code < 400) {
+        server->greeting_done =
+            true; /* no greeting begins like this: it was missed, in a proxy's preamble, say */
+        smtp->lost = true;
+    }
     if (!server->greeting_done) {
         server->greeting_done = true;
         return SMTP_DUE_GREETING;
@@ -155,10 +167,11 @@ static enum smtp_due due_for(struct smtp *smtp, const struct smtp_reply_line *li
     return smtp_queue_pop(&smtp->queue);
 }
 
+/* Behind a 220 that may have accepted STARTTLS, a reply that no command explains may be injected. */
 static bool may_be_ehlo_reply(const struct smtp *smtp, const struct smtp_reply_line *line) {
     enum smtp_due due = (enum smtp_due)smtp->server.due;
     return due == SMTP_DUE_EHLO || due == SMTP_DUE_LHLO ||
-           (due == SMTP_DUE_NONE && smtp->lost && line->code == 250);
+           (due == SMTP_DUE_NONE && smtp->lost && line->code == 250 && !smtp->server.lost_220);
 }
 
 static void begin_reply(struct smtp *smtp, const struct smtp_reply_line *line) {
@@ -226,12 +239,13 @@ static void finish_lost(struct smtp *smtp, int code) {
         smtp->ehlo_recognised = true;
         finish_ehlo(smtp, code);
     }
+    server->lost_any = true;
     server->lost_refusal = server->lost_refusal || code >= 400;
-    server->lost_220 = server->lost_220 || code == 220;
+    server->lost_220 = server->lost_220 || (code == 220 && !server->may_greet);
     server->lost_221 = server->lost_221 || code == 221;
-    server->lost_354 = server->lost_354 || code == 354;
     smtp->mail_attempted = smtp->mail_attempted || code == 354;
     smtp->auth_attempted = smtp->auth_attempted || code == 334 || code == 235;
+    smtp->auth_sent = smtp->auth_sent || code == 235;
     smtp->auth_ok = smtp->auth_ok || code == 235;
 }
 
@@ -248,7 +262,7 @@ static void finish_starttls(struct smtp *smtp, int code) {
     smtp->starttls_code = (uint16_t)code;
     smtp->server.after_accept = code == 220;
     smtp->server.since_accept = 0;
-    smtp->server.num_accepts++;
+    smtp->num_starttls_answered++;
     answer(smtp, code);
 }
 
@@ -262,6 +276,9 @@ static void finish_content(struct smtp_server *server) {
 static void finish_reply(struct smtp *smtp, int code) {
     struct smtp_server *server = &smtp->server;
     bool positive = code / 100 == 2;
+    if (server->after_accept && server->due != SMTP_DUE_NONE) {
+        smtp->answered_after_accept = true;
+    }
     switch ((enum smtp_due)server->due) {
     case SMTP_DUE_NONE:
         if (smtp->lost) {
@@ -403,9 +420,9 @@ size_t smtp_server_push(struct smtp *smtp, struct reader in, bool force) {
     while (more && reader_left(&in) > 0) {
         size_t before = reader_left(&in);
         bool counts = smtp->server.after_accept;
-        unsigned which = smtp->server.num_accepts;
+        uint32_t which = smtp->num_starttls_answered;
         more = step(smtp, &in, force);
-        if (counts && smtp->server.after_accept && which == smtp->server.num_accepts) {
+        if (counts && smtp->server.after_accept && which == smtp->num_starttls_answered) {
             smtp->server.since_accept += before - reader_left(&in);
         }
     }

@@ -17,7 +17,7 @@ struct mark { /* something that happens in front of the byte at `at` */
     uint64_t len;
 };
 
-#define STREAM_MARKS_MAX 16
+#define STREAM_MARKS_MAX 256
 
 struct stream {
     uint8_t *bytes;

@@ -17,8 +17,8 @@
 
 #include "smtp_drive.h"
 
-#define ARRIVALS_MAX    65536
-#define RANDOM_ROUNDS   30
+#define ARRIVALS_MAX  65536
+#define RANDOM_ROUNDS 30
 
 struct transcript {
     struct conversation conversation;
@@ -204,6 +204,149 @@ static int check_transcript(const char *path) {
     return wrong;
 }
 
+/* The same conversation with the bytes [from, to) of a side never captured. */
+static struct conversation without(const struct conversation *whole, enum side side, size_t from, size_t to) {
+    struct conversation lossy = {0};
+    for (int i = 0; i < 2; i++) {
+        const struct stream *stream = &whole->sides[i];
+        if (i != (int)side) {
+            stream_add(&lossy.sides[i], stream->bytes, stream->len);
+            continue;
+        }
+        stream_add(&lossy.sides[i], stream->bytes, from);
+        stream_mark(&lossy.sides[i], MARK_GAP, to - from);
+        stream_add(&lossy.sides[i], stream->bytes + to, stream->len - to);
+    }
+    return lossy;
+}
+
+/* What loss must not do: turn a fact into another one. Open, absent and "not seen" are honest. */
+static bool is_honest(const char *truth, const char *lossy) {
+    static const char *const never[] = {"offered", "requested"};
+    static const char *const invented[] = {"mail_attempted", "auth_attempted", "auth_sent", "auth_ok",
+                                           "requiretls_used"};
+    char line[256];
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(line, sizeof(line), "%s yes", never[i]);
+        bool yes = has_line(truth, line), lossy_yes = has_line(lossy, line);
+        snprintf(line, sizeof(line), "%s no", never[i]);
+        if ((yes && has_line(lossy, line)) || (lossy_yes && has_line(truth, line))) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < sizeof(invented) / sizeof(invented[0]); i++) {
+        snprintf(line, sizeof(line), "%s yes", invented[i]);
+        if (has_line(lossy, line) && !has_line(truth, line)) {
+            return false;
+        }
+    }
+    static const char *const none[] = {"masked", "injected_command_bytes 0", "injected_reply_bytes 0",
+                                       "clear_after_accept_client 0", "clear_after_accept_server 0"};
+    for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        if (has_line(truth, none[i]) && !has_line(lossy, none[i])) {
+            return false;
+        }
+    }
+    return has_line(lossy, "starttls_reply_code 0") ||
+           has_line(lossy, value_of(truth, "starttls_reply_code"));
+}
+
+static int check_lossy(const char *path, const char *how, const struct transcript *transcript,
+                       const char *truth, struct conversation *lossy) {
+    struct smtp *smtp = drive_all(lossy, arrivals, bytewise_arrivals(transcript));
+    char *facts = facts_text(smtp);
+    int wrong = !is_honest(truth, facts);
+    if (wrong) {
+        print_error("%s: %s\n%s", path, how, facts);
+    }
+    free(facts);
+    smtp_free(smtp);
+    conversation_cleanup(lossy);
+    return wrong;
+}
+
+static int check_loss(const char *path, const struct transcript *transcript, const char *truth,
+                      enum side side, size_t from, size_t to) {
+    char how[128];
+    struct conversation lossy = without(&transcript->conversation, side, from, to);
+    snprintf(how, sizeof(how), "without bytes %zu to %zu of the %s", from, to,
+             side == SIDE_CLIENT ? "client" : "server");
+    return check_lossy(path, how, transcript, truth, &lossy);
+}
+
+/* Every line is lost with a chance of one in `odds`, on both sides. */
+static int check_random_loss(const char *path, const struct transcript *transcript, const char *truth,
+                             int odds) {
+    char how[8192];
+    size_t at[2] = {0, 0}, len = 0;
+    struct conversation lossy = {0};
+    how[0] = '\0';
+    for (size_t i = 0; i < transcript->num_order; i++) {
+        const struct arrival *line = &transcript->order[i];
+        struct stream *stream = &lossy.sides[line->side];
+        if (rand() % odds == 0) {
+            stream_mark(stream, MARK_GAP, line->len);
+            len += (size_t)snprintf(how + len, sizeof(how) - len, "lost: line %zu\n", i + 1);
+        } else {
+            stream_add(stream, transcript->conversation.sides[line->side].bytes + at[line->side], line->len);
+        }
+        at[line->side] += line->len;
+    }
+    return check_lossy(path, how, transcript, truth, &lossy);
+}
+
+/* The capture begins behind the first lines. */
+static int check_midstream(const char *path, const struct transcript *transcript, const char *truth,
+                           size_t first) {
+    char how[128];
+    size_t at[2] = {0, 0};
+    struct conversation lossy = {.midstream = true};
+    for (size_t i = 0; i < transcript->num_order; i++) {
+        const struct arrival *line = &transcript->order[i];
+        if (i >= first) {
+            stream_add(&lossy.sides[line->side],
+                       transcript->conversation.sides[line->side].bytes + at[line->side], line->len);
+        }
+        at[line->side] += line->len;
+    }
+    snprintf(how, sizeof(how), "begun behind line %zu", first);
+    return check_lossy(path, how, transcript, truth, &lossy);
+}
+
+/* Drops every line in turn, and random pieces. Transcripts that show loss themselves have no truth. */
+static int check_losses(const char *path) {
+    static struct transcript transcript;
+    memset(&transcript, 0, sizeof(transcript));
+    read_transcript(path, &transcript);
+    const struct conversation *whole = &transcript.conversation;
+    size_t at[2] = {0, 0};
+    int wrong = 0;
+    bool lossless = whole->sides[0].num_marks == 0 && whole->sides[1].num_marks == 0 && !whole->midstream &&
+                    whole->sides[0].len > 0 && whole->sides[1].len > 0;
+    struct smtp *smtp = drive_all(whole, transcript.order, transcript.num_order);
+    char *truth = facts_text(smtp);
+    smtp_free(smtp);
+    for (size_t i = 0; lossless && wrong == 0 && i < transcript.num_order; i++) {
+        const struct arrival *line = &transcript.order[i];
+        wrong += check_loss(path, &transcript, truth, line->side, at[line->side], at[line->side] + line->len);
+        at[line->side] += line->len;
+        wrong += check_midstream(path, &transcript, truth, i);
+    }
+    srand(1);
+    for (int round = 0; lossless && wrong == 0 && round < 60; round++) {
+        wrong += check_random_loss(path, &transcript, truth, 2 + round % 8);
+    }
+    for (int round = 0; lossless && wrong == 0 && round < 60; round++) {
+        enum side side = rand() % 2 ? SIDE_CLIENT : SIDE_SERVER;
+        size_t from = (size_t)rand() % whole->sides[side].len;
+        size_t to = from + 1 + (size_t)rand() % (whole->sides[side].len - from);
+        wrong += check_loss(path, &transcript, truth, side, from, to);
+    }
+    free(truth);
+    conversation_cleanup(&transcript.conversation);
+    return wrong;
+}
+
 static int by_name(const struct dirent **a, const struct dirent **b) {
     return strcmp((*a)->d_name, (*b)->d_name);
 }
@@ -213,16 +356,15 @@ static int is_transcript(const struct dirent *entry) {
     return strncmp(entry->d_name, "smtp_", 5) == 0 && len > 4 && strcmp(entry->d_name + len - 4, ".txt") == 0;
 }
 
-static void every_transcript(void **state) {
+static void every(int (*check)(const char *path)) {
     struct dirent **entries = NULL;
     int num = scandir(TESTS_DIR "/transcripts", &entries, is_transcript, by_name);
     int wrong = 0;
-    (void)state;
     assert_true(num > 0);
     for (int i = 0; i < num; i++) {
         char path[1024];
         snprintf(path, sizeof(path), "%s/transcripts/%s", TESTS_DIR, entries[i]->d_name);
-        wrong += check_transcript(path);
+        wrong += check(path);
         free(entries[i]);
     }
     free(entries);
@@ -230,9 +372,20 @@ static void every_transcript(void **state) {
     assert_int_equal(wrong, 0);
 }
 
+static void facts_of_every_transcript(void **state) {
+    (void)state;
+    every(check_transcript);
+}
+
+static void loss_never_turns_a_fact(void **state) {
+    (void)state;
+    every(check_losses);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_transcript),
+        cmocka_unit_test(facts_of_every_transcript),
+        cmocka_unit_test(loss_never_turns_a_fact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
