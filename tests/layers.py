@@ -20,7 +20,7 @@ PURE = set("assert.h ctype.h inttypes.h limits.h stdbool.h stddef.h stdint.h std
 OWNERS = [
     (r"pcap(/.*)?\.h", r"sensor/capture/(filter|source)\w*\.c"),
     (r"ndpi\w*\.h", r"sensor/judge/recognise\w*\.c"),
-    (r"openssl/.*", r"sensor/judge/(trust|digest)\w*\.[ch]"),
+    (r"openssl/.*", r"sensor/judge/(trust|digest|decrypt)\w*\.[ch]"),
     (r"yaml\.h", r"sensor/config_(file|dump)\.c"),
     (r"argp\.h", r"sensor/config\.c"),
     (r"(zlib|zstd)\.h", r"sensor/capture/source_\w+\.c"),
