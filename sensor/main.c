@@ -16,6 +16,7 @@
 #include "capture/filter.h"
 #include "capture/source.h"
 #include "config.h"
+#include "keylog_file.h"
 #include "pipeline.h"
 #include "progress.h"
 
@@ -33,7 +34,8 @@ struct run {
     struct sink **sinks; /* NULL where one failed and was closed */
     size_t num_sinks;
     struct summary *summary;
-    struct filter *filter; /* NULL: every packet */
+    struct filter *filter;      /* NULL: every packet */
+    struct keylog_file *keylog; /* NULL: none given */
     struct pipeline *pipeline;
     struct progress progress;
     enum exit_status status;
@@ -173,6 +175,26 @@ static void read_inputs(struct run *run) {
 
 /* --- the whole --- */
 
+static void warn(void *context, const char *message) {
+    const struct run *run = context;
+    if (!run->config->quiet)
+        complain(run, message);
+}
+
+static bool open_keylog(struct run *run) {
+    char error[512];
+    if (!run->config->keylog)
+        return true;
+    run->keylog = keylog_file_open(run->config->keylog, false, warn, run, error, sizeof error);
+    if (run->keylog) {
+        pipeline_set_keylog(run->pipeline, keylog_file_table(run->keylog));
+        return true;
+    }
+    complain(NULL, error);
+    run->status = EXIT_USAGE;
+    return false;
+}
+
 static bool wire(struct run *run) {
     char error[512];
     const struct config *config = run->config;
@@ -187,6 +209,8 @@ static bool wire(struct run *run) {
         run->status = config->ca_path ? EXIT_USAGE : EXIT_RUNTIME;
         return false;
     }
+    if (!open_keylog(run))
+        return false;
     if (!config->no_summary)
         run->summary = summary_new();
     if (open_sinks(run))
@@ -266,6 +290,7 @@ int main(int argc, char **argv) {
     if (run.pipeline)
         print_summary(&run);
     pipeline_free(run.pipeline);
+    keylog_file_close(run.keylog);
     filter_free(run.filter);
     summary_free(run.summary);
     config_cleanup(&config);

@@ -107,6 +107,10 @@ struct pipeline *pipeline_new(const struct config *config, pipeline_emit emit, v
     return NULL;
 }
 
+void pipeline_set_keylog(struct pipeline *p, struct keylog *keylog) {
+    p->tools.keylog = keylog;
+}
+
 static void drop_session(struct flow *flow) {
     session_free(flow->session);
     flow->session = NULL;

@@ -6,6 +6,7 @@
 #include "../outputs/event.h"
 #include "capture/packet.h"
 #include "config.h"
+#include "judge/keylog.h"
 
 /* Called for each event, which is borrowed for the call. */
 typedef void (*pipeline_emit)(void *context, const struct event *event);
@@ -16,6 +17,9 @@ struct pipeline;
 struct pipeline *pipeline_new(const struct config *config, pipeline_emit emit, void *context, char *error,
                               size_t error_len);
 void pipeline_free(struct pipeline *pipeline);
+
+/* Before the first packet: secrets to look inside TLS 1.3 with. Borrowed, must outlive the pipeline. */
+void pipeline_set_keylog(struct pipeline *pipeline, struct keylog *keylog);
 
 void pipeline_packet(struct pipeline *pipeline, const struct packet *packet);
 

@@ -123,6 +123,43 @@ static void describe_mail(struct event *event, const struct smtp_facts *smtp, bo
     list_of(event, &s->mail_rcpt_domains, smtp->rcpt_domains, smtp->num_rcpt_domains);
 }
 
+/* What was said inside TLS tells more of the two ends than what was said before it. */
+static void describe_inner_smtp(struct event *event, const struct smtp_facts *inner) {
+    struct session_event *s = &event->session;
+    if (inner->banner_code != 0 && inner->banner.len > 0)
+        s->smtp_banner = text_of(event, inner->banner);
+    if (inner->helo.len > 0)
+        s->smtp_helo = text_of(event, inner->helo);
+    if (inner->ehlo.len > 0)
+        s->smtp_ehlo = text_of(event, inner->ehlo);
+    if (inner->server_name.len > 0)
+        s->smtp_server_name = text_of(event, inner->server_name);
+    if (inner->num_capabilities > 0) {
+        s->smtp_capabilities = s->smtp_auth_mechanisms = (struct text_list){0};
+        list_of(event, &s->smtp_capabilities, inner->capabilities, inner->num_capabilities);
+        list_of(event, &s->smtp_auth_mechanisms, inner->auth_mechanisms, inner->num_auth_mechanisms);
+    }
+    if (inner->last_reply_code != 0)
+        s->smtp_last_reply_code = inner->last_reply_code;
+    if (inner->requiretls_offered || inner->num_capabilities > 0)
+        s->requiretls_offered = fact_of(inner->requiretls_offered);
+    if (inner->requiretls_used)
+        s->requiretls_used = FACT_YES;
+}
+
+/* None of it crossed in clear. Where mail did, before TLS, mail.* is about that. */
+static void describe_inner_mail(struct event *event, const struct smtp_facts *inner) {
+    struct session_event *s = &event->session;
+    if (inner->auth_attempted && !s->auth_mechanism)
+        s->auth_mechanism = text_of(event, inner->auth_mechanism);
+    if (s->mail_cleartext == FACT_YES || s->mail_transactions > 0)
+        return;
+    if (inner->transactions > 0)
+        s->mail_transactions = (int64_t)inner->transactions;
+    list_of(event, &s->mail_from_domains, inner->from_domains, inner->num_from_domains);
+    list_of(event, &s->mail_rcpt_domains, inner->rcpt_domains, inner->num_rcpt_domains);
+}
+
 static struct evidence evidence_of(const struct flow *flow, const struct smtp_facts *smtp) {
     const struct session *session = flow->session;
     struct evidence e = {
@@ -223,6 +260,11 @@ void describe_session(struct event *event, const struct flow *flow, const struct
     if (s->starttls_requested == FACT_NO && !clear_text_whole)
         s->starttls_requested = FACT_UNKNOWN;
     describe_mail(event, smtp, clear_text_whole);
+    if (flow->session->inner && s->verdict != VERDICT_NOT_SMTP) {
+        const struct smtp_facts *inner = inner_facts(flow->session->inner);
+        describe_inner_smtp(event, inner);
+        describe_inner_mail(event, inner);
+    }
     describe_tls(event, flow);
     find_in_smtp(s, flow);
     s->destination.domain = s->tls_server_name ? s->tls_server_name : s->smtp_server_name;

@@ -122,11 +122,20 @@ static void describe_alerts(struct event *event, const struct tls_facts *tls) {
     }
 }
 
+/* Every handshake message of that side could be read, so that what was not among them was not sent. */
+static bool handshake_read(const struct session *session, const struct tls_facts *tls, enum side side) {
+    if (!tls->server_hello)
+        return false;
+    if (is_tls13(tls->version))
+        return session->decrypt && decrypt_handshake_read(session->decrypt, side);
+    return tls->outcome == TLS_ESTABLISHED && !tls->server_gap && !tls->client_gap;
+}
+
 /* Why there is no certificate to look at; NULL when that cannot be told. */
 static const char *why_absent(const struct tls_facts *tls, const struct flow *flow) {
     if (tls->resumed == TLS_RESUMED_YES)
         return "resumed";
-    if (tls->server_hello && is_tls13(tls->version))
+    if (tls->server_hello && is_tls13(tls->version) && !handshake_read(flow->session, tls, SIDE_SERVER))
         return "tls13_encrypted";
     const struct tls_suite *suite = tls->server_hello ? tls_suite_find(tls->cipher_suite) : NULL;
     if (suite && suite->anonymous)
@@ -136,6 +145,16 @@ static const char *why_absent(const struct tls_facts *tls, const struct flow *fl
     if (tls->server_gap || tls->client_gap || tls->certificate_truncated)
         return "gap";
     return NULL;
+}
+
+static void describe_client_certificate(struct session_event *s, const struct session *session,
+                                        const struct tls_facts *tls) {
+    if (tls->certificate_requested)
+        s->client_cert_requested = FACT_YES;
+    else if (handshake_read(session, tls, SIDE_SERVER))
+        s->client_cert_requested = FACT_NO;
+    if (handshake_read(session, tls, SIDE_CLIENT) && s->client_cert_sent == FACT_UNKNOWN)
+        s->client_cert_sent = fact_of(tls->client_certificate_sent);
 }
 
 static void find_in_certificate(struct session_event *s, const struct trust_judgement *judged) {
@@ -183,14 +202,7 @@ static void describe_certificates(struct event *event, const struct flow *flow, 
     }
     if (client && trust_describe(client, event, &s->client_cert))
         s->client_cert_sent = FACT_YES;
-    bool handshake_in_clear = tls->server_hello && !is_tls13(tls->version) &&
-                              tls->outcome == TLS_ESTABLISHED && !tls->server_gap && !tls->client_gap;
-    if (tls->certificate_requested)
-        s->client_cert_requested = FACT_YES;
-    else if (handshake_in_clear)
-        s->client_cert_requested = FACT_NO;
-    if (handshake_in_clear && s->client_cert_sent == FACT_UNKNOWN)
-        s->client_cert_sent = fact_of(tls->client_certificate_sent);
+    describe_client_certificate(s, flow->session, tls);
 }
 
 void describe_tls(struct event *event, const struct flow *flow) {
@@ -206,5 +218,7 @@ void describe_tls(struct event *event, const struct flow *flow) {
     describe_client(event, tls, session->notes);
     describe_server(event, tls, session->notes);
     describe_alerts(event, tls);
+    if (session->decrypt && decrypt_opened(session->decrypt))
+        s->tls_decrypted = FACT_YES;
     describe_certificates(event, flow, tls, session->notes);
 }

@@ -342,6 +342,7 @@ void connection_finish(struct flow *flow) {
             continue;
         if (drain_side(flow, SIDE_CLIENT, true))
             continue;
+        session_finish(flow->session);
         return;
     }
 }
