@@ -10,7 +10,7 @@
 #define TLS_FINGERPRINT_MAX 400000
 
 /* Each writes the NUL-terminated string into text (len bytes). Returns its length, or 0 when it would not
- * fit. A hello of SSLv2 format has no fingerprint: 0 (tshark, Zeek and the published code agree). */
+ * fit. A hello of SSLv2 format has no fingerprint: 0 (tshark gives none either). */
 size_t tls_ja3_text(const struct tls_client_hello *hello, char *text, size_t len);
 size_t tls_ja3s_text(const struct tls_server_hello *hello, char *text, size_t len);
 
