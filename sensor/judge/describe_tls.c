@@ -114,11 +114,17 @@ static void describe_alerts(struct event *event, const struct tls_facts *tls) {
         s->tls_encrypted_alerts = tls->encrypted_alerts;
     if (tls->num_alerts == 0 || !event_list(event, &s->tls_alerts, tls->num_alerts))
         return;
-    for (size_t i = 0; i < s->tls_alerts.num; i++) {
-        const struct tls_alert *alert = &tls->alerts[i];
-        snprintf(text, sizeof text, "%s:%s", alert->from == SIDE_CLIENT ? "client" : "server",
-                 tls_alert_name(alert->description, name));
-        s->tls_alerts.items[i] = event_string(event, text);
+    /* The client's first: which came first between the two depends on where the capture was made. */
+    size_t num = 0;
+    for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+        for (size_t i = 0; i < tls->num_alerts && num < s->tls_alerts.num; i++) {
+            const struct tls_alert *alert = &tls->alerts[i];
+            if (alert->from != side)
+                continue;
+            snprintf(text, sizeof text, "%s:%s", side == SIDE_CLIENT ? "client" : "server",
+                     tls_alert_name(alert->description, name));
+            s->tls_alerts.items[num++] = event_string(event, text);
+        }
     }
 }
 
