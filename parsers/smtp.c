@@ -241,7 +241,7 @@ static void fill_starttls(const struct smtp *smtp, struct smtp_facts *facts) {
 static void fill_mail(const struct smtp *smtp, struct smtp_facts *facts) {
     facts->mail_attempted = smtp->mail_attempted;
     facts->auth_attempted = smtp->auth_attempted;
-    facts->auth_sent = smtp->auth_sent;
+    facts->auth_sent = smtp->auth_sent || smtp->server.lost_235;
     facts->auth_ok = smtp->auth_ok;
     facts->transactions = smtp->transactions;
     facts->messages = smtp->messages + (smtp->hole_content_ended || smtp->hole_content_replied);

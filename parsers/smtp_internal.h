@@ -88,7 +88,7 @@ struct smtp_server {
     bool handshake_failed; /* smtp_resume(), and no reply yet: the next may say so */
     bool lmtp;
     /* Replies after pairing had ended. */
-    bool lost_any, lost_220, lost_refusal, lost_221;
+    bool lost_any, lost_220, lost_refusal, lost_221, lost_235;
 };
 
 struct smtp {

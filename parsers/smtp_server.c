@@ -58,8 +58,8 @@ static bool tls_is_due(const struct smtp *smtp, bool force) {
         return true;
     }
     /* A server that leaves SMTP for TLS was asked to, seen or unseen. */
-    return (smtp->lost || (force && due == SMTP_DUE_NONE)) &&
-           (client_invisible(smtp) || smtp->client.hole || smtp->num_starttls > 0);
+    return smtp->lost ||
+           (force && due == SMTP_DUE_NONE && (client_invisible(smtp) || smtp->num_starttls > 0));
 }
 
 /* Whether TLS begins right here. */
@@ -245,7 +245,7 @@ static void finish_lost(struct smtp *smtp, int code) {
     server->lost_221 = server->lost_221 || code == 221;
     smtp->mail_attempted = smtp->mail_attempted || code == 354;
     smtp->auth_attempted = smtp->auth_attempted || code == 334 || code == 235;
-    smtp->auth_sent = smtp->auth_sent || code == 235;
+    server->lost_235 = server->lost_235 || code == 235;
     smtp->auth_ok = smtp->auth_ok || code == 235;
 }
 
