@@ -107,6 +107,10 @@ enum smtp_state smtp_state(const struct smtp *smtp, enum side side) {
     return smtp->server.tls ? SMTP_TLS : smtp_server_waits(smtp) ? SMTP_WAITS : SMTP_READY;
 }
 
+enum smtp_speaks smtp_speaks(const struct smtp *smtp, enum side side) {
+    return (enum smtp_speaks)(side == SIDE_CLIENT ? smtp->client.speaks : smtp->server.speaks);
+}
+
 void smtp_resume(struct smtp *smtp, enum side side) {
     smtp->report_old = true;
     if (side == SIDE_CLIENT && smtp->client.mode == CLIENT_TLS) {
