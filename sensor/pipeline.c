@@ -77,9 +77,10 @@ static bool open_tools(struct pipeline *p, char *error, size_t error_len) {
     p->tools.digest = digest_new();
     if (!p->decoder || !p->flows || !p->tools.digest)
         return false;
+    p->tools.hellos = hello_cache_new(p->tools.digest);
     p->tools.trust = trust_new(&trust, p->tools.digest, error, error_len);
     p->peers = peers_new(p->tools.digest, emit_peer, p);
-    if (!p->tools.trust || !p->peers)
+    if (!p->tools.hellos || !p->tools.trust || !p->peers)
         return false;
     if (!config->any_port)
         return true;
@@ -138,6 +139,7 @@ void pipeline_free(struct pipeline *p) {
     recogniser_free(p->recogniser);
     peers_free(p->peers);
     trust_free(p->tools.trust);
+    hello_cache_free(p->tools.hellos);
     digest_free(p->tools.digest);
     event_cleanup(&p->event);
     free(p);

@@ -34,7 +34,7 @@ static size_t put_port(uint8_t *at, size_t pos, uint16_t port) {
     return put(at, pos, bytes, sizeof bytes);
 }
 
-void address_community_id(struct digest *digest, const struct endpoint_address *source,
+bool address_community_id(struct digest *digest, const struct endpoint_address *source,
                           const struct endpoint_address *destination, char text[COMMUNITY_ID_MAX]) {
     static const uint8_t seed[2] = {0, 0}, tcp_and_padding[2] = {6, 0};
     int order = memcmp(source->bytes, destination->bytes, source->addr_len);
@@ -49,9 +49,11 @@ void address_community_id(struct digest *digest, const struct endpoint_address *
     len = put(input, len, tcp_and_padding, sizeof tcp_and_padding);
     len = put_port(input, len, low->port);
     len = put_port(input, len, high->port);
-    digest_sha1(digest, input, len, hash);
+    if (!digest_sha1(digest, input, len, hash))
+        return false;
     memcpy(text, "1:", 2);
     base64(hash, sizeof hash, text + 2);
+    return true;
 }
 
 static bool in_network(const struct network *network, const struct endpoint_address *endpoint) {

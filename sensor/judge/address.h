@@ -16,8 +16,9 @@ struct endpoint_address {
 
 const char *address_text(const struct endpoint_address *endpoint, char text[ADDRESS_TEXT_MAX]);
 
-/* Community ID version 1, seed 0 (https://github.com/corelight/community-id-spec), for TCP. */
-void address_community_id(struct digest *digest, const struct endpoint_address *source,
+/* Community ID version 1, seed 0 (https://github.com/corelight/community-id-spec), for TCP. False when
+ * OpenSSL has no SHA-1 to offer (FIPS). */
+bool address_community_id(struct digest *digest, const struct endpoint_address *source,
                           const struct endpoint_address *destination, char text[COMMUNITY_ID_MAX]);
 
 enum direction {

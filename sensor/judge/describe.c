@@ -51,8 +51,8 @@ static void describe_network(struct event *event, const struct flow *flow, const
     char community_id[COMMUNITY_ID_MAX];
     describe_endpoint(event, &s->source, flow, SIDE_CLIENT);
     describe_endpoint(event, &s->destination, flow, SIDE_SERVER);
-    address_community_id(digest, &client, &server, community_id);
-    s->community_id = event_string(event, community_id);
+    if (address_community_id(digest, &client, &server, community_id))
+        s->community_id = event_string(event, community_id);
     s->ipv6 = flow->key.addr_len == 16;
     s->direction = direction_name(describe_direction(flow, config));
     if (flow->vlan_id >= 0)

@@ -19,6 +19,13 @@ static bool is_obsolete(uint16_t version) {
     return version != 0 && version < VERSION_TLS12;
 }
 
+/* Borrowed: the hello is held by the session, which outlives its event. */
+static void describe_hello(struct session_event *s, const struct hello *hello) {
+    s->tls_ja3 = hello->ja3[0] ? hello->ja3 : NULL;
+    s->tls_ja4 = hello->ja4[0] ? hello->ja4 : NULL;
+    s->tls_supported_ciphers = hello->suites;
+}
+
 static void describe_client(struct event *event, const struct tls_facts *tls, const struct tls_notes *notes) {
     struct session_event *s = &event->session;
     char name[TLS_NAME_BUF];
@@ -26,14 +33,8 @@ static void describe_client(struct event *event, const struct tls_facts *tls, co
         return;
     if (tls->server_name_len > 0)
         s->tls_server_name = event_text(event, tls->server_name, tls->server_name_len);
-    if (notes->ja3[0])
-        s->tls_ja3 = event_string(event, notes->ja3);
-    if (notes->ja4[0])
-        s->tls_ja4 = event_string(event, notes->ja4);
-    if (notes->num_suites > 0 && event_list(event, &s->tls_supported_ciphers, notes->num_suites)) {
-        for (size_t i = 0; i < s->tls_supported_ciphers.num; i++)
-            s->tls_supported_ciphers.items[i] = event_string(event, tls_suite_name(notes->suites[i], name));
-    }
+    if (notes->hello)
+        describe_hello(s, notes->hello);
     if (tls->num_client_versions > 0 &&
         event_list(event, &s->tls_client_versions, tls->num_client_versions)) {
         for (size_t i = 0; i < s->tls_client_versions.num; i++)
@@ -49,8 +50,8 @@ static void describe_client(struct event *event, const struct tls_facts *tls, co
 static void describe_suite(struct event *event, uint16_t id) {
     struct session_event *s = &event->session;
     char name[TLS_NAME_BUF];
-    s->tls_cipher = event_string(event, tls_suite_name(id, name));
     const struct tls_suite *suite = tls_suite_find(id);
+    s->tls_cipher = suite ? suite->name : event_string(event, tls_suite_name(id, name));
     if (!suite)
         return;
     s->tls_cipher_bits = suite->bits;
@@ -92,7 +93,7 @@ static void describe_server(struct event *event, const struct tls_facts *tls, co
     if (tls->next_protocol_len > 0)
         s->tls_next_protocol = event_text(event, tls->next_protocol, tls->next_protocol_len);
     if (notes->ja3s[0])
-        s->tls_ja3s = event_string(event, notes->ja3s);
+        s->tls_ja3s = notes->ja3s;
     if (tls->resumed != TLS_RESUMED_OPEN)
         s->tls_resumed = fact_of(tls->resumed == TLS_RESUMED_YES);
     s->tls_hello_retry = fact_of(tls->hello_retry);

@@ -4,11 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../parsers/tls_fingerprint.h"
-#include "../../parsers/tls_names.h"
-
-#define TLS_CONTENT_DATA     23    /* application data (RFC 8446 section 5.1) */
-#define FINGERPRINT_TEXT_MAX 16384 /* a hello's JA3 or JA4 text; a longer one has no fingerprint */
+#define TLS_CONTENT_DATA 23 /* application data (RFC 8446 section 5.1) */
 
 struct session *session_new(const struct session_tools *tools) {
     struct session *session = calloc(1, sizeof *session);
@@ -25,7 +21,7 @@ struct session *session_new(const struct session_tools *tools) {
 static void notes_free(struct tls_notes *notes) {
     if (!notes)
         return;
-    free(notes->suites);
+    hello_release(notes->hello);
     trust_chain_free(notes->chains[SIDE_CLIENT]);
     trust_chain_free(notes->chains[SIDE_SERVER]);
     free(notes);
@@ -53,50 +49,10 @@ void session_free(struct session *session) {
 
 /* --- what the TLS messages tell as they pass --- */
 
-static void note_ja4(struct session *session, const struct tls_client_hello *hello, char *text) {
-    struct tls_ja4_text ja4;
-    if (!tls_ja4_text(hello, text, FINGERPRINT_TEXT_MAX, &ja4))
-        return;
-    char hashes[2][13] = {"000000000000", "000000000000"};
-    const char *parts[2] = {ja4.b, ja4.c};
-    for (int i = 0; i < 2; i++) {
-        if (!parts[i][0])
-            continue;
-        uint8_t hash[32];
-        digest_sha256(session->tools->digest, parts[i], strlen(parts[i]), hash);
-        hex_lower(hash, 6, hashes[i]);
-    }
-    snprintf(session->notes->ja4, sizeof session->notes->ja4, "%s_%s_%s", ja4.a, hashes[0], hashes[1]);
-}
-
-static void note_suites(struct tls_notes *notes, const struct tls_client_hello *hello) {
-    size_t width = hello->sslv2_format ? 3 : 2;
-    struct reader suites = hello->cipher_suites;
-    size_t num = reader_left(&suites) / width;
-    if (num > SESSION_SUITES_MAX)
-        num = SESSION_SUITES_MAX;
-    notes->suites = num > 0 ? calloc(num, sizeof *notes->suites) : NULL;
-    if (!notes->suites)
-        return;
-    for (size_t i = 0; i < num; i++) {
-        uint32_t suite = width == 3 ? reader_u24(&suites) : reader_u16(&suites);
-        if (suite <= 0xffff && !tls_is_grease((uint16_t)suite))
-            notes->suites[notes->num_suites++] = (uint16_t)suite;
-    }
-}
-
 static void on_client_hello(void *context, const struct tls_client_hello *hello) {
     struct session *session = context;
-    struct tls_notes *notes = session->notes;
-    char text[FINGERPRINT_TEXT_MAX];
-    size_t len = tls_ja3_text(hello, text, sizeof text);
-    uint8_t hash[16];
-    if (len > 0) {
-        digest_md5(session->tools->digest, text, len, hash);
-        hex_lower(hash, sizeof hash, notes->ja3);
-    }
-    note_ja4(session, hello, text);
-    note_suites(notes, hello);
+    hello_release(session->notes->hello);
+    session->notes->hello = hello_describe(session->tools->hellos, hello);
     struct reader random = hello->random;
     if (session->decrypt && reader_left(&random) == KEYLOG_RANDOM_LEN)
         decrypt_client_hello(session->decrypt, reader_bytes(&random, KEYLOG_RANDOM_LEN),
@@ -105,13 +61,7 @@ static void on_client_hello(void *context, const struct tls_client_hello *hello)
 
 static void on_server_hello(void *context, const struct tls_server_hello *hello) {
     struct session *session = context;
-    char text[FINGERPRINT_TEXT_MAX];
-    size_t len = tls_ja3s_text(hello, text, sizeof text);
-    if (len > 0) {
-        uint8_t hash[16];
-        digest_md5(session->tools->digest, text, len, hash);
-        hex_lower(hash, sizeof hash, session->notes->ja3s);
-    }
+    hello_ja3s(session->tools->hellos, hello, session->notes->ja3s);
     if (session->decrypt)
         decrypt_server_hello(session->decrypt, hello->version, hello->cipher_suite);
 }

@@ -12,11 +12,9 @@
 #include "../../parsers/smtp.h"
 #include "../../parsers/tls.h"
 #include "../judge/decrypt.h"
-#include "../judge/digest.h"
+#include "../judge/hello.h"
 #include "../judge/trust.h"
 #include "inner.h"
-
-#define SESSION_SUITES_MAX 256 /* offered cipher suites kept */
 
 enum lane { LANE_SMTP, LANE_TLS, LANE_DONE };
 
@@ -24,14 +22,14 @@ enum lane { LANE_SMTP, LANE_TLS, LANE_DONE };
 struct session_tools {
     struct digest *digest;
     struct trust *trust;
+    struct hello_cache *hellos;
     struct keylog *keylog; /* NULL: none, nothing is decrypted */
 };
 
 /* What was learnt from the TLS messages as they passed. Texts are "" until then. */
 struct tls_notes {
-    char ja3[33], ja3s[33], ja4[40];
-    uint16_t *suites; /* offered cipher suites, GREASE left out */
-    size_t num_suites;
+    struct hello *hello; /* of the first ClientHello; NULL before it */
+    char ja3s[33];
     struct trust_chain *chains[2]; /* by the side that sent it; NULL none */
 };
 

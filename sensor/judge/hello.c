@@ -1,0 +1,227 @@
+#include "hello.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../parsers/tls_fingerprint.h"
+#include "../../parsers/tls_hello.h"
+#include "../../parsers/tls_names.h"
+
+#define TEXT_ENOUGH                                                                                          \
+    8192 /* for the fingerprint of what real software sends; longer ones take a larger buffer */
+#define JA3S_SLOTS    256
+#define JA3S_TEXT_MAX 128
+
+struct ja3s_memo {
+    char text[JA3S_TEXT_MAX];
+    char ja3s[33];
+};
+
+struct hello_cache {
+    struct digest *digest;
+    struct hello *slots[HELLO_CACHE_MAX];
+    struct ja3s_memo servers[JA3S_SLOTS];
+};
+
+struct hello_cache *hello_cache_new(struct digest *digest) {
+    struct hello_cache *cache = calloc(1, sizeof *cache);
+    if (cache)
+        cache->digest = digest;
+    return cache;
+}
+
+void hello_release(struct hello *hello) {
+    if (!hello || --hello->holders > 0)
+        return;
+    free(hello->suites.items);
+    free(hello->key);
+    free(hello);
+}
+
+void hello_cache_free(struct hello_cache *cache) {
+    if (!cache)
+        return;
+    for (size_t i = 0; i < HELLO_CACHE_MAX; i++)
+        hello_release(cache->slots[i]);
+    free(cache);
+}
+
+/* --- the key: all that fingerprints and suites are made of, as it stands in the hello --- */
+
+struct key {
+    uint8_t bytes[HELLO_KEY_MAX];
+    size_t len;
+    bool too_long;
+};
+
+static void key_add(struct key *key, const void *bytes, size_t len) {
+    if (key->too_long || len > sizeof key->bytes - key->len) {
+        key->too_long = true;
+        return;
+    }
+    memcpy(key->bytes + key->len, bytes, len);
+    key->len += len;
+}
+
+static void key_add_u16(struct key *key, size_t value) {
+    const uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
+    key_add(key, bytes, sizeof bytes);
+}
+
+static void key_add_window(struct key *key, struct reader window) {
+    size_t len = reader_left(&window);
+    key_add_u16(key, len);
+    key_add(key, window.pos, len);
+}
+
+/* Of other extensions only the type matters. */
+static bool is_body_in_key(uint16_t type) {
+    return type == TLS_EXT_SUPPORTED_GROUPS || type == TLS_EXT_EC_POINT_FORMATS ||
+           type == TLS_EXT_SIGNATURE_ALGORITHMS || type == TLS_EXT_ALPN || type == TLS_EXT_SUPPORTED_VERSIONS;
+}
+
+static void make_key(const struct tls_client_hello *hello, struct key *key) {
+    struct reader extensions = hello->extensions;
+    struct tls_extension extension;
+    key_add_u16(key, hello->legacy_version);
+    key_add_u16(key, (size_t)hello->sslv2_format << 1 | (size_t)hello->has_extensions);
+    key_add_window(key, hello->cipher_suites);
+    while (hello->has_extensions && tls_extension_next(&extensions, &extension)) {
+        key_add_u16(key, extension.type);
+        if (is_body_in_key(extension.type))
+            key_add_window(key, extension.data);
+    }
+    key_add_u16(key, extensions.failed);
+}
+
+/* FNV-1a over 8 bytes at a time. */
+static uint64_t hash_of(const uint8_t *bytes, size_t len) {
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (; len >= 8; bytes += 8, len -= 8) {
+        uint64_t word;
+        memcpy(&word, bytes, sizeof word);
+        hash = (hash ^ word) * UINT64_C(1099511628211);
+        hash ^= hash >> 32;
+    }
+    for (; len > 0; bytes++, len--)
+        hash = (hash ^ *bytes) * UINT64_C(1099511628211);
+    return hash ^ hash >> 32;
+}
+
+/* --- the description --- */
+
+static void describe_ja3(struct hello_cache *cache, const struct tls_client_hello *wire, char *text,
+                         size_t size, struct hello *hello) {
+    uint8_t hash[16];
+    size_t len = tls_ja3_text(wire, text, size);
+    if (len > 0 && digest_md5(cache->digest, text, len, hash))
+        hex_lower(hash, sizeof hash, hello->ja3);
+}
+
+static void describe_ja4(struct hello_cache *cache, const struct tls_client_hello *wire, char *text,
+                         size_t size, struct hello *hello) {
+    struct tls_ja4_text ja4;
+    if (!tls_ja4_text(wire, text, size, &ja4))
+        return;
+    char hashes[2][13] = {"000000000000", "000000000000"};
+    const char *parts[2] = {ja4.b, ja4.c};
+    for (int i = 0; i < 2; i++) {
+        uint8_t hash[32];
+        if (parts[i][0] && digest_sha256(cache->digest, parts[i], strlen(parts[i]), hash))
+            hex_lower(hash, 6, hashes[i]);
+    }
+    snprintf(hello->ja4, sizeof hello->ja4, "%s_%s_%s", ja4.a, hashes[0], hashes[1]);
+}
+
+/* Both fingerprints; the larger buffer only for a hello that needs it. */
+static void describe_fingerprints(struct hello_cache *cache, const struct tls_client_hello *wire,
+                                  struct hello *hello) {
+    char text[TEXT_ENOUGH];
+    size_t wire_len = reader_left(&wire->cipher_suites) + reader_left(&wire->extensions);
+    if (wire_len * 3 < sizeof text) {
+        describe_ja3(cache, wire, text, sizeof text, hello);
+        describe_ja4(cache, wire, text, sizeof text, hello);
+        return;
+    }
+    char *large = malloc(TLS_FINGERPRINT_MAX);
+    if (!large)
+        return;
+    describe_ja3(cache, wire, large, TLS_FINGERPRINT_MAX, hello);
+    describe_ja4(cache, wire, large, TLS_FINGERPRINT_MAX, hello);
+    free(large);
+}
+
+/* Known names are static; the few others stand behind the list in the same block. */
+static bool describe_suites(const struct tls_client_hello *wire, struct hello *hello) {
+    size_t width = wire->sslv2_format ? 3 : 2;
+    struct reader suites = wire->cipher_suites;
+    size_t num = reader_left(&suites) / width;
+    num = num < HELLO_SUITES_MAX ? num : HELLO_SUITES_MAX;
+    if (num == 0)
+        return true;
+    hello->suites.items = malloc(num * (sizeof *hello->suites.items + TLS_NAME_BUF));
+    if (!hello->suites.items)
+        return false;
+    char *names = (char *)(hello->suites.items + num);
+    for (size_t i = 0; i < num; i++, names += TLS_NAME_BUF) {
+        uint32_t id = width == 3 ? reader_u24(&suites) : reader_u16(&suites);
+        if (id > UINT16_MAX || tls_is_grease((uint16_t)id))
+            continue;
+        const struct tls_suite *suite = tls_suite_find((uint16_t)id);
+        hello->suites.items[hello->suites.num++] = suite ? suite->name : tls_suite_name((uint16_t)id, names);
+    }
+    return true;
+}
+
+static struct hello *describe(struct hello_cache *cache, const struct tls_client_hello *wire) {
+    struct hello *hello = calloc(1, sizeof *hello);
+    if (!hello)
+        return NULL;
+    hello->holders = 1;
+    describe_fingerprints(cache, wire, hello);
+    if (describe_suites(wire, hello))
+        return hello;
+    hello_release(hello);
+    return NULL;
+}
+
+struct hello *hello_describe(struct hello_cache *cache, const struct tls_client_hello *wire) {
+    struct key key = {.len = 0};
+    make_key(wire, &key);
+    if (key.too_long)
+        return describe(cache, wire);
+    struct hello **slot = &cache->slots[hash_of(key.bytes, key.len) % HELLO_CACHE_MAX];
+    if (*slot && (*slot)->key_len == key.len && memcmp((*slot)->key, key.bytes, key.len) == 0) {
+        (*slot)->holders++;
+        return *slot;
+    }
+    struct hello *hello = describe(cache, wire);
+    if (!hello || !(hello->key = malloc(key.len)))
+        return hello;
+    memcpy(hello->key, key.bytes, key.len);
+    hello->key_len = (uint32_t)key.len;
+    hello_release(*slot);
+    *slot = hello;
+    hello->holders++;
+    return hello;
+}
+
+void hello_ja3s(struct hello_cache *cache, const struct tls_server_hello *wire, char ja3s[33]) {
+    char text[TEXT_ENOUGH];
+    uint8_t hash[16];
+    size_t len = tls_ja3s_text(wire, text, sizeof text);
+    ja3s[0] = '\0';
+    if (len == 0)
+        return;
+    struct ja3s_memo *memo = &cache->servers[hash_of((const uint8_t *)text, len) % JA3S_SLOTS];
+    bool known = strcmp(memo->text, text) == 0;
+    if (!known && digest_md5(cache->digest, text, len, hash))
+        hex_lower(hash, sizeof hash, ja3s);
+    if (known) {
+        memcpy(ja3s, memo->ja3s, sizeof memo->ja3s);
+    } else if (len < sizeof memo->text) {
+        memcpy(memo->text, text, len + 1);
+        memcpy(memo->ja3s, ja3s, sizeof memo->ja3s);
+    }
+}

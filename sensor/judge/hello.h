@@ -1,0 +1,35 @@
+/* hello.h: what a ClientHello tells of the software that sent it: fingerprints and offered cipher suites.
+ *
+ * Mail software repeats itself: hellos that differ only in randoms, names and keys share one description,
+ * which a bounded cache keeps. So the hashing is done once per kind of client and not once per connection. */
+#ifndef STARTTAP_SENSOR_JUDGE_HELLO_H
+#define STARTTAP_SENSOR_JUDGE_HELLO_H
+
+#include "../../outputs/event.h"
+#include "../../parsers/tls.h"
+#include "digest.h"
+
+#define HELLO_CACHE_MAX  1024 /* descriptions kept; one of the same slot makes room */
+#define HELLO_KEY_MAX    2048 /* bytes of a hello that tell its kind; a longer one is described each time */
+#define HELLO_SUITES_MAX EVENT_LIST_MAX
+
+struct hello {               /* owned by the cache and by whoever holds it */
+    char ja3[33], ja4[40];   /* "" when there is none: a hello in SSLv2 format */
+    struct text_list suites; /* names of the offered cipher suites, GREASE left out */
+    uint32_t holders;
+    uint32_t key_len;
+    uint8_t *key;
+};
+
+struct hello_cache;
+struct hello_cache *hello_cache_new(struct digest *digest); /* NULL: out of memory; digest is borrowed */
+void hello_cache_free(struct hello_cache *cache);
+
+/* Held until hello_release(). NULL: out of memory. */
+struct hello *hello_describe(struct hello_cache *cache, const struct tls_client_hello *hello);
+void hello_release(struct hello *hello); /* NULL is fine */
+
+/* JA3S of a ServerHello; "" when it could not be made. */
+void hello_ja3s(struct hello_cache *cache, const struct tls_server_hello *hello, char ja3s[33]);
+
+#endif
