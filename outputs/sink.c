@@ -1,37 +1,120 @@
 #include "sink.h"
 
 #include "sink_file.h"
+#include "sink_spec.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static const struct encoder *encoder_find(const char *scheme, size_t len) {
-    static const struct encoder *const encoders[] = {&json_encoder, &csv_encoder};
-    for (size_t i = 0; i < sizeof encoders / sizeof encoders[0]; i++) {
-        if (strlen(encoders[i]->scheme) == len && memcmp(encoders[i]->scheme, scheme, len) == 0) {
-            return encoders[i];
+/* One kind of sink: its scheme, and the options that its specs may have. */
+struct scheme {
+    const char *name;
+    const struct encoder *encoder;
+    const char *const *options; /* NULL-terminated */
+};
+
+static const char *const file_options[] = {"datasets", NULL};
+static const struct scheme schemes[] = {
+    {"json", &json_encoder, file_options},
+    {"csv", &csv_encoder, file_options},
+};
+
+static const struct scheme *scheme_find(const char *name) {
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        if (strcmp(schemes[i].name, name) == 0) {
+            return &schemes[i];
         }
     }
     return NULL;
 }
 
-struct sink *sink_open(const char *spec, char *error, size_t error_len) {
-    const char *colon = strchr(spec, ':');
-    const struct encoder *encoder = colon != NULL ? encoder_find(spec, (size_t)(colon - spec)) : NULL;
-    if (encoder == NULL) {
-        (void)snprintf(error, error_len, "output '%s': expected json:PATH or csv:PATH", spec);
+static bool has_option(const struct scheme *scheme, const char *key) {
+    for (const char *const *option = scheme->options; *option != NULL; option++) {
+        if (strcmp(*option, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes text apart; NULL with a message when its scheme or an option is not known. */
+static const struct scheme *spec_read(struct sink_spec *spec, const char *text, char *error,
+                                      size_t error_len) {
+    if (!sink_spec_parse(spec, text, error, error_len)) {
         return NULL;
     }
-    if (colon[1] == '\0') {
-        (void)snprintf(error, error_len, "output '%s': the path is missing ('-' is standard output)", spec);
+    const struct scheme *scheme = scheme_find(spec->scheme);
+    if (scheme == NULL) {
+        (void)snprintf(error, error_len, "output '%s': expected json:PATH or csv:PATH", text);
+    }
+    for (size_t i = 0; scheme != NULL && i < spec->num_options; i++) {
+        if (!has_option(scheme, spec->options[i].key)) {
+            (void)snprintf(error, error_len, "output '%s': unknown option '%s'", text, spec->options[i].key);
+            scheme = NULL;
+        }
+    }
+    if (scheme == NULL) {
+        sink_spec_cleanup(spec);
+    }
+    return scheme;
+}
+
+/* The datasets that the spec chooses; unchanged when it does not. */
+static bool datasets_read(const struct sink_spec *spec, unsigned *datasets, char *error, size_t error_len) {
+    char why[128];
+    unsigned chosen = 0;
+    const char *words = sink_spec_option(spec, "datasets");
+    if (words == NULL) {
+        return true;
+    }
+    if (!datasets_add(&chosen, words, why, sizeof why)) {
+        (void)snprintf(error, error_len, "output '%s:%s': %s", spec->scheme, spec->target, why);
+        return false;
+    }
+    *datasets = chosen;
+    return true;
+}
+
+bool sink_check(const char *text, char *error, size_t error_len) {
+    struct sink_spec spec;
+    unsigned datasets = 0;
+    if (spec_read(&spec, text, error, error_len) == NULL) {
+        return false;
+    }
+    bool good = datasets_read(&spec, &datasets, error, error_len);
+    sink_spec_cleanup(&spec);
+    return good;
+}
+
+bool sink_is_stdout(const char *text) {
+    struct sink_spec spec;
+    char error[8];
+    bool is = sink_spec_parse(&spec, text, error, sizeof error) && strcmp(spec.target, "-") == 0;
+    sink_spec_cleanup(&spec);
+    return is;
+}
+
+struct sink *sink_open(const char *text, const struct sink_options *options, char *error, size_t error_len) {
+    struct sink_spec spec;
+    struct sink *sink = NULL;
+    const struct scheme *scheme = spec_read(&spec, text, error, error_len);
+    if (scheme == NULL) {
         return NULL;
     }
-    return sink_file_open(encoder, spec, colon + 1, write, error, error_len);
+    unsigned datasets = options->datasets != 0 ? options->datasets : (1u << NUM_DATASETS) - 1;
+    if (datasets_read(&spec, &datasets, error, error_len)) {
+        sink = sink_file_open(scheme->encoder, text, spec.target, write, error, error_len);
+    }
+    if (sink != NULL) {
+        sink->datasets = datasets;
+    }
+    sink_spec_cleanup(&spec);
+    return sink;
 }
 
 int sink_write(struct sink *sink, const struct event *event) {
-    return sink->ops->write(sink, event);
+    return (sink->datasets >> event->dataset & 1) != 0 ? sink->ops->write(sink, event) : 0;
 }
 
 int sink_flush(struct sink *sink) {

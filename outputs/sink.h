@@ -1,6 +1,5 @@
 /* sink.h: where events go. A sink is an encoder (event -> bytes, encoder.h) in
- * front of a transport (bytes -> file, later Kafka, SQLite); both behind these
- * functions.
+ * front of a transport (bytes -> file, Kafka, ...); both behind these functions.
  *
  * Callers ignore SIGPIPE and SIGXFSZ, so that a reader gone or a file too large
  * is an error value here and not the end of the program. */
@@ -23,19 +22,29 @@ struct sink_ops {
 struct sink {
     const struct sink_ops *ops;
     char *target;
+    unsigned datasets; /* the ones it takes, bit per enum dataset */
     bool gone;
 };
 
-/* Opens `SCHEME:TARGET` (json:PATH, csv:PATH, PATH '-' = standard output). A file
- * is created or emptied; of a FIFO the open waits for its reader.
+/* What is the same for all sinks of a run. Zeroed: the defaults. Borrowed for the call. */
+struct sink_options {
+    unsigned datasets; /* of sinks whose spec does not say (?datasets=); bit per enum dataset, 0: all */
+};
+
+/* Opens a spec (sink_spec.h): json:PATH or csv:PATH, PATH '-' = standard output. Every kind has the option
+ * datasets=session,peer,sensor. A file is created or emptied; of a FIFO the open waits for its reader.
  * NULL with a message in error (error_len bytes, always terminated) that says
  * what is wrong with the spec or why the target cannot be opened. */
-struct sink *sink_open(const char *spec, char *error, size_t error_len);
+struct sink *sink_open(const char *spec, const struct sink_options *options, char *error, size_t error_len);
 
-/* 0 when the event was taken: it is written at once or later, in order. -1 when
- * it was not taken, sink_error() says why. Bytes taken earlier are kept, and the
- * next call tries them again where the last one stopped, so that nothing is torn
- * or doubled when the target recovers. */
+/* The same as far as it goes without opening anything: false with the message when spec is wrong. */
+bool sink_check(const char *spec, char *error, size_t error_len);
+bool sink_is_stdout(const char *spec);
+
+/* 0 when the event was taken, or is of a dataset that this sink leaves out: it is written at once or later,
+ * in order. -1 when it was not taken, sink_error() says why. Bytes taken earlier are kept, and the next call
+ * tries them again where the last one stopped, so that nothing is torn or doubled when the target recovers.
+ */
 int sink_write(struct sink *sink, const struct event *event);
 int sink_flush(struct sink *sink);
 

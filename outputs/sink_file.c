@@ -125,6 +125,7 @@ struct sink *sink_file_open(const struct encoder *encoder, const char *spec, con
     if (file != NULL) {
         file->sink.ops = &file_ops;
         file->sink.target = strdup(spec);
+        file->sink.datasets = (1u << NUM_DATASETS) - 1;
         file->encoder = encoder;
         file->state = encoder->open();
         file->write = write_fn;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../outputs/sink.h"
 #include "capture/filter.h"
 #include "config_file.h"
 #include "config_setting.h"
@@ -74,6 +75,8 @@ static const struct argp_option options[] = {
      "on "
      "standard error when a sink has standard output",
      0},
+    {"datasets", SETTING_DATASETS, "LIST", 0,
+     "session, peer, sensor: what sinks get (default: all); json:PATH?datasets=session,peer for one sink", 0},
     {"no-summary", SETTING_NO_SUMMARY, 0, 0, "leave the summary out", 0},
     {"quiet", SETTING_QUIET, 0, 0, "no progress line and no warnings, errors only", 0},
     {"verbose", SETTING_VERBOSE, 0, 0, "say more on standard error; twice: still more", 0},
@@ -246,22 +249,13 @@ static bool set_defaults(struct config *config) {
            setting_add(config, setting_by_key(SETTING_OBSERVER_NAME), host, why, sizeof why);
 }
 
-/* SCHEME:PATH with a scheme that outputs/sink.c opens; false with a complaint. */
-static bool check_sink(const char *spec) {
-    static const char *const schemes[] = {"json:", "csv:"};
-    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-        size_t len = strlen(schemes[i]);
-        if (strncmp(spec, schemes[i], len) == 0 && spec[len] != '\0')
-            return true;
-    }
-    complain("--output: '%s' is not a sink: write json:PATH or csv:PATH", spec);
-    return false;
-}
-
 static bool check_sinks(const struct config *config) {
+    char why[CONFIG_WHY_MAX];
     for (size_t i = 0; i < config->num_sinks; i++) {
-        if (!check_sink(config->sinks[i]))
+        if (!sink_check(config->sinks[i], why, sizeof why)) {
+            complain("--output: %s", why);
             return false;
+        }
         for (size_t j = 0; j < i; j++) {
             if (strcmp(strchr(config->sinks[j], ':'), strchr(config->sinks[i], ':')) == 0) {
                 complain("--output: '%s' and '%s' write to the same place", config->sinks[j],

@@ -27,7 +27,8 @@ struct config {
     size_t num_inputs;
     char **sinks; /* -o specs, in order */
     size_t num_sinks;
-    char *filter; /* BPF expression or NULL */
+    unsigned datasets; /* --datasets: bit per enum dataset (event.h), of sinks that do not say; 0: all */
+    char *filter;      /* BPF expression or NULL */
     struct port_set mail_ports, tls_ports;
     bool any_port;
     struct network *home;

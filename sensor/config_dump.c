@@ -2,6 +2,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "../outputs/sink_spec.h"
 #include "config_file.h"
 #include "config_setting.h"
 #include "config_values.h"
@@ -90,9 +91,20 @@ static void put_networks(struct dump *dump, const struct config *config) {
     end_sequence(dump);
 }
 
+static void put_datasets(struct dump *dump, unsigned datasets) {
+    put_name(dump, SETTING_DATASETS);
+    start_sequence(dump);
+    for (unsigned i = 0; datasets >> i != 0; i++) {
+        if ((datasets >> i & 1) != 0)
+            put_scalar(dump, dataset_word(i), YAML_PLAIN_SCALAR_STYLE);
+    }
+    end_sequence(dump);
+}
+
 static void put_settings(struct dump *dump, const struct config *config) {
     put_texts(dump, SETTING_READ, config->inputs, config->num_inputs);
     put_texts(dump, SETTING_OUTPUT, config->sinks, config->num_sinks);
+    put_datasets(dump, config->datasets);
     put_name(dump, SETTING_FILTER);
     put_text(dump, config->filter);
     put_ports(dump, SETTING_MAIL_PORTS, &config->mail_ports);

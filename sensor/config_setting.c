@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../outputs/sink_spec.h"
 #include "config_values.h"
 
 #define FILTER_FILE_MAX   (1u << 20)            /* bytes of a -F file */
@@ -17,6 +18,7 @@
 const struct setting settings[NUM_SETTINGS] = {
     {SETTING_READ, "read", true},
     {SETTING_OUTPUT, "output", true},
+    {SETTING_DATASETS, "datasets", true},
     {SETTING_FILTER, "filter", false},
     {SETTING_FILTER_FILE, "filter-file", false},
     {SETTING_MAIL_PORTS, "mail-ports", true},
@@ -183,6 +185,9 @@ void setting_clear(struct config *config, const struct setting *setting) {
     case SETTING_OUTPUT:
         list_clear(&config->sinks, &config->num_sinks);
         break;
+    case SETTING_DATASETS:
+        config->datasets = 0;
+        break;
     case SETTING_FILTER:
     case SETTING_FILTER_FILE:
         free(config->filter);
@@ -226,6 +231,8 @@ bool setting_add(struct config *config, const struct setting *setting, const cha
         return list_add(&config->inputs, &config->num_inputs, value, why, why_len);
     case SETTING_OUTPUT:
         return list_add(&config->sinks, &config->num_sinks, value, why, why_len);
+    case SETTING_DATASETS:
+        return datasets_add(&config->datasets, value, why, why_len);
     case SETTING_FILTER:
         return filter_set(config, value, why, why_len);
     case SETTING_FILTER_FILE:

@@ -16,6 +16,7 @@ enum setting_key {
     SETTING_QUIET = 'q',
     SETTING_VERBOSE = 'v',
     SETTING_FILTER = 256, /* the expression after the options; a name in the file only */
+    SETTING_DATASETS,
     SETTING_MAIL_PORTS,
     SETTING_TLS_PORTS,
     SETTING_ANY_PORT,
@@ -35,7 +36,7 @@ struct setting {
     bool many; /* takes several values; else the last one counts */
 };
 
-#define NUM_SETTINGS 18
+#define NUM_SETTINGS 19
 extern const struct setting settings[NUM_SETTINGS];
 
 const struct setting *setting_by_name(const char *name); /* NULL: no such setting */

@@ -94,8 +94,9 @@ static bool open_sinks(struct run *run) {
     if (!run->sinks)
         return false;
     run->num_sinks = run->config->num_sinks;
+    struct sink_options options = {.datasets = run->config->datasets};
     for (size_t i = 0; i < run->num_sinks; i++) {
-        run->sinks[i] = sink_open(run->config->sinks[i], error, sizeof error);
+        run->sinks[i] = sink_open(run->config->sinks[i], &options, error, sizeof error);
         if (run->sinks[i])
             continue;
         complain(NULL, error);
@@ -221,8 +222,7 @@ static bool wire(struct run *run) {
 
 static bool writes_to_stdout(const struct config *config) {
     for (size_t i = 0; i < config->num_sinks; i++) {
-        const char *colon = strchr(config->sinks[i], ':');
-        if (colon && strcmp(colon + 1, "-") == 0)
+        if (sink_is_stdout(config->sinks[i]))
             return true;
     }
     return false;

@@ -130,7 +130,7 @@ static void test_every_option(void **state) {
     struct run run;
     RUN(&run, "-ra", "--read=b", "-o", "json:x", "-ocsv:-", "-nqvv", "--any-port", "--no-verify",
         "--verify-checksums", "--ca=/ca", "--keylog=k", "--observer-name=me", "--peer-window=300",
-        "--max-flows=7");
+        "--max-flows=7", "--datasets=session", "--datasets=sensor");
     const struct config *config = &run.config;
     assert_int_equal(run.result, CONFIG_RUN);
     assert_int_equal(config->num_inputs, 2);
@@ -146,6 +146,7 @@ static void test_every_option(void **state) {
     assert_string_equal(config->observer_name, "me");
     assert_int_equal(config->peer_window_s, 300);
     assert_int_equal(config->max_flows, 7);
+    assert_int_equal(config->datasets, 5);
     config_cleanup(&run.config);
 }
 
@@ -261,10 +262,11 @@ static void test_wrong_usage(void **state) {
     ASSERT_WRONG("allow an argument", "-r", "x", "--quiet=1");
     ASSERT_WRONG("--ca: the value is empty", "-r", "x", "--ca", "");
     ASSERT_WRONG("--read: the value is empty", "-r", "");
-    ASSERT_WRONG("'x' is not a sink", "-r", "x", "-o", "x");
-    ASSERT_WRONG("'xml:x' is not a sink", "-r", "x", "-o", "xml:x");
-    ASSERT_WRONG("'json:' is not a sink", "-r", "x", "-o", "json:");
-    ASSERT_WRONG("':x' is not a sink", "-r", "x", "-o", ":x");
+    ASSERT_WRONG("--datasets: 'mail' is not a dataset", "-r", "x", "--datasets=session,mail");
+    ASSERT_WRONG("'x': a scheme is missing", "-r", "x", "-o", "x");
+    ASSERT_WRONG("'xml:x': expected json:PATH", "-r", "x", "-o", "xml:x");
+    ASSERT_WRONG("what follows the 'json:' is missing", "-r", "x", "-o", "json:");
+    ASSERT_WRONG("':x': expected json:PATH", "-r", "x", "-o", ":x");
     ASSERT_WRONG("write to the same place", "-r", "x", "-o", "json:-", "-o", "csv:-");
     ASSERT_WRONG("only once", "-r", "-", "-r", "-");
     ASSERT_WRONG("--peer-window: '-1' is not a number", "-r", "x", "--peer-window=-1");

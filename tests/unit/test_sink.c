@@ -18,6 +18,8 @@
 
 #define PATH_LEN 128
 
+static const struct sink_options defaults;
+
 /* What the stand-in for write(2) does; tests set it. */
 static struct {
     unsigned calls, fail_at; /* the fail_at-th call fails, from 1; 0: none */
@@ -76,7 +78,7 @@ static size_t count_lines(const struct buffer *buffer) {
 
 static void check_refused(const char *spec, const char *says) {
     char error[256] = "";
-    assert_null(sink_open(spec, error, sizeof error));
+    assert_null(sink_open(spec, &defaults, error, sizeof error));
     if (strstr(error, says) == NULL) {
         fail_msg("%s: %s", spec, error);
     }
@@ -84,15 +86,17 @@ static void check_refused(const char *spec, const char *says) {
 
 static void test_bad_specs(void **state) {
     (void)state;
-    check_refused("", "expected json:PATH or csv:PATH");
-    check_refused("json", "expected json:PATH or csv:PATH");
+    check_refused("", "a scheme is missing");
+    check_refused("json", "a scheme is missing");
     check_refused("xml:out", "'xml:out'");
     check_refused("jsonx:out", "expected");
-    check_refused("json:", "path is missing");
+    check_refused("json:", "what follows the 'json:' is missing");
     check_refused("json:/nonexistent/out", "json:/nonexistent/out: No such file or directory");
     check_refused("csv:/tmp", "csv:/tmp: Is a directory");
+    check_refused("json:out?colour=red", "unknown option 'colour'");
+    check_refused("json:out?datasets=peer,mail", "'mail' is not a dataset");
     char tiny[4];
-    assert_null(sink_open("nonsense", tiny, sizeof tiny));
+    assert_null(sink_open("nonsense", &defaults, tiny, sizeof tiny));
     assert_int_equal(tiny[3], '\0');
 }
 
@@ -107,7 +111,7 @@ static void test_json_file(void **state) {
     (void)fputs("what was there before", old);
     (void)fclose(old);
     (void)snprintf(spec, sizeof spec, "json:%s", path);
-    struct sink *sink = sink_open(spec, error, sizeof error);
+    struct sink *sink = sink_open(spec, &defaults, error, sizeof error);
     assert_non_null(sink);
     assert_string_equal(sink_target(sink), spec);
     assert_null(sink_error(sink));
@@ -142,7 +146,7 @@ static void test_csv_has_one_header(void **state) {
     char error[256];
     temporary_path(path);
     (void)snprintf(spec, sizeof spec, "csv:%s", path);
-    struct sink *sink = sink_open(spec, error, sizeof error);
+    struct sink *sink = sink_open(spec, &defaults, error, sizeof error);
     assert_non_null(sink);
     struct event event = {0};
     sample_session(&event);
@@ -221,7 +225,7 @@ static void test_nth_write_fails(void **state) {
 static void test_full_disk_refuses(void **state) {
     (void)state;
     char error[256];
-    struct sink *sink = sink_open("json:/dev/full", error, sizeof error);
+    struct sink *sink = sink_open("json:/dev/full", &defaults, error, sizeof error);
     assert_non_null(sink);
     struct event event = {0};
     sample_session(&event);
@@ -248,7 +252,7 @@ static void test_broken_pipe_on_standard_output(void **state) {
     assert_int_equal(dup2(ends[1], STDOUT_FILENO), STDOUT_FILENO);
     (void)close(ends[0]);
     (void)close(ends[1]);
-    struct sink *sink = sink_open("json:-", error, sizeof error);
+    struct sink *sink = sink_open("json:-", &defaults, error, sizeof error);
     struct event event = {0};
     sample_session(&event);
     int written = sink != NULL ? sink_write(sink, &event) : -2;
@@ -300,7 +304,7 @@ static void test_fifo(void **state) {
     pthread_t reader;
     assert_int_equal(pthread_create(&reader, NULL, read_fifo, path), 0);
     (void)snprintf(spec, sizeof spec, "json:%s", path);
-    struct sink *sink = sink_open(spec, error, sizeof error);
+    struct sink *sink = sink_open(spec, &defaults, error, sizeof error);
     assert_non_null(sink);
     struct event event = {0};
     sample_session(&event);
@@ -315,6 +319,46 @@ static void test_fifo(void **state) {
     buffer_cleanup(read);
     free(read);
     event_cleanup(&event);
+    (void)unlink(path);
+}
+
+/* Each sink gets the datasets that it wants, by its own option or by that of all. */
+static void test_datasets(void **state) {
+    (void)state;
+    static const struct {
+        const char *options;
+        unsigned all;
+        size_t lines;
+    } cases[] = {
+        {"", 0, 2},
+        {"", 1u << DATASET_SESSION, 1},
+        {"", 1u << DATASET_SENSOR, 0},
+        {"?datasets=peer,session", 1u << DATASET_SENSOR, 2},
+        {"?datasets=peer", 0, 1},
+        {"?datasets=sensor", 0, 0},
+    };
+    char path[PATH_LEN];
+    char spec[PATH_LEN + 64];
+    char error[256];
+    struct event session = {0};
+    struct event peer = {0};
+    sample_session(&session);
+    event_reset(&peer, DATASET_PEER);
+    temporary_path(path);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sink_options options = {.datasets = cases[i].all};
+        (void)snprintf(spec, sizeof spec, "json:%s%s", path, cases[i].options);
+        struct sink *sink = sink_open(spec, &options, error, sizeof error);
+        assert_non_null(sink);
+        assert_int_equal(sink_write(sink, &session), 0);
+        assert_int_equal(sink_write(sink, &peer), 0);
+        assert_int_equal(sink_close(sink), 0);
+        struct buffer written = read_file(path);
+        assert_int_equal(count_lines(&written), cases[i].lines);
+        buffer_cleanup(&written);
+    }
+    event_cleanup(&session);
+    event_cleanup(&peer);
     (void)unlink(path);
 }
 
@@ -335,6 +379,7 @@ int main(void) {
         cmocka_unit_test(test_broken_pipe_on_standard_output),
         cmocka_unit_test(test_broken_pipe_elsewhere_is_a_failure),
         cmocka_unit_test(test_fifo),
+        cmocka_unit_test(test_datasets),
         cmocka_unit_test(test_close_takes_null),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
