@@ -111,15 +111,15 @@ static const struct {
     uint32_t filler;
     double weight;
 } web_rows[] = {
-    {"exim-465-curl.pcap", 443, 3000, 300},
-    {"exim-465-curl.pcap", 443, 30000, 300},
-    {"exim-465-curl.pcap", 443, 150000, 90},
-    {"exim-465-curl.pcap", 443, 600000, 20},
-    {"http-server-on-25.pcap", 80, 10000, 60},
+    {"exim-465-curl.pcap", 443, 3000, 60},
+    {"exim-465-curl.pcap", 443, 30000, 200},
+    {"exim-465-curl.pcap", 443, 150000, 120},
+    {"exim-465-curl.pcap", 443, 600000, 40},
+    {"http-server-on-25.pcap", 80, 10000, 50},
     {"http-server-on-25.pcap", 80, 100000, 30},
     {NULL, 443, 20000, 120},
     {NULL, 443, 400000, 30},
-    {NULL, 53, 0, 1500},
+    {NULL, 53, 0, 300},
 };
 
 static bool load_web(struct mix *mix, const char *pcaps) {
