@@ -106,6 +106,7 @@ suite 'build: gcc with sanitizers' 900 sh tests/build.sh build-asan -DCMAKE_BUIL
     -DSTARTTAP_SANITIZE=ON
 run_ctest
 run_cli
+suite 'bench, short' 120 sh tests/bench/run.sh --short --build=build-asan --starttap=build/starttap
 suite layers 300 python3 tests/layers.py
 suite style 120 sh tests/style.sh
 suite tidy 900 sh tests/tidy.sh build-asan
