@@ -48,6 +48,14 @@ static void complain(const struct run *run, const char *message) {
     fprintf(stderr, "starttap: %s\n", message);
 }
 
+/* What only -v wants to know. */
+static void note(const struct run *run, int verbosity, const char *what, const char *about) {
+    if (run->config->verbose < verbosity)
+        return;
+    progress_clear(&run->progress);
+    fprintf(stderr, "starttap: %s: %s\n", what, about);
+}
+
 /* The first failure decides, and a failure to write is worse than a damaged input. */
 static void fail(struct run *run, enum exit_status status) {
     if (run->status == EXIT_READ || status == EXIT_RUNTIME)
@@ -143,16 +151,23 @@ static bool is_named_like_a_capture(const char *path) {
     return strcasestr(name ? name : path, ".pcap") != NULL || strcasestr(name ? name : path, ".cap") != NULL;
 }
 
+static bool can_read(const char *path) {
+    return strcmp(path, "-") == 0 || access(path, R_OK) == 0;
+}
+
 static void read_file(struct run *run, const char *path, bool from_directory) {
     char error[512];
     struct source *source = source_open(path, error, sizeof error);
-    if (!source) {
-        if (from_directory && !is_named_like_a_capture(path))
-            return;
-        complain(run, error);
-        fail(run, EXIT_DAMAGED);
+    if (!source && from_directory && can_read(path) && !is_named_like_a_capture(path)) {
+        note(run, 1, "passed over", error);
         return;
     }
+    if (!source) {
+        complain(run, error);
+        fail(run, can_read(path) ? EXIT_DAMAGED : EXIT_RUNTIME);
+        return;
+    }
+    note(run, 1, "reading", path);
     pipeline_next_input(run->pipeline);
     read_packets(run, source);
     source_close(source);
