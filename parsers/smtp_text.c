@@ -183,7 +183,10 @@ bool smtp_list_has(const struct smtp_list *list, struct reader text) {
     struct reader at = reader_of((const uint8_t *)list->bytes, list->len);
     for (size_t i = 0; i < list->num; i++) {
         struct smtp_text one = smtp_text_of(reader_vec16(&at));
-        if (one.len == wanted.len && (one.len == 0 || memcmp(one.data, wanted.data, one.len) == 0)) {
+        if (one.len != wanted.len) {
+            continue;
+        }
+        if (one.data == NULL || wanted.data == NULL || memcmp(one.data, wanted.data, one.len) == 0) {
             return true;
         }
     }

@@ -33,11 +33,13 @@ static size_t unescape(char *text, bool *end_line) {
     size_t len = 0;
     *end_line = true;
     for (const char *at = text; *at != '\0'; at++) {
-        unsigned value;
         if (*at != '\\') {
             text[len++] = *at;
-        } else if (at[1] == 'x' && sscanf(at + 2, "%2x", &value) == 1) {
-            text[len++] = (char)value;
+        } else if (at[1] == 'x') {
+            char *end;
+            const char digits[] = {at[2], at[2] != '\0' ? at[3] : '\0', '\0'};
+            text[len++] = (char)strtoul(digits, &end, 16);
+            assert_ptr_equal(end, digits + 2);
             at += 3;
         } else if (at[1] == 'c' && at[2] == '\0') {
             *end_line = false;
