@@ -69,9 +69,10 @@ static bool drain_side(struct flow *flow, enum side side, bool force) {
     size_t len = 0;
     const uint8_t *data;
     while ((data = stream_peek(&flow->streams[side], &len)) != NULL) {
-        if (feed(flow, side, data, len, force) == 0)
+        if (feed(flow, side, data, len, force) > 0)
+            moved = true;
+        else if (!stream_join(&flow->streams[side]))
             break;
-        moved = true;
     }
     return moved;
 }

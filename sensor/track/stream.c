@@ -147,6 +147,26 @@ void stream_consume(struct stream *stream, size_t len) {
     }
 }
 
+bool stream_join(struct stream *stream) {
+    struct chunk *first = stream->chunks, *second = first ? first->after : NULL;
+    if (!second || first->len > STREAM_JOIN_MAX || chunk_end(first) != second->offset)
+        return false;
+    struct chunk *joined = malloc(sizeof *joined + first->len + second->len);
+    if (!joined)
+        return false;
+    *joined = (struct chunk){.after = second->after,
+                             .offset = first->offset,
+                             .len = first->len + second->len,
+                             .size = first->len + second->len};
+    memcpy(joined->data, first->data + first->start, first->len);
+    memcpy(joined->data + first->len, second->data + second->start, second->len);
+    stream->chunks = joined;
+    stream->num_chunks--;
+    free(first);
+    free(second);
+    return true;
+}
+
 uint64_t stream_hole(const struct stream *stream) {
     uint64_t until = stream->next;
     if (stream->chunks) {

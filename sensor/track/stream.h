@@ -58,6 +58,12 @@ enum stream_push_result stream_push(struct stream *stream, int64_t offset, const
 const uint8_t *stream_peek(const struct stream *stream, size_t *len);
 void stream_consume(struct stream *stream, size_t len);
 
+/* A reader that needs a few more bytes to decide leaves the end of a chunk: puts it in front of the next one,
+ * when that follows without a hole. False: there is no such chunk, or more than STREAM_JOIN_MAX bytes would
+ * have to move. */
+#define STREAM_JOIN_MAX 64
+bool stream_join(struct stream *stream);
+
 /* Bytes known lost at `next`: before kept bytes, or before what was certainly sent. 0
  * when none. */
 uint64_t stream_hole(const struct stream *stream);

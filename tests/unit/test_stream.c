@@ -77,6 +77,27 @@ static void consuming_part_of_a_chunk_keeps_the_rest(void **state) {
     stream_cleanup(&stream);
 }
 
+static void the_end_of_a_chunk_goes_before_the_next(void **state) {
+    (void)state;
+    struct stream stream = started_at(1);
+    static uint8_t large[600];
+    size_t len = 0;
+    memset(large, 'x', sizeof large);
+    stream_push(&stream, 0, large, sizeof large);
+    stream_push(&stream, sizeof large, (const uint8_t *)"next", 4);
+    assert_int_equal(stream.num_chunks, 2);
+    assert_false(stream_join(&stream)); /* too much to move */
+    stream_consume(&stream, sizeof large - 3);
+    assert_true(stream_join(&stream));
+    const uint8_t *data = stream_peek(&stream, &len);
+    assert_int_equal(len, 7);
+    assert_memory_equal(data, "xxxnext", 7);
+    assert_int_equal(stream.buffered, 7);
+    push(&stream, 700, "far");
+    assert_false(stream_join(&stream)); /* a hole between */
+    stream_cleanup(&stream);
+}
+
 static void sequence_numbers_wrap(void **state) {
     (void)state;
     struct stream stream = started_at(UINT32_MAX - 1);
@@ -123,6 +144,7 @@ int main(void) {
         cmocka_unit_test(the_first_copy_wins_and_a_conflict_is_told),
         cmocka_unit_test(the_same_bytes_again_are_no_conflict),
         cmocka_unit_test(consuming_part_of_a_chunk_keeps_the_rest),
+        cmocka_unit_test(the_end_of_a_chunk_goes_before_the_next),
         cmocka_unit_test(sequence_numbers_wrap),
         cmocka_unit_test(knows_what_was_acknowledged_and_never_seen),
         cmocka_unit_test(holds_no_more_than_its_limits),
