@@ -159,7 +159,8 @@ static bool is_reported(const struct flow *flow) {
         return false;
     if (!flow->unexpected_port)
         return flow->session || flow->syn_ack_seen;
-    return flow->session && (!flow->recognition || is_surely_smtp(flow->session));
+    bool recognised = !flow->recognition && !session_asked_proxy(flow->session);
+    return flow->session && (recognised || is_surely_smtp(flow->session));
 }
 
 static void count_limits(struct pipeline *p, const struct flow *flow) {
@@ -309,7 +310,8 @@ static void recognise(struct flow *flow, const struct segment *segment, enum sid
     case RECOGNISED_NOT_YET:
         return;
     case RECOGNISED_OTHER:
-        flow->ignored = !flow->session || !is_surely_smtp(flow->session);
+        flow->ignored =
+            !flow->session || !(is_surely_smtp(flow->session) || session_asked_proxy(flow->session));
         if (flow->ignored)
             drop_session(flow);
         break;

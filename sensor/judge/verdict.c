@@ -35,12 +35,20 @@ static bool spoke_smtp(const struct evidence *e) {
     return e->smtp->client_speaks == SMTP_SPEAKS_SMTP || e->smtp->server_speaks == SMTP_SPEAKS_SMTP;
 }
 
+/* The side spoke to a proxy, and what came then is TLS, or nothing. */
+static bool is_other_behind_proxy(const struct evidence *e, enum side side, enum smtp_speaks speaks) {
+    return e->asked_proxy[side] && speaks == SMTP_SPEAKS_NOTHING &&
+           (e->tls_began[side] || (is_whole(e) && verdict_is_over(e)));
+}
+
 /* Said by whole lines from the start: what is picked up in the middle or after a hole may be anything. */
 static bool is_other_protocol(const struct evidence *e) {
     const struct smtp_facts *smtp = e->smtp;
     if (e->midstream || smtp->client_gap || smtp->server_gap)
         return false;
-    return smtp->client_speaks == SMTP_SPEAKS_OTHER || smtp->server_speaks == SMTP_SPEAKS_OTHER;
+    return smtp->client_speaks == SMTP_SPEAKS_OTHER || smtp->server_speaks == SMTP_SPEAKS_OTHER ||
+           is_other_behind_proxy(e, SIDE_CLIENT, smtp->client_speaks) ||
+           is_other_behind_proxy(e, SIDE_SERVER, smtp->server_speaks);
 }
 
 /* TLS after clear SMTP can only be STARTTLS; TLS as the first byte is implicit. */

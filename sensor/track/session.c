@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TLS_CONTENT_DATA 23 /* application data (RFC 8446 section 5.1) */
+#define TLS_CONTENT_HANDSHAKE 22 /* RFC 8446 section 5.1 */
+#define TLS_CONTENT_DATA      23 /* application data */
+#define CLIENT_HELLO          1  /* section 4 */
+#define SERVER_HELLO          2
 
 struct session *session_new(const struct session_tools *tools) {
     struct session *session = calloc(1, sizeof *session);
@@ -153,22 +156,76 @@ static bool begin_tls(struct session *session) {
     return session->tls != NULL;
 }
 
-static size_t push_smtp(struct session *session, enum side side, const uint8_t *data, size_t len,
-                        bool force) {
-    size_t used = smtp_push(session->smtp, side, data, len, force);
-    if (smtp_state(session->smtp, side) != SMTP_TLS)
-        return used;
-    if (!session->tls_began[side] && !session->spoke[side] && used == 0)
-        session->tls_from_start[side] = true;
-    session->tls_began[side] = true;
-    session->lanes[side] = begin_tls(session) ? LANE_TLS : LANE_DONE;
-    /* The hole may have swallowed the first records too. */
-    if (session->after_gap[side] && session->lanes[side] == LANE_TLS)
-        tls_gap(session->tls, side, 1);
+/* In front of a tunnel stands how it was opened. */
+static size_t push_proxy(struct session *session, enum side side, const uint8_t *data, size_t len,
+                         bool force) {
+    size_t used = 0;
+    enum parse_result result = proxy_push(&session->proxies[side], side, data, len, &used);
+    if (result == PARSE_OK || (force && used < len))
+        session->lanes[side] = LANE_SMTP;
     return used;
 }
 
-static size_t push_tls(struct session *session, enum side side, const uint8_t *data, size_t len) {
+static void enter_tls(struct session *session, enum side side) {
+    session->tls_began[side] = true;
+    session->lanes[side] = begin_tls(session) ? LANE_TLS : LANE_DONE;
+}
+
+/* Another protocol's TLS. What showed it was used by the SMTP parser, too. */
+static void enter_found_tls(struct session *session, enum side side) {
+    const uint8_t *begin = session->searches[side].begin;
+    size_t used = 0;
+    enter_tls(session, side);
+    if (session->lanes[side] == LANE_TLS)
+        tls_push(session->tls, side, begin, TLS_SEARCH_BEGIN, &used);
+}
+
+/* How much of data to offer: line by line while another protocol's TLS may come, as the next line may be
+ * SMTP, and not beyond where that TLS shows. */
+static size_t search_ahead(const struct session *session, enum side side, const uint8_t *data, size_t len) {
+    struct tls_search ahead = session->searches[side];
+    const uint8_t *line_end = memchr(data, '\n', len);
+    return tls_search_push(&ahead, side, data, line_end ? (size_t)(line_end - data) + 1 : len);
+}
+
+static size_t push_smtp(struct session *session, enum side side, const uint8_t *data, size_t len,
+                        bool force) {
+    struct tls_search *search = &session->searches[side];
+    bool searches = tls_search_goes_on(search) && smtp_speaks(session->smtp, side) != SMTP_SPEAKS_SMTP;
+    if (searches)
+        len = search_ahead(session, side, data, len);
+    size_t used = smtp_push(session->smtp, side, data, len, force);
+    if (smtp_state(session->smtp, side) == SMTP_TLS) {
+        if (!session->tls_began[side] && !session->spoke[side] && used == 0)
+            session->tls_from_start[side] = true;
+        session->tls_after_gap[side] = session->after_gap[side];
+        enter_tls(session, side);
+    } else if (searches) {
+        tls_search_push(search, side, data, used);
+        if (search->found)
+            enter_found_tls(session, side);
+    }
+    return used;
+}
+
+/* Behind a hole: a hello begins the handshake, and of anything else the first records may be lost. */
+static bool settle_tls_after_gap(struct session *session, enum side side, const uint8_t *data, size_t len,
+                                 bool force) {
+    struct reader in = reader_of(data, len);
+    bool handshake = reader_u8(&in) == TLS_CONTENT_HANDSHAKE;
+    reader_skip(&in, 4); /* version and length */
+    bool hello = reader_u8(&in) == (side == SIDE_CLIENT ? CLIENT_HELLO : SERVER_HELLO);
+    if (handshake && !reader_ok(&in) && !force)
+        return false;
+    session->tls_after_gap[side] = false;
+    if (!handshake || !hello)
+        tls_gap(session->tls, side, 1);
+    return true;
+}
+
+static size_t push_tls(struct session *session, enum side side, const uint8_t *data, size_t len, bool force) {
+    if (session->tls_after_gap[side] && !settle_tls_after_gap(session, side, data, len, force))
+        return 0;
     size_t used = 0;
     if (tls_push(session->tls, side, data, len, &used) != PARSE_BAD)
         return len;
@@ -185,10 +242,12 @@ static size_t push_tls(struct session *session, enum side side, const uint8_t *d
 static size_t push_lane(struct session *session, enum side side, const uint8_t *data, size_t len,
                         bool force) {
     switch (session->lanes[side]) {
+    case LANE_PROXY:
+        return push_proxy(session, side, data, len, force);
     case LANE_SMTP:
         return push_smtp(session, side, data, len, force);
     case LANE_TLS:
-        return push_tls(session, side, data, len);
+        return push_tls(session, side, data, len, force);
     case LANE_DONE:
         break;
     }
@@ -217,8 +276,16 @@ size_t session_push(struct session *session, enum side side, const uint8_t *data
     return used;
 }
 
+/* Not over a hole: what is missing may be SMTP. */
+static void stop_search(struct session *session, enum side side) {
+    session->searches[side].seen = TLS_SEARCH_MAX;
+    if (session->lanes[side] == LANE_PROXY)
+        session->lanes[side] = LANE_SMTP;
+}
+
 void session_gap(struct session *session, enum side side, uint64_t len) {
     session->spoke[side] = session->after_gap[side] = true;
+    stop_search(session, side);
     if (session->lanes[side] == LANE_SMTP)
         smtp_gap(session->smtp, side, len);
     if (session->lanes[side] != LANE_TLS)
@@ -232,6 +299,12 @@ void session_midstream(struct session *session) {
     smtp_midstream(session->smtp);
     session->spoke[SIDE_CLIENT] = session->spoke[SIDE_SERVER] = true;
     session->after_gap[SIDE_CLIENT] = session->after_gap[SIDE_SERVER] = true;
+    stop_search(session, SIDE_CLIENT);
+    stop_search(session, SIDE_SERVER);
+}
+
+bool session_asked_proxy(const struct session *session) {
+    return session && session->proxies[SIDE_CLIENT].seen;
 }
 
 bool session_listens(const struct session *session, enum side side) {

@@ -1,22 +1,25 @@
 /* session.h: what is said on one connection: joins both directions and drives the parsers.
  *
- * Each side is in a lane: SMTP in clear, TLS, or nothing more to learn. A session
- * starts in SMTP; the SMTP parser says where TLS begins (from the first byte, for
- * implicit TLS), and a side goes back when what follows is not TLS after all.
+ * Each side is in a lane: the words for a proxy, SMTP in clear, TLS, or nothing more to learn. Where no
+ * proxy is spoken to, a session starts in SMTP; the SMTP parser says where TLS begins (from the first byte,
+ * for implicit TLS), and a side goes back when what follows is not TLS after all. In a side that does not
+ * speak SMTP the hello of another protocol's TLS is searched for.
  *
  * With a key log, what the records hold goes back to the TLS parser (handshake, alerts) and to a second SMTP
  * parser, the inner one (application data). */
 #ifndef STARTTAP_SENSOR_TRACK_SESSION_H
 #define STARTTAP_SENSOR_TRACK_SESSION_H
 
+#include "../../parsers/proxy.h"
 #include "../../parsers/smtp.h"
 #include "../../parsers/tls.h"
+#include "../../parsers/tls_search.h"
 #include "../judge/decrypt.h"
 #include "../judge/hello.h"
 #include "../judge/trust.h"
 #include "inner.h"
 
-enum lane { LANE_SMTP, LANE_TLS, LANE_DONE };
+enum lane { LANE_PROXY, LANE_SMTP, LANE_TLS, LANE_DONE };
 
 /* What all sessions of a pipeline share. */
 struct session_tools {
@@ -42,12 +45,15 @@ struct session {
     struct inner *inner;     /* what was said inside TLS; NULL: nothing that could be read */
     bool inner_missed[2];    /* before there was an inner conversation, something of it was missed */
     enum lane lanes[2];
+    struct proxy proxies[2];
+    struct tls_search searches[2];
     bool tls_began[2];       /* a TLS byte came from that side */
     bool tls_from_start[2];  /* and it was the first byte of its stream */
     bool clear_after_tls[2]; /* and what followed was clear text again */
     uint32_t tls_failures;   /* earlier handshakes on this connection that failed */
     bool spoke[2];           /* any byte came */
     bool after_gap[2];       /* the next byte comes right after a hole */
+    bool tls_after_gap[2];   /* the next byte begins TLS there: unless by a hello, records were lost */
 };
 
 /* NULL: out of memory. tools is borrowed. */
@@ -64,6 +70,9 @@ void session_midstream(struct session *session);
 
 /* The connection is over: what was decrypted waits no longer. */
 void session_finish(struct session *session);
+
+/* The client began with the words for a proxy: behind them anything may come. session may be NULL. */
+bool session_asked_proxy(const struct session *session);
 
 /* False: nothing more can be learnt from that side's bytes; they need not come in order or at all. */
 bool session_listens(const struct session *session, enum side side);

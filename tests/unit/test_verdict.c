@@ -105,6 +105,18 @@ static void nothing_decided(void **state) {
     s.smtp.mail_attempted = false, expect(&s, VERDICT_NOT_SMTP, UNKNOWN_NONE);
 }
 
+static void behind_a_proxy(void **state) {
+    (void)state;
+    struct scene s;
+    set(&s), s.evidence.asked_proxy[SIDE_CLIENT] = s.evidence.asked_proxy[SIDE_SERVER] = true;
+    expect(&s, VERDICT_NOT_OFFERED, UNKNOWN_NONE);
+    s.smtp.client_speaks = s.smtp.server_speaks = SMTP_SPEAKS_NOTHING, s.smtp.mail_attempted = false;
+    expect(&s, VERDICT_NOT_SMTP, UNKNOWN_NONE);
+    s.evidence.ended = false, expect(&s, VERDICT_UNKNOWN, UNKNOWN_TRUNCATED);
+    begin_tls(&s, TLS_ESTABLISHED), expect(&s, VERDICT_NOT_SMTP, UNKNOWN_NONE);
+    s.smtp.client_gap = true, expect(&s, VERDICT_UNKNOWN, UNKNOWN_TRUNCATED);
+}
+
 /* Whatever may have been in the missing bytes. */
 static void missing_evidence_leaves_it_open(void **state) {
     (void)state;
@@ -125,6 +137,7 @@ int main(void) {
         cmocka_unit_test(mail_in_clear),      cmocka_unit_test(starttls_asked_for),
         cmocka_unit_test(tls_that_completed), cmocka_unit_test(tls_that_did_not_complete),
         cmocka_unit_test(nothing_decided),    cmocka_unit_test(missing_evidence_leaves_it_open),
+        cmocka_unit_test(behind_a_proxy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
