@@ -6,6 +6,7 @@
 #include "../../parsers/tls_names.h"
 #include "../track/clock.h"
 
+#define VERSION_SSL2  0x0002
 #define VERSION_TLS12 0x0303
 #define VERSION_TLS13 0x0304
 #define WEAK_DH_BITS  2048
@@ -88,7 +89,8 @@ static void describe_server(struct event *event, const struct tls_facts *tls, co
         s->tls_version = event_string(event, tls_version_name(tls->version, name));
         s->tls_version_protocol = tls_version_is_ssl(tls->version) ? "ssl" : "tls";
     }
-    describe_suite(event, tls->cipher_suite);
+    if (tls->version != VERSION_SSL2) /* its suites are no registered ones, and the client chooses */
+        describe_suite(event, tls->cipher_suite);
     describe_key_exchange(event, tls);
     if (tls->next_protocol_len > 0)
         s->tls_next_protocol = event_text(event, tls->next_protocol, tls->next_protocol_len);
