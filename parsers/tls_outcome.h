@@ -34,6 +34,7 @@ struct tls_progress {
     uint8_t finished_sizes; /* sizes of Finished among the records of type 23: enum tls_finished_size */
     uint16_t first_data;    /* body of the first record of type 23; 0: none */
     uint16_t largest_data;  /* and of the largest */
+    uint8_t data_records;   /* of type 23, larger than an alert; counted up to what decides */
 };
 
 struct tls_evidence {

@@ -46,6 +46,46 @@ static void no_finished_is_not_established(void **state) {
     free(talk);
 }
 
+/* Only one side was captured. */
+static void expect_one_side(const struct bytes *client, const struct bytes *server,
+                            enum tls_outcome outcome) {
+    struct talk *talk = talk_new();
+    talk->client = *client;
+    talk->server = *server;
+    struct tls *tls = follow_quietly(talk);
+    assert_int_equal(tls_facts(tls)->outcome, outcome);
+    tls_free(tls);
+    free(talk);
+}
+
+static void one_side_that_shows_all(void **state) {
+    (void)state;
+    static const struct bytes nothing;
+    struct talk *old = full_12(), *new = talk_13(false, 3000, 69),
+                *with_certificate = talk_13(false, 3000, 900);
+    expect_one_side(&nothing, &old->server, TLS_ESTABLISHED); /* a full handshake: its Finished comes last */
+    expect_one_side(&old->client, &nothing, TLS_STARTED);
+    put_sealed(&old->client, 23, 100);
+    expect_one_side(&old->client, &nothing, TLS_STARTED);
+    put_sealed(&old->client, 23, 100);
+    expect_one_side(&old->client, &nothing, TLS_ESTABLISHED);
+
+    put_sealed(&new->client, 23, 40);
+    put_sealed(&new->client, 23, 19); /* an alert is no sign of life */
+    expect_one_side(&new->client, &nothing, TLS_STARTED);
+    put_sealed(&new->client, 23, 40);
+    expect_one_side(&new->client, &nothing, TLS_ESTABLISHED);
+    expect_one_side(&nothing, &new->server, TLS_STARTED);
+
+    put_sealed(&with_certificate->client, 23, 281); /* CertificateVerify */
+    put_sealed(&with_certificate->client, 23, 69);  /* Finished */
+    put_sealed(&with_certificate->client, 23, 40);
+    expect_one_side(&with_certificate->client, &nothing, TLS_STARTED);
+    free(old);
+    free(new);
+    free(with_certificate);
+}
+
 static void abbreviated_handshake_is_resumed(void **state) {
     (void)state;
     struct talk *talk = talk_new();
@@ -444,6 +484,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(full_handshake_of_12),
         cmocka_unit_test(no_finished_is_not_established),
+        cmocka_unit_test(one_side_that_shows_all),
         cmocka_unit_test(abbreviated_handshake_is_resumed),
         cmocka_unit_test(renegotiation_is_seen),
         cmocka_unit_test(messages_in_tiny_records),
