@@ -30,6 +30,15 @@ def stem(path):
     return path.name.split(".pcap")[0]
 
 
+def runs():
+    """(name, capture, key log or None): each capture by itself, and again with its key log where there is one."""
+    for path in captures():
+        yield stem(path), path, None
+        keys = PCAPS / "keylogs" / f"{stem(path)}.keys"
+        if keys.exists():
+            yield f"{stem(path)}.keylog", path, keys
+
+
 def run(starttap, *arguments, stdin=None):
     """What the program wrote to standard output, as bytes. It must end with 0."""
     done = subprocess.run([starttap, *map(str, arguments)], stdin=stdin or subprocess.DEVNULL, capture_output=True, timeout=60)
@@ -42,10 +51,9 @@ def parse(ndjson):
     return [json.loads(line) for line in ndjson.decode().splitlines()]
 
 
-def events(starttap, *paths, settings=SETTINGS, dataset=None):
-    """Events of captures that are read in one run; of one dataset, or of all."""
-    reads = [word for path in paths for word in ("-r", path)]
-    found = parse(run(starttap, *settings, "-o", "json:-", *reads))
+def events(starttap, path, keys=None, dataset=None):
+    """Events of a capture or directory; of one dataset, or of all."""
+    found = parse(run(starttap, *SETTINGS, *(["--keylog", keys] if keys else []), "-o", "json:-", "-r", path))
     return [event for event in found if dataset in (None, event["event"]["dataset"])]
 
 

@@ -7,7 +7,8 @@
 compares the files with tshark and openssl, and pcaps/truth holds the mail software's own logs.
 
 Each file has the session and peer events of one run over one capture, in the program's order, one JSON object per line
-with its keys sorted. Left out are sensor events (memory differs from machine to machine) and observer.version.
+with its keys sorted; NAME.keylog.ndjson is of the same capture with its key log. Left out are sensor events (memory differs
+from machine to machine) and observer.version.
 """
 import difflib
 import json
@@ -52,9 +53,16 @@ def update(texts):
     print(f"{len(texts)} files written: review what changed")
 
 
+def among_others(starttap, texts):
+    """A session is the same one, whether its capture is read alone or among others."""
+    alone = {json.loads(line)["event"]["id"] for text in texts.values() for line in text.splitlines() if '"starttap.session"' in line}
+    together = {event["event"]["id"] for event in bundled.events(starttap, bundled.PCAPS, dataset=DATASETS[0])}
+    return [f"{one}: not the same sessions when all captures are read at once" for one in sorted(alone ^ together)]
+
+
 def main():
     starttap = bundled.program(sys.argv[1:])
-    texts = {bundled.stem(path): canonical(bundled.events(starttap, path)) for path in bundled.captures()}
+    texts = {name: canonical(bundled.events(starttap, path, keys)) for name, path, keys in bundled.runs()}
     if sys.argv[1] == "--update":
         update(texts)
         return
@@ -65,6 +73,7 @@ def main():
             problems.append(f"{name}: no golden file")
         elif goldens[name] != text:
             problems.append(difference(name, goldens[name], text))
+    problems += among_others(starttap, texts)
     bundled.finish("golden", len(texts), problems)
 
 

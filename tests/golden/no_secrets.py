@@ -77,7 +77,7 @@ def outputs(starttap, scratch, source, options):
     return {**said, "summary": done.stdout, "standard error": done.stderr}
 
 
-def check(starttap, scratch, source, options=()):
+def check(starttap, scratch, source, options):
     problems = []
     said = outputs(starttap, scratch, source, options)
     for name, data in said.items():
@@ -95,11 +95,9 @@ def main():
     problems = check_needles(paths)
     num_runs = 0
     with tempfile.TemporaryDirectory() as directory:
-        for source in [bundled.PCAPS, *paths]:
-            keys = bundled.PCAPS / "keylogs" / f"{bundled.stem(source)}.keys"
-            for options in [[], ["--keylog", keys]] if keys.exists() else [[]]:
-                problems += check(starttap, pathlib.Path(directory), source, options)
-                num_runs += 1
+        for _, source, keys in [(None, bundled.PCAPS, None), *bundled.runs()]:
+            problems += check(starttap, pathlib.Path(directory), source, ["--keylog", keys] if keys else [])
+            num_runs += 1
     bundled.finish("no secrets", num_runs, problems)
 
 
