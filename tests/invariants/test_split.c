@@ -129,30 +129,36 @@ static size_t differences(const char *path, const char *how, const struct outcom
 }
 
 static size_t try_mutation(const char *path, const struct traffic *whole, const struct outcome *expected,
-                           mutation mutate, const char *how, uint64_t seed) {
+                           const struct config *config, mutation mutate, const char *how, uint64_t seed) {
     uint64_t random = seed;
     struct traffic mutated = mutate(whole, &random);
-    struct outcome outcome = traffic_run(&mutated, traffic_config());
+    struct outcome outcome = traffic_run(&mutated, config);
     size_t num = differences(path, how, expected, &outcome);
     outcome_cleanup(&outcome);
     traffic_cleanup(&mutated);
     return num;
 }
 
-static size_t try_capture(const char *path) {
+static size_t try_capture(const char *path, const struct config *config) {
     struct traffic whole = traffic_read(path);
-    struct outcome expected = traffic_run(&whole, traffic_config());
-    size_t num = try_mutation(path, &whole, &expected, copied, "whole again", 0);
-    num += try_mutation(path, &whole, &expected, byte_by_byte, "byte by byte", 0);
-    num += try_mutation(path, &whole, &expected, doubled, "doubled", 0);
+    struct outcome expected = traffic_run(&whole, config);
+    size_t num = try_mutation(path, &whole, &expected, config, copied, "whole again", 0);
+    num += try_mutation(path, &whole, &expected, config, byte_by_byte, "byte by byte", 0);
+    num += try_mutation(path, &whole, &expected, config, doubled, "doubled", 0);
     for (uint64_t seed = 1; seed <= 5; seed++) {
-        num += try_mutation(path, &whole, &expected, random_cuts, "random cuts", seed);
-        num += try_mutation(path, &whole, &expected, overlapping, "overlapping", seed);
-        num += try_mutation(path, &whole, &expected, reordered, "reordered", seed);
+        num += try_mutation(path, &whole, &expected, config, random_cuts, "random cuts", seed);
+        num += try_mutation(path, &whole, &expected, config, overlapping, "overlapping", seed);
+        num += try_mutation(path, &whole, &expected, config, reordered, "reordered", seed);
     }
     outcome_cleanup(&expected);
     traffic_cleanup(&whole);
     return num;
+}
+
+/* Also with the key log, if there is one. */
+static size_t try_both(const char *path) {
+    const struct config *keys = traffic_config_with_keys(path);
+    return try_capture(path, traffic_config()) + (keys ? try_capture(path, keys) : 0);
 }
 
 static void the_same_event_however_it_is_cut(void **state) {
@@ -160,11 +166,11 @@ static void the_same_event_however_it_is_cut(void **state) {
     const char *only = getenv("STARTTAP_CAPTURE"); /* one file, to look into a difference */
     size_t num = 0;
     if (only) {
-        num = try_capture(only);
+        num = try_both(only);
     } else {
         char **paths = bundled_captures();
         for (size_t i = 0; paths[i]; i++)
-            num += try_capture(paths[i]);
+            num += try_both(paths[i]);
         bundled_cleanup(paths);
     }
     assert_int_equal(num, 0);

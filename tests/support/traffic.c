@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "../../outputs/json.h"
 #include "../../sensor/capture/decode.h"
 #include "../../sensor/capture/source.h"
+#include "../../sensor/keylog_file.h"
 #include "../../sensor/pipeline.h"
 
 #define LINKTYPE_RAW 101
@@ -200,6 +202,21 @@ static void sort(struct outcome *outcome) {
     }
 }
 
+static void on_warning(void *context, const char *message) {
+    (void)context;
+    fail_msg("%s", message);
+}
+
+static struct keylog_file *open_keys(const struct config *config) {
+    char error[256];
+    if (!config->keylog)
+        return NULL;
+    struct keylog_file *keys = keylog_file_open(config->keylog, false, on_warning, NULL, error, sizeof error);
+    if (!keys)
+        fail_msg("%s", error);
+    return keys;
+}
+
 struct outcome traffic_run_without(const struct traffic *traffic, const bool *lost,
                                    const struct config *config) {
     static uint8_t frame[1 << 17];
@@ -208,6 +225,9 @@ struct outcome traffic_run_without(const struct traffic *traffic, const bool *lo
     struct pipeline *pipeline = pipeline_new(config, collect, &outcome, error, sizeof error);
     if (!pipeline)
         fail_msg("%s", error);
+    struct keylog_file *keys = open_keys(config);
+    if (keys)
+        pipeline_set_keylog(pipeline, keylog_file_table(keys));
     for (size_t i = 0; i < traffic->num; i++) {
         if (lost && lost[i])
             continue;
@@ -222,6 +242,7 @@ struct outcome traffic_run_without(const struct traffic *traffic, const bool *lo
     }
     pipeline_finish(pipeline);
     pipeline_free(pipeline);
+    keylog_file_close(keys);
     sort(&outcome);
     return outcome;
 }
@@ -250,6 +271,16 @@ const struct config *traffic_config(void) {
     add_port(&config.mail_ports, 2525);
     add_port(&config.tls_ports, 465);
     return &config;
+}
+
+const struct config *traffic_config_with_keys(const char *path) {
+    static struct config config;
+    static char keys[4096];
+    const char *name = strrchr(path, '/') + 1;
+    snprintf(keys, sizeof keys, PCAPS_DIR "/keylogs/%.*s.keys", (int)strcspn(name, "."), name);
+    config = *traffic_config();
+    config.keylog = keys;
+    return access(keys, R_OK) == 0 ? &config : NULL;
 }
 
 /* --- bundled captures --- */

@@ -45,6 +45,9 @@ void outcome_cleanup(struct outcome *outcome);
 /* Settings as on the command line without options, and no verification. */
 const struct config *traffic_config(void);
 
+/* The same with the key log that is bundled with the capture; NULL: there is none. */
+const struct config *traffic_config_with_keys(const char *path);
+
 /* Names of the bundled captures (sorted), as full paths; NULL-terminated. */
 char **bundled_captures(void);
 void bundled_cleanup(char **paths);
