@@ -82,6 +82,12 @@ run_cli() {
     done
 }
 
+# Against tshark, and real TLS peers against what they print.
+run_live() {
+    suite 'live: tshark' 300 python3 tests/live/tshark_compare.py --program build/starttap
+    suite 'live: matrix' 180 python3 tests/live/matrix.py build/starttap
+}
+
 # Each target replays its corpus, then searches on for a while.
 run_fuzzers() {
     for source in tests/fuzz/fuzz_*.c; do
@@ -107,6 +113,7 @@ suite 'build: gcc with sanitizers' 900 sh tests/build.sh build-asan -DCMAKE_BUIL
 run_ctest
 run_cli
 suite 'bench, short' 120 sh tests/bench/run.sh --short --build=build-asan --starttap=build/starttap
+run_live
 suite layers 300 python3 tests/layers.py
 suite style 120 sh tests/style.sh
 suite tidy 900 sh tests/tidy.sh build-asan
