@@ -113,7 +113,7 @@ static void give_up(struct decrypt *decrypt, enum side side) {
 /* HKDF-Expand-Label(secret, label, "", len), RFC 8446 section 7.1. */
 static bool expand_label(const struct suite *suite, const struct keylog_secret *secret, const char *label,
                          uint8_t *out, size_t len) {
-    static char prefix[] = "tls13 ";
+    char prefix[] = "tls13 ";
     int mode = EVP_KDF_HKDF_MODE_EXPAND_ONLY;
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "TLS13-KDF", NULL);
     EVP_KDF_CTX *context = kdf ? EVP_KDF_CTX_new(kdf) : NULL;

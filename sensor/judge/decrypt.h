@@ -17,8 +17,7 @@
 #include "../../parsers/parse.h"
 #include "keylog.h"
 
-#define DECRYPT_HELD_MAX 65536 /* bytes of a side's records held back; more than that, and the side is over  \
-                                */
+#define DECRYPT_HELD_MAX 65536 /* bytes held back of a side; with more it is over */
 
 struct decrypt_handler {
     void *context;
