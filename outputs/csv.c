@@ -1,5 +1,7 @@
 #include "csv.h"
 
+#include "fields_value.h"
+
 #include <assert.h>
 
 void csv_init(struct csv *csv) {

@@ -46,19 +46,23 @@ static struct arena_block *arena_block_for(struct arena *arena, size_t len) {
     return block;
 }
 
-void *arena_alloc(struct arena *arena, size_t len) {
-    const size_t align = _Alignof(max_align_t);
-    if (len > SIZE_MAX / 2) {
-        return NULL;
-    }
-    size_t size = (len + align - 1) / align * align;
-    struct arena_block *block = arena_block_for(arena, size);
+/* len bytes whose address is a multiple of align, as they are. */
+static void *arena_take(struct arena *arena, size_t len, size_t align) {
+    struct arena_block *block = arena_block_for(arena, len + align - 1);
     if (block == NULL) {
         return NULL;
     }
-    void *memory = (char *)block->data + block->used;
-    block->used += size;
-    return memset(memory, 0, size);
+    size_t at = (block->used + align - 1) & ~(align - 1);
+    block->used = at + len;
+    return (char *)block->data + at;
+}
+
+void *arena_alloc(struct arena *arena, size_t len) {
+    if (len > SIZE_MAX / 2) {
+        return NULL;
+    }
+    void *memory = arena_take(arena, len, _Alignof(max_align_t));
+    return memory != NULL ? memset(memory, 0, len) : NULL;
 }
 
 static void free_blocks(struct arena_block *block) {
@@ -112,9 +116,10 @@ const char *event_text(struct event *event, const void *data, size_t len) {
         return NULL;
     }
     size_t size = text_clean(NULL, data, len, EVENT_TEXT_MAX);
-    char *text = arena_alloc(&event->arena, size + 1);
+    char *text = arena_take(&event->arena, size + 1, 1);
     if (text != NULL) {
         text_clean(text, data, len, EVENT_TEXT_MAX);
+        text[size] = '\0';
     }
     return text;
 }

@@ -1,6 +1,7 @@
 /* event.h: what the sensor says about the world, as C values.
  *
- * An event owns all its bytes: texts live in its arena and go with it. Texts
+ * An event owns all its bytes: texts live in its arena and go with it, or are
+ * constants of the program, to which it points (event_name()). Texts
  * are NUL-terminated, valid UTF-8, length-capped (event_text() makes them so);
  * control characters may be in them, encoders make those harmless. A thing
  * that was not observed is absent: NULL text, FACT_UNKNOWN, EVENT_ABSENT.
@@ -307,6 +308,12 @@ void event_cleanup(struct event *event);
  * memory or data is NULL. */
 const char *event_text(struct event *event, const void *data, size_t len);
 const char *event_string(struct event *event, const char *string); /* the same, of a C string */
+
+/* The name that a function found in a table, or made in the caller's buffer for want of a row: a constant is
+ * pointed to as it is, what stands in the buffer is copied. */
+static inline const char *event_name(struct event *event, const char *name, const char *buffer) {
+    return name == buffer ? event_string(event, name) : name;
+}
 
 /* Room for num texts, capped at EVENT_LIST_MAX; list->num is what was given. */
 bool event_list(struct event *event, struct text_list *list, size_t num);

@@ -1,49 +1,97 @@
 #include "fields.h"
 
-/* A group: the prefix of its fields, and the group around it. */
-#define GROUP(name, prefix, parent) [GROUP_##name] = {prefix, sizeof prefix - 1, GROUP_##parent}
+/* The prefix of the fields of each group. */
+#define PREFIX_ROOT                        ""
+#define PREFIX_ECS                         "ecs."
+#define PREFIX_EVENT                       "event."
+#define PREFIX_OBSERVER                    "observer."
+#define PREFIX_NETWORK                     "network."
+#define PREFIX_NETWORK_VLAN                PREFIX_NETWORK "vlan."
+#define PREFIX_SOURCE                      "source."
+#define PREFIX_SOURCE_AS                   PREFIX_SOURCE "as."
+#define PREFIX_SOURCE_AS_ORGANIZATION      PREFIX_SOURCE_AS "organization."
+#define PREFIX_SOURCE_GEO                  PREFIX_SOURCE "geo."
+#define PREFIX_DESTINATION                 "destination."
+#define PREFIX_DESTINATION_AS              PREFIX_DESTINATION "as."
+#define PREFIX_DESTINATION_AS_ORGANIZATION PREFIX_DESTINATION_AS "organization."
+#define PREFIX_DESTINATION_GEO             PREFIX_DESTINATION "geo."
+#define PREFIX_TLS                         "tls."
+#define PREFIX_TLS_CLIENT                  PREFIX_TLS "client."
+#define PREFIX_TLS_CLIENT_HASH             PREFIX_TLS_CLIENT "hash."
+#define PREFIX_TLS_CLIENT_X509             PREFIX_TLS_CLIENT "x509."
+#define PREFIX_TLS_CLIENT_X509_SUBJECT     PREFIX_TLS_CLIENT_X509 "subject."
+#define PREFIX_TLS_CLIENT_X509_ISSUER      PREFIX_TLS_CLIENT_X509 "issuer."
+#define PREFIX_TLS_SERVER                  PREFIX_TLS "server."
+#define PREFIX_TLS_SERVER_HASH             PREFIX_TLS_SERVER "hash."
+#define PREFIX_TLS_SERVER_X509             PREFIX_TLS_SERVER "x509."
+#define PREFIX_TLS_SERVER_X509_SUBJECT     PREFIX_TLS_SERVER_X509 "subject."
+#define PREFIX_TLS_SERVER_X509_ISSUER      PREFIX_TLS_SERVER_X509 "issuer."
+#define PREFIX_STARTTAP                    "starttap."
+#define PREFIX_SMTP                        PREFIX_STARTTAP "smtp."
+#define PREFIX_STARTTLS                    PREFIX_STARTTAP "starttls."
+#define PREFIX_MAIL                        PREFIX_STARTTAP "mail."
+#define PREFIX_STARTTAP_TLS                PREFIX_STARTTAP "tls."
+#define PREFIX_CERT                        PREFIX_STARTTAP "cert."
+#define PREFIX_CLIENT_CERT                 PREFIX_STARTTAP "client_cert."
+#define PREFIX_POLICY                      PREFIX_STARTTAP "policy."
+#define PREFIX_TLSRPT                      PREFIX_STARTTAP "tlsrpt."
+#define PREFIX_CAPTURE                     PREFIX_STARTTAP "capture."
+#define PREFIX_PEER                        PREFIX_STARTTAP "peer."
+#define PREFIX_PEER_WINDOW                 PREFIX_PEER "window."
+#define PREFIX_PEER_ADOPTION               PREFIX_PEER "adoption."
+#define PREFIX_PEER_CERT                   PREFIX_PEER "cert."
+#define PREFIX_SENSOR                      PREFIX_STARTTAP "sensor."
 
-static const struct field_group_info groups[NUM_GROUPS] = {
-    GROUP(ROOT, "", ROOT),
-    GROUP(ECS, "ecs.", ROOT),
-    GROUP(EVENT, "event.", ROOT),
-    GROUP(OBSERVER, "observer.", ROOT),
-    GROUP(NETWORK, "network.", ROOT),
-    GROUP(NETWORK_VLAN, "network.vlan.", NETWORK),
-    GROUP(SOURCE, "source.", ROOT),
-    GROUP(SOURCE_AS, "source.as.", SOURCE),
-    GROUP(SOURCE_AS_ORGANIZATION, "source.as.organization.", SOURCE_AS),
-    GROUP(SOURCE_GEO, "source.geo.", SOURCE),
-    GROUP(DESTINATION, "destination.", ROOT),
-    GROUP(DESTINATION_AS, "destination.as.", DESTINATION),
-    GROUP(DESTINATION_AS_ORGANIZATION, "destination.as.organization.", DESTINATION_AS),
-    GROUP(DESTINATION_GEO, "destination.geo.", DESTINATION),
-    GROUP(TLS, "tls.", ROOT),
-    GROUP(TLS_CLIENT, "tls.client.", TLS),
-    GROUP(TLS_CLIENT_HASH, "tls.client.hash.", TLS_CLIENT),
-    GROUP(TLS_CLIENT_X509, "tls.client.x509.", TLS_CLIENT),
-    GROUP(TLS_CLIENT_X509_SUBJECT, "tls.client.x509.subject.", TLS_CLIENT_X509),
-    GROUP(TLS_CLIENT_X509_ISSUER, "tls.client.x509.issuer.", TLS_CLIENT_X509),
-    GROUP(TLS_SERVER, "tls.server.", TLS),
-    GROUP(TLS_SERVER_HASH, "tls.server.hash.", TLS_SERVER),
-    GROUP(TLS_SERVER_X509, "tls.server.x509.", TLS_SERVER),
-    GROUP(TLS_SERVER_X509_SUBJECT, "tls.server.x509.subject.", TLS_SERVER_X509),
-    GROUP(TLS_SERVER_X509_ISSUER, "tls.server.x509.issuer.", TLS_SERVER_X509),
-    GROUP(STARTTAP, "starttap.", ROOT),
-    GROUP(SMTP, "starttap.smtp.", STARTTAP),
-    GROUP(STARTTLS, "starttap.starttls.", STARTTAP),
-    GROUP(MAIL, "starttap.mail.", STARTTAP),
-    GROUP(STARTTAP_TLS, "starttap.tls.", STARTTAP),
-    GROUP(CERT, "starttap.cert.", STARTTAP),
-    GROUP(CLIENT_CERT, "starttap.client_cert.", STARTTAP),
-    GROUP(POLICY, "starttap.policy.", STARTTAP),
-    GROUP(TLSRPT, "starttap.tlsrpt.", STARTTAP),
-    GROUP(CAPTURE, "starttap.capture.", STARTTAP),
-    GROUP(PEER, "starttap.peer.", STARTTAP),
-    GROUP(PEER_WINDOW, "starttap.peer.window.", PEER),
-    GROUP(PEER_ADOPTION, "starttap.peer.adoption.", PEER),
-    GROUP(PEER_CERT, "starttap.peer.cert.", PEER),
-    GROUP(SENSOR, "starttap.sensor.", STARTTAP),
+/* A group: how many are around it, its name within the one next to it, which that is. */
+#define GROUP(group, group_depth, group_name, outer)                                                         \
+    [GROUP_##group] = {.prefix = PREFIX_##group,                                                             \
+                       .prefix_len = sizeof PREFIX_##group - 1,                                              \
+                       .parent = GROUP_##outer,                                                              \
+                       .depth = group_depth,                                                                 \
+                       .json = ",\"" group_name "\":{",                                                      \
+                       .json_len = sizeof ",\"" group_name "\":{" - 1}
+
+const struct field_group_info fields_groups[NUM_GROUPS] = {
+    [GROUP_ROOT] = {.prefix = PREFIX_ROOT},
+    GROUP(ECS, 1, "ecs", ROOT),
+    GROUP(EVENT, 1, "event", ROOT),
+    GROUP(OBSERVER, 1, "observer", ROOT),
+    GROUP(NETWORK, 1, "network", ROOT),
+    GROUP(NETWORK_VLAN, 2, "vlan", NETWORK),
+    GROUP(SOURCE, 1, "source", ROOT),
+    GROUP(SOURCE_AS, 2, "as", SOURCE),
+    GROUP(SOURCE_AS_ORGANIZATION, 3, "organization", SOURCE_AS),
+    GROUP(SOURCE_GEO, 2, "geo", SOURCE),
+    GROUP(DESTINATION, 1, "destination", ROOT),
+    GROUP(DESTINATION_AS, 2, "as", DESTINATION),
+    GROUP(DESTINATION_AS_ORGANIZATION, 3, "organization", DESTINATION_AS),
+    GROUP(DESTINATION_GEO, 2, "geo", DESTINATION),
+    GROUP(TLS, 1, "tls", ROOT),
+    GROUP(TLS_CLIENT, 2, "client", TLS),
+    GROUP(TLS_CLIENT_HASH, 3, "hash", TLS_CLIENT),
+    GROUP(TLS_CLIENT_X509, 3, "x509", TLS_CLIENT),
+    GROUP(TLS_CLIENT_X509_SUBJECT, 4, "subject", TLS_CLIENT_X509),
+    GROUP(TLS_CLIENT_X509_ISSUER, 4, "issuer", TLS_CLIENT_X509),
+    GROUP(TLS_SERVER, 2, "server", TLS),
+    GROUP(TLS_SERVER_HASH, 3, "hash", TLS_SERVER),
+    GROUP(TLS_SERVER_X509, 3, "x509", TLS_SERVER),
+    GROUP(TLS_SERVER_X509_SUBJECT, 4, "subject", TLS_SERVER_X509),
+    GROUP(TLS_SERVER_X509_ISSUER, 4, "issuer", TLS_SERVER_X509),
+    GROUP(STARTTAP, 1, "starttap", ROOT),
+    GROUP(SMTP, 2, "smtp", STARTTAP),
+    GROUP(STARTTLS, 2, "starttls", STARTTAP),
+    GROUP(MAIL, 2, "mail", STARTTAP),
+    GROUP(STARTTAP_TLS, 2, "tls", STARTTAP),
+    GROUP(CERT, 2, "cert", STARTTAP),
+    GROUP(CLIENT_CERT, 2, "client_cert", STARTTAP),
+    GROUP(POLICY, 2, "policy", STARTTAP),
+    GROUP(TLSRPT, 2, "tlsrpt", STARTTAP),
+    GROUP(CAPTURE, 2, "capture", STARTTAP),
+    GROUP(PEER, 2, "peer", STARTTAP),
+    GROUP(PEER_WINDOW, 3, "window", PEER),
+    GROUP(PEER_ADOPTION, 3, "adoption", PEER),
+    GROUP(PEER_CERT, 3, "cert", PEER),
+    GROUP(SENSOR, 2, "sensor", STARTTAP),
 };
 
 enum {
@@ -53,13 +101,21 @@ enum {
     EVERY = SESSION | PEER | SENSOR
 };
 
-/* A row: CSV column (0: none), datasets, group, kind, member of struct event; then name, allowed values,
- * description. */
+/* A row: CSV column (0: none), datasets, group, kind, member of struct event; then name within the group,
+ * allowed values, description. */
 #define ROW(csv, in, grp, knd, member, field_name, allowed, text)                                            \
+    ROW_JSON(csv, in, grp, knd, offsetof(struct event, member), field_name, allowed, text, "")
+
+/* The same, of a field whose value is always the same word. */
+#define FIXED(csv, in, grp, field_name, word, text)                                                          \
+    ROW_JSON(csv, in, grp, FIXED, 0, field_name, word, text, "\"" word "\"")
+
+#define ROW_JSON(csv, in, grp, knd, at, field_name, allowed, text, json_value)                               \
     {                                                                                                        \
-        .name = field_name, .name_len = sizeof field_name - 1, .datasets = in, .kind = FIELD_##knd,          \
-        .group = GROUP_##grp, .offset = offsetof(struct event, member), .column = csv, .values = allowed,    \
-        .describe = text                                                                                     \
+        .name = PREFIX_##grp field_name, .name_len = sizeof PREFIX_##grp field_name - 1, .datasets = in,     \
+        .kind = FIELD_##knd, .group = GROUP_##grp, .offset = at, .column = csv,                              \
+        .json = ",\"" field_name "\":" json_value, .json_len = sizeof ",\"" field_name "\":" json_value - 1, \
+        .values = allowed, .describe = text                                                                  \
     }
 #define ANY        NULL
 #define STRING(x)  STRING_(x)
@@ -67,362 +123,328 @@ enum {
 
 /* The rows of a certificate; csv is the column of the first. */
 #define CERT_COLUMN(csv, add) ((csv) > 0 ? (csv) + (add) : 0)
-#define CERT_ROWS(csv, in, side, grp, cert)                                                                  \
-    ROW(CERT_COLUMN(csv, 0), in, grp##_HASH, HEX, cert.sha256, side "hash.sha256", ANY,                      \
+#define CERT_ROWS(csv, in, grp, cert)                                                                        \
+    ROW(CERT_COLUMN(csv, 0), in, grp##_HASH, HEX, cert.sha256, "sha256", ANY,                                \
         "SHA-256 of the certificate (DER), lower-case hex as openssl, tshark and Zeek print it."),           \
-        ROW(CERT_COLUMN(csv, 1), in, grp##_X509_SUBJECT, TEXT, cert.subject_cn,                              \
-            side "x509.subject.common_name", ANY, "Common name of the subject."),                            \
-        ROW(CERT_COLUMN(csv, 2), in, grp##_X509_SUBJECT, TEXT, cert.subject_dn,                              \
-            side "x509.subject.distinguished_name", ANY, "Distinguished name of the subject."),              \
-        ROW(CERT_COLUMN(csv, 3), in, grp##_X509_ISSUER, TEXT, cert.issuer_cn,                                \
-            side "x509.issuer.common_name", ANY, "Common name of the issuer."),                              \
-        ROW(CERT_COLUMN(csv, 4), in, grp##_X509_ISSUER, TEXT, cert.issuer_dn,                                \
-            side "x509.issuer.distinguished_name", ANY, "Distinguished name of the issuer."),                \
-        ROW(CERT_COLUMN(csv, 5), in, grp##_X509, TEXTS, cert.alternative_names,                              \
-            side "x509.alternative_names", ANY, "Subject alternative names."),                               \
-        ROW(CERT_COLUMN(csv, 6), in, grp##_X509, TIME_S, cert.not_before_s, side "x509.not_before", ANY,     \
+        ROW(CERT_COLUMN(csv, 1), in, grp##_X509_SUBJECT, TEXT, cert.subject_cn, "common_name", ANY,          \
+            "Common name of the subject."),                                                                  \
+        ROW(CERT_COLUMN(csv, 2), in, grp##_X509_SUBJECT, TEXT, cert.subject_dn, "distinguished_name", ANY,   \
+            "Distinguished name of the subject."),                                                           \
+        ROW(CERT_COLUMN(csv, 3), in, grp##_X509_ISSUER, TEXT, cert.issuer_cn, "common_name", ANY,            \
+            "Common name of the issuer."),                                                                   \
+        ROW(CERT_COLUMN(csv, 4), in, grp##_X509_ISSUER, TEXT, cert.issuer_dn, "distinguished_name", ANY,     \
+            "Distinguished name of the issuer."),                                                            \
+        ROW(CERT_COLUMN(csv, 5), in, grp##_X509, TEXTS, cert.alternative_names, "alternative_names", ANY,    \
+            "Subject alternative names."),                                                                   \
+        ROW(CERT_COLUMN(csv, 6), in, grp##_X509, TIME_S, cert.not_before_s, "not_before", ANY,               \
             "When it becomes valid; years beyond 0000..9999 become the nearest that RFC 3339 can say."),     \
-        ROW(CERT_COLUMN(csv, 7), in, grp##_X509, TIME_S, cert.not_after_s, side "x509.not_after", ANY,       \
+        ROW(CERT_COLUMN(csv, 7), in, grp##_X509, TIME_S, cert.not_after_s, "not_after", ANY,                 \
             "When it expires."),                                                                             \
-        ROW(CERT_COLUMN(csv, 8), in, grp##_X509, TEXT, cert.serial_number, side "x509.serial_number", ANY,   \
+        ROW(CERT_COLUMN(csv, 8), in, grp##_X509, TEXT, cert.serial_number, "serial_number", ANY,             \
             "Serial number, upper-case hex."),                                                               \
-        ROW(CERT_COLUMN(csv, 9), in, grp##_X509, TEXT, cert.signature_algorithm,                             \
-            side "x509.signature_algorithm", ANY, "How the certificate is signed."),                         \
-        ROW(CERT_COLUMN(csv, 10), in, grp##_X509, TEXT, cert.public_key_algorithm,                           \
-            side "x509.public_key_algorithm", ANY, "Kind of the key."),                                      \
-        ROW(CERT_COLUMN(csv, 11), in, grp##_X509, NUMBER, cert.public_key_size, side "x509.public_key_size", \
-            ANY, "Size of the key in bits."),                                                                \
-        ROW(CERT_COLUMN(csv, 12), in, grp##_X509, TEXT, cert.public_key_curve, side "x509.public_key_curve", \
-            ANY, "Curve of the key.")
+        ROW(CERT_COLUMN(csv, 9), in, grp##_X509, TEXT, cert.signature_algorithm, "signature_algorithm", ANY, \
+            "How the certificate is signed."),                                                               \
+        ROW(CERT_COLUMN(csv, 10), in, grp##_X509, TEXT, cert.public_key_algorithm, "public_key_algorithm",   \
+            ANY, "Kind of the key."),                                                                        \
+        ROW(CERT_COLUMN(csv, 11), in, grp##_X509, NUMBER, cert.public_key_size, "public_key_size", ANY,      \
+            "Size of the key in bits."),                                                                     \
+        ROW(CERT_COLUMN(csv, 12), in, grp##_X509, TEXT, cert.public_key_curve, "public_key_curve", ANY,      \
+            "Curve of the key.")
 
 static const struct field table[] = {
     ROW(1, SESSION, ROOT, TIME_NS, session.start_ns, "@timestamp", ANY, "Time of the first packet."),
     ROW(0, PEER, ROOT, TIME_NS, peer.window_end_ns, "@timestamp", ANY, "End of the window."),
     ROW(0, SENSOR, ROOT, TIME_NS, sensor.end_ns, "@timestamp", ANY, "End of the interval."),
-    ROW(25, EVERY, ECS, FIXED, dataset, "ecs.version", FIELDS_ECS_VERSION,
-        "Version of the Elastic Common Schema that the names are from."),
-    ROW(26, SESSION, EVENT, FIXED, dataset, "event.kind", "event", "Always event: something that happened."),
-    ROW(0, PEER | SENSOR, EVENT, FIXED, dataset, "event.kind", "metric",
-        "Always metric: a measurement over a window."),
-    ROW(27, EVERY, EVENT, CATEGORY, dataset, "event.category", "network email",
+    FIXED(25, EVERY, ECS, "version", FIELDS_ECS_VERSION,
+          "Version of the Elastic Common Schema that the names are from."),
+    FIXED(26, SESSION, EVENT, "kind", "event", "Always event: something that happened."),
+    FIXED(0, PEER | SENSOR, EVENT, "kind", "metric", "Always metric: a measurement over a window."),
+    ROW(27, EVERY, EVENT, CATEGORY, dataset, "category", "network email",
         "network; email too, where SMTP was spoken."),
-    ROW(28, EVERY, EVENT, TYPE, dataset, "event.type", "connection end info",
+    ROW(28, EVERY, EVENT, TYPE, dataset, "type", "connection end info",
         "connection and end for a session, info too where SMTP was spoken; info alone for the others."),
-    ROW(29, EVERY, EVENT, FIXED, dataset, "event.module", "starttap", "Always starttap."),
-    ROW(30, SESSION, EVENT, FIXED, dataset, "event.dataset", "starttap.session",
-        "Which of the three datasets the event belongs to."),
-    ROW(0, PEER, EVENT, FIXED, dataset, "event.dataset", "starttap.peer",
-        "Which of the three datasets the event belongs to."),
-    ROW(0, SENSOR, EVENT, FIXED, dataset, "event.dataset", "starttap.sensor",
-        "Which of the three datasets the event belongs to."),
-    ROW(31, EVERY, EVENT, ID, id, "event.id", ANY,
+    FIXED(29, EVERY, EVENT, "module", "starttap", "Always starttap."),
+    FIXED(30, SESSION, EVENT, "dataset", "starttap.session",
+          "Which of the three datasets the event belongs to."),
+    FIXED(0, PEER, EVENT, "dataset", "starttap.peer", "Which of the three datasets the event belongs to."),
+    FIXED(0, SENSOR, EVENT, "dataset", "starttap.sensor",
+          "Which of the three datasets the event belongs to."),
+    ROW(31, EVERY, EVENT, ID, id, "id", ANY,
         "128 bits in hex, made from the content: the same capture gives the same id, doubles can be dropped "
         "by it."),
-    ROW(32, SESSION, EVENT, TIME_NS, session.start_ns, "event.start", ANY, "First packet."),
-    ROW(33, SESSION, EVENT, TIME_NS, session.end_ns, "event.end", ANY, "Last packet."),
-    ROW(34, SESSION, EVENT, DURATION, session.start_ns, "event.duration", ANY,
+    ROW(32, SESSION, EVENT, TIME_NS, session.start_ns, "start", ANY, "First packet."),
+    ROW(33, SESSION, EVENT, TIME_NS, session.end_ns, "end", ANY, "Last packet."),
+    ROW(34, SESSION, EVENT, DURATION, session.start_ns, "duration", ANY,
         "event.end - event.start in nanoseconds."),
-    ROW(0, PEER, EVENT, TIME_NS, peer.window_start_ns, "event.start", ANY, "Start of the window."),
-    ROW(0, PEER, EVENT, TIME_NS, peer.window_end_ns, "event.end", ANY, "End of the window."),
-    ROW(0, PEER, EVENT, DURATION, peer.window_start_ns, "event.duration", ANY,
+    ROW(0, PEER, EVENT, TIME_NS, peer.window_start_ns, "start", ANY, "Start of the window."),
+    ROW(0, PEER, EVENT, TIME_NS, peer.window_end_ns, "end", ANY, "End of the window."),
+    ROW(0, PEER, EVENT, DURATION, peer.window_start_ns, "duration", ANY,
         "event.end - event.start in nanoseconds."),
-    ROW(0, SENSOR, EVENT, TIME_NS, sensor.start_ns, "event.start", ANY, "Start of the interval."),
-    ROW(0, SENSOR, EVENT, TIME_NS, sensor.end_ns, "event.end", ANY, "End of the interval."),
-    ROW(0, SENSOR, EVENT, DURATION, sensor.start_ns, "event.duration", ANY,
+    ROW(0, SENSOR, EVENT, TIME_NS, sensor.start_ns, "start", ANY, "Start of the interval."),
+    ROW(0, SENSOR, EVENT, TIME_NS, sensor.end_ns, "end", ANY, "End of the interval."),
+    ROW(0, SENSOR, EVENT, DURATION, sensor.start_ns, "duration", ANY,
         "event.end - event.start in nanoseconds."),
-    ROW(10, SESSION, EVENT, OUTCOME, session.outcome, "event.outcome", "success failure unknown",
+    ROW(10, SESSION, EVENT, OUTCOME, session.outcome, "outcome", "success failure unknown",
         "success: encrypted; failure: in clear, or TLS failed; unknown: left out of adoption."),
-    ROW(11, SESSION, EVENT, TEXT, session.reason, "event.reason", ANY,
+    ROW(11, SESSION, EVENT, TEXT, session.reason, "reason", ANY,
         "One sentence: why the verdict is what it is."),
-    ROW(12, SESSION, EVENT, SEVERITY, session.findings, "event.severity", ANY,
+    ROW(12, SESSION, EVENT, SEVERITY, session.findings, "severity", ANY,
         "Highest severity of the findings: 1 informational, 2 low, 3 medium, 4 high."),
-    ROW(35, EVERY, OBSERVER, TEXT, observer_name, "observer.name", ANY,
+    ROW(35, EVERY, OBSERVER, TEXT, observer_name, "name", ANY,
         "Name of the sensor: its host name, or as configured."),
-    ROW(36, EVERY, OBSERVER, FIXED, dataset, "observer.type", "sensor", "Always sensor."),
-    ROW(37, EVERY, OBSERVER, FIXED, dataset, "observer.product", "starttap", "Always starttap."),
-    ROW(38, EVERY, OBSERVER, TEXT, observer_version, "observer.version", ANY, "Version of starttap."),
-    ROW(39, SESSION, NETWORK, FIXED, dataset, "network.transport", "tcp", "Always tcp."),
-    ROW(40, SESSION, NETWORK, IP_VERSION, session.ipv6, "network.type", "ipv4 ipv6", "IP version."),
-    ROW(41, SESSION, NETWORK, TEXT, session.network_protocol, "network.protocol", "smtp",
+    FIXED(36, EVERY, OBSERVER, "type", "sensor", "Always sensor."),
+    FIXED(37, EVERY, OBSERVER, "product", "starttap", "Always starttap."),
+    ROW(38, EVERY, OBSERVER, TEXT, observer_version, "version", ANY, "Version of starttap."),
+    FIXED(39, SESSION, NETWORK, "transport", "tcp", "Always tcp."),
+    ROW(40, SESSION, NETWORK, IP_VERSION, session.ipv6, "type", "ipv4 ipv6", "IP version."),
+    ROW(41, SESSION, NETWORK, TEXT, session.network_protocol, "protocol", "smtp",
         "smtp; absent when something else was spoken."),
-    ROW(42, SESSION, NETWORK, TEXT, session.community_id, "network.community_id", ANY,
+    ROW(42, SESSION, NETWORK, TEXT, session.community_id, "community_id", ANY,
         "Community ID 1 of the connection: the same in Zeek, Suricata and others."),
-    ROW(7, SESSION, NETWORK, TEXT, session.direction, "network.direction",
-        "inbound outbound internal external",
+    ROW(7, SESSION, NETWORK, TEXT, session.direction, "direction", "inbound outbound internal external",
         "Seen from the home networks; absent when none are configured."),
-    ROW(43, SESSION, NETWORK_VLAN, NUMBER_WORD, session.vlan_id, "network.vlan.id", ANY,
-        "Outermost VLAN tag."),
-    ROW(2, SESSION, SOURCE, IP, session.source.ip, "source.ip", ANY,
+    ROW(43, SESSION, NETWORK_VLAN, NUMBER_WORD, session.vlan_id, "id", ANY, "Outermost VLAN tag."),
+    ROW(2, SESSION, SOURCE, IP, session.source.ip, "ip", ANY,
         "IP address of the client (who opened the connection)."),
-    ROW(3, SESSION, SOURCE, PORT, session.source.port, "source.port", ANY,
+    ROW(3, SESSION, SOURCE, PORT, session.source.port, "port", ANY,
         "TCP port of the client (who opened the connection)."),
-    ROW(44, SESSION, SOURCE, NUMBER, session.source.bytes, "source.bytes", ANY,
+    ROW(44, SESSION, SOURCE, NUMBER, session.source.bytes, "bytes", ANY,
         "TCP payload that the client sent, each byte counted once."),
-    ROW(45, SESSION, SOURCE, NUMBER, session.source.packets, "source.packets", ANY,
+    ROW(45, SESSION, SOURCE, NUMBER, session.source.packets, "packets", ANY,
         "Packets seen from the client, duplicates left out."),
-    ROW(46, SESSION, SOURCE_AS, NUMBER, session.source.as_number, "source.as.number", ANY,
+    ROW(46, SESSION, SOURCE_AS, NUMBER, session.source.as_number, "number", ANY,
         "Autonomous system, from a database if one was given."),
-    ROW(47, SESSION, SOURCE_AS_ORGANIZATION, TEXT, session.source.as_organization,
-        "source.as.organization.name", ANY, "Who runs the autonomous system."),
-    ROW(48, SESSION, SOURCE_GEO, TEXT, session.source.country, "source.geo.country_iso_code", ANY,
+    ROW(47, SESSION, SOURCE_AS_ORGANIZATION, TEXT, session.source.as_organization, "name", ANY,
+        "Who runs the autonomous system."),
+    ROW(48, SESSION, SOURCE_GEO, TEXT, session.source.country, "country_iso_code", ANY,
         "Country, from a database if one was given."),
-    ROW(4, SESSION, DESTINATION, IP, session.destination.ip, "destination.ip", ANY,
-        "IP address of the server."),
-    ROW(5, SESSION, DESTINATION, PORT, session.destination.port, "destination.port", ANY,
-        "TCP port of the server."),
-    ROW(6, SESSION, DESTINATION, TEXT, session.destination.domain, "destination.domain", ANY,
+    ROW(4, SESSION, DESTINATION, IP, session.destination.ip, "ip", ANY, "IP address of the server."),
+    ROW(5, SESSION, DESTINATION, PORT, session.destination.port, "port", ANY, "TCP port of the server."),
+    ROW(6, SESSION, DESTINATION, TEXT, session.destination.domain, "domain", ANY,
         "Name that the server goes by."),
-    ROW(49, SESSION, DESTINATION, NUMBER, session.destination.bytes, "destination.bytes", ANY,
+    ROW(49, SESSION, DESTINATION, NUMBER, session.destination.bytes, "bytes", ANY,
         "TCP payload that the server sent, each byte counted once."),
-    ROW(50, SESSION, DESTINATION, NUMBER, session.destination.packets, "destination.packets", ANY,
+    ROW(50, SESSION, DESTINATION, NUMBER, session.destination.packets, "packets", ANY,
         "Packets seen from the server, duplicates left out."),
-    ROW(51, SESSION, DESTINATION_AS, NUMBER, session.destination.as_number, "destination.as.number", ANY,
+    ROW(51, SESSION, DESTINATION_AS, NUMBER, session.destination.as_number, "number", ANY,
         "Autonomous system, from a database if one was given."),
-    ROW(52, SESSION, DESTINATION_AS_ORGANIZATION, TEXT, session.destination.as_organization,
-        "destination.as.organization.name", ANY, "Who runs the autonomous system."),
-    ROW(53, SESSION, DESTINATION_GEO, TEXT, session.destination.country, "destination.geo.country_iso_code",
-        ANY, "Country, from a database if one was given."),
-    ROW(19, SESSION, TLS, TEXT, session.tls_version, "tls.version", ANY, "Negotiated version, such as 1.2."),
-    ROW(54, SESSION, TLS, TEXT, session.tls_version_protocol, "tls.version_protocol", "tls ssl",
+    ROW(52, SESSION, DESTINATION_AS_ORGANIZATION, TEXT, session.destination.as_organization, "name", ANY,
+        "Who runs the autonomous system."),
+    ROW(53, SESSION, DESTINATION_GEO, TEXT, session.destination.country, "country_iso_code", ANY,
+        "Country, from a database if one was given."),
+    ROW(19, SESSION, TLS, TEXT, session.tls_version, "version", ANY, "Negotiated version, such as 1.2."),
+    ROW(54, SESSION, TLS, TEXT, session.tls_version_protocol, "version_protocol", "tls ssl",
         "Family of the version."),
-    ROW(20, SESSION, TLS, TEXT, session.tls_cipher, "tls.cipher", ANY,
+    ROW(20, SESSION, TLS, TEXT, session.tls_cipher, "cipher", ANY,
         "Negotiated cipher suite, by its IANA name."),
-    ROW(55, SESSION, TLS, TEXT, session.tls_curve, "tls.curve", ANY, "Elliptic curve of the key exchange."),
-    ROW(21, SESSION, TLS, FACT, session.tls_established, "tls.established", ANY,
+    ROW(55, SESSION, TLS, TEXT, session.tls_curve, "curve", ANY, "Elliptic curve of the key exchange."),
+    ROW(21, SESSION, TLS, FACT, session.tls_established, "established", ANY,
         "Whether the handshake was completed."),
-    ROW(56, SESSION, TLS, FACT, session.tls_resumed, "tls.resumed", ANY,
+    ROW(56, SESSION, TLS, FACT, session.tls_resumed, "resumed", ANY,
         "Whether an earlier session was resumed."),
-    ROW(57, SESSION, TLS, TEXT, session.tls_next_protocol, "tls.next_protocol", ANY,
-        "Protocol chosen by ALPN."),
-    ROW(22, SESSION, TLS_CLIENT, TEXT, session.tls_server_name, "tls.client.server_name", ANY,
+    ROW(57, SESSION, TLS, TEXT, session.tls_next_protocol, "next_protocol", ANY, "Protocol chosen by ALPN."),
+    ROW(22, SESSION, TLS_CLIENT, TEXT, session.tls_server_name, "server_name", ANY,
         "Name that the client asked for (SNI)."),
-    ROW(58, SESSION, TLS_CLIENT, TEXT, session.tls_ja3, "tls.client.ja3", ANY,
-        "JA3 fingerprint of the ClientHello."),
-    ROW(59, SESSION, TLS_CLIENT, TEXTS, session.tls_supported_ciphers, "tls.client.supported_ciphers", ANY,
+    ROW(58, SESSION, TLS_CLIENT, TEXT, session.tls_ja3, "ja3", ANY, "JA3 fingerprint of the ClientHello."),
+    ROW(59, SESSION, TLS_CLIENT, TEXTS, session.tls_supported_ciphers, "supported_ciphers", ANY,
         "Cipher suites that the client offered, in its order."),
-    CERT_ROWS(60, SESSION, "tls.client.", TLS_CLIENT, session.client_cert),
-    ROW(73, SESSION, TLS_SERVER, TEXT, session.tls_ja3s, "tls.server.ja3s", ANY,
-        "JA3S fingerprint of the ServerHello."),
-    CERT_ROWS(74, SESSION, "tls.server.", TLS_SERVER, session.server_cert),
-    CERT_ROWS(0, PEER, "tls.server.", TLS_SERVER, peer.cert),
-    ROW(87, EVERY, STARTTAP, FIXED_NUMBER, dataset, "starttap.schema_version", STRING(EVENT_SCHEMA_VERSION),
+    CERT_ROWS(60, SESSION, TLS_CLIENT, session.client_cert),
+    ROW(73, SESSION, TLS_SERVER, TEXT, session.tls_ja3s, "ja3s", ANY, "JA3S fingerprint of the ServerHello."),
+    CERT_ROWS(74, SESSION, TLS_SERVER, session.server_cert),
+    CERT_ROWS(0, PEER, TLS_SERVER, peer.cert),
+    ROW(87, EVERY, STARTTAP, FIXED_NUMBER, dataset, "schema_version", STRING(EVENT_SCHEMA_VERSION),
         "Version of this schema; a change that breaks readers raises it."),
-    ROW(8, SESSION, STARTTAP, VERDICT, session.verdict, "starttap.verdict", ANY,
+    ROW(8, SESSION, STARTTAP, VERDICT, session.verdict, "verdict", ANY,
         "The verdict: exactly one for each session."),
-    ROW(9, SESSION, STARTTAP, UNKNOWN_REASON, session.unknown_reason, "starttap.unknown_reason", ANY,
+    ROW(9, SESSION, STARTTAP, UNKNOWN_REASON, session.unknown_reason, "unknown_reason", ANY,
         "Why the verdict is unknown."),
-    ROW(14, SESSION, STARTTAP, TEXT, session.mode, "starttap.mode", "starttls implicit plain",
+    ROW(14, SESSION, STARTTAP, TEXT, session.mode, "mode", "starttls implicit plain",
         "How TLS was to begin."),
-    ROW(13, SESSION, STARTTAP, FINDINGS, session.findings, "starttap.findings", ANY,
+    ROW(13, SESSION, STARTTAP, FINDINGS, session.findings, "findings", ANY,
         "What is wrong with the session, by name."),
-    ROW(88, SESSION, SMTP, TEXT, session.smtp_banner, "starttap.smtp.banner", ANY,
-        "Text of the server's greeting."),
-    ROW(89, SESSION, SMTP, TEXT, session.smtp_helo, "starttap.smtp.helo", ANY, "Argument of HELO."),
-    ROW(24, SESSION, SMTP, TEXT, session.smtp_ehlo, "starttap.smtp.ehlo", ANY, "Argument of EHLO."),
-    ROW(23, SESSION, SMTP, TEXT, session.smtp_server_name, "starttap.smtp.server_name", ANY,
+    ROW(88, SESSION, SMTP, TEXT, session.smtp_banner, "banner", ANY, "Text of the server's greeting."),
+    ROW(89, SESSION, SMTP, TEXT, session.smtp_helo, "helo", ANY, "Argument of HELO."),
+    ROW(24, SESSION, SMTP, TEXT, session.smtp_ehlo, "ehlo", ANY, "Argument of EHLO."),
+    ROW(23, SESSION, SMTP, TEXT, session.smtp_server_name, "server_name", ANY,
         "First word of the EHLO reply, else of the banner."),
-    ROW(90, SESSION, SMTP, TEXTS, session.smtp_capabilities, "starttap.smtp.capabilities", ANY,
+    ROW(90, SESSION, SMTP, TEXTS, session.smtp_capabilities, "capabilities", ANY,
         "Lines of the EHLO reply behind the first."),
-    ROW(91, SESSION, SMTP, TEXTS, session.smtp_auth_mechanisms, "starttap.smtp.auth_mechanisms", ANY,
+    ROW(91, SESSION, SMTP, TEXTS, session.smtp_auth_mechanisms, "auth_mechanisms", ANY,
         "AUTH mechanisms that the server offered."),
-    ROW(92, SESSION, SMTP, NUMBER, session.smtp_last_reply_code, "starttap.smtp.last_reply_code", ANY,
+    ROW(92, SESSION, SMTP, NUMBER, session.smtp_last_reply_code, "last_reply_code", ANY,
         "Code of the last reply that was seen in clear."),
-    ROW(93, SESSION, SMTP, FACT, session.requiretls_offered, "starttap.smtp.requiretls_offered", ANY,
+    ROW(93, SESSION, SMTP, FACT, session.requiretls_offered, "requiretls_offered", ANY,
         "Whether the server offered REQUIRETLS (RFC 8689)."),
-    ROW(94, SESSION, SMTP, FACT, session.requiretls_used, "starttap.smtp.requiretls_used", ANY,
+    ROW(94, SESSION, SMTP, FACT, session.requiretls_used, "requiretls_used", ANY,
         "Whether a MAIL command asked for REQUIRETLS."),
-    ROW(95, SESSION, STARTTLS, FACT, session.starttls_offered, "starttap.starttls.offered", ANY,
+    ROW(95, SESSION, STARTTLS, FACT, session.starttls_offered, "offered", ANY,
         "Whether the EHLO reply held STARTTLS."),
-    ROW(96, SESSION, STARTTLS, TEXT, session.starttls_masked_keyword, "starttap.starttls.masked_keyword", ANY,
+    ROW(96, SESSION, STARTTLS, TEXT, session.starttls_masked_keyword, "masked_keyword", ANY,
         "The overwritten keyword that stood where STARTTLS was."),
-    ROW(97, SESSION, STARTTLS, FACT, session.starttls_requested, "starttap.starttls.requested", ANY,
+    ROW(97, SESSION, STARTTLS, FACT, session.starttls_requested, "requested", ANY,
         "Whether the client asked for STARTTLS."),
-    ROW(98, SESSION, STARTTLS, NUMBER, session.starttls_reply_code, "starttap.starttls.reply_code", ANY,
+    ROW(98, SESSION, STARTTLS, NUMBER, session.starttls_reply_code, "reply_code", ANY,
         "Code of the reply to STARTTLS."),
-    ROW(99, SESSION, STARTTLS, NUMBER, session.injected_command_bytes,
-        "starttap.starttls.injected_command_bytes", ANY,
+    ROW(99, SESSION, STARTTLS, NUMBER, session.injected_command_bytes, "injected_command_bytes", ANY,
         "Bytes in clear behind STARTTLS, before its reply (CVE-2011-0411)."),
-    ROW(100, SESSION, STARTTLS, NUMBER, session.injected_reply_bytes,
-        "starttap.starttls.injected_reply_bytes", ANY,
+    ROW(100, SESSION, STARTTLS, NUMBER, session.injected_reply_bytes, "injected_reply_bytes", ANY,
         "Bytes in clear behind the 220, before TLS (CVE-2021-22947)."),
-    ROW(15, SESSION, MAIL, NUMBER, session.mail_transactions, "starttap.mail.transactions", ANY,
+    ROW(15, SESSION, MAIL, NUMBER, session.mail_transactions, "transactions", ANY,
         "Messages that were seen to be accepted."),
-    ROW(16, SESSION, MAIL, FACT, session.mail_cleartext, "starttap.mail.cleartext", ANY,
+    ROW(16, SESSION, MAIL, FACT, session.mail_cleartext, "cleartext", ANY,
         "Whether mail crossed the network in clear."),
-    ROW(17, SESSION, MAIL, NUMBER, session.mail_cleartext_bytes, "starttap.mail.cleartext_bytes", ANY,
+    ROW(17, SESSION, MAIL, NUMBER, session.mail_cleartext_bytes, "cleartext_bytes", ANY,
         "Bytes of message content in clear."),
-    ROW(101, SESSION, MAIL, TEXTS, session.mail_from_domains, "starttap.mail.from_domains", ANY,
+    ROW(101, SESSION, MAIL, TEXTS, session.mail_from_domains, "from_domains", ANY,
         "Domains of the senders; never the local parts."),
-    ROW(102, SESSION, MAIL, TEXTS, session.mail_rcpt_domains, "starttap.mail.rcpt_domains", ANY,
+    ROW(102, SESSION, MAIL, TEXTS, session.mail_rcpt_domains, "rcpt_domains", ANY,
         "Domains of the recipients; never the local parts."),
-    ROW(18, SESSION, MAIL, FACT, session.auth_cleartext, "starttap.mail.auth_cleartext", ANY,
+    ROW(18, SESSION, MAIL, FACT, session.auth_cleartext, "auth_cleartext", ANY,
         "Whether credentials crossed the network in clear."),
-    ROW(103, SESSION, MAIL, TEXT, session.auth_mechanism, "starttap.mail.auth_mechanism", ANY,
+    ROW(103, SESSION, MAIL, TEXT, session.auth_mechanism, "auth_mechanism", ANY,
         "AUTH mechanism that the client used."),
-    ROW(104, SESSION, STARTTAP_TLS, TEXTS, session.tls_client_versions, "starttap.tls.client_versions", ANY,
+    ROW(104, SESSION, STARTTAP_TLS, TEXTS, session.tls_client_versions, "client_versions", ANY,
         "Versions that the client offered."),
-    ROW(105, SESSION, STARTTAP_TLS, TEXT, session.tls_key_exchange_group, "starttap.tls.key_exchange_group",
-        ANY, "Group of the key exchange, by its IANA name."),
-    ROW(106, SESSION, STARTTAP_TLS, FACT, session.tls_post_quantum, "starttap.tls.post_quantum", ANY,
+    ROW(105, SESSION, STARTTAP_TLS, TEXT, session.tls_key_exchange_group, "key_exchange_group", ANY,
+        "Group of the key exchange, by its IANA name."),
+    ROW(106, SESSION, STARTTAP_TLS, FACT, session.tls_post_quantum, "post_quantum", ANY,
         "Whether the key exchange withstands quantum computers."),
-    ROW(107, SESSION, STARTTAP_TLS, FACT, session.tls_forward_secrecy, "starttap.tls.forward_secrecy", ANY,
+    ROW(107, SESSION, STARTTAP_TLS, FACT, session.tls_forward_secrecy, "forward_secrecy", ANY,
         "Whether a key stolen later leaves this session unreadable."),
-    ROW(108, SESSION, STARTTAP_TLS, NUMBER, session.tls_cipher_bits, "starttap.tls.cipher_bits", ANY,
+    ROW(108, SESSION, STARTTAP_TLS, NUMBER, session.tls_cipher_bits, "cipher_bits", ANY,
         "Key length of the cipher in bits."),
-    ROW(109, SESSION, STARTTAP_TLS, TEXT, session.tls_signature_scheme, "starttap.tls.signature_scheme", ANY,
+    ROW(109, SESSION, STARTTAP_TLS, TEXT, session.tls_signature_scheme, "signature_scheme", ANY,
         "Scheme by which the server signed the handshake."),
-    ROW(110, SESSION, STARTTAP_TLS, NUMBER, session.tls_dh_bits, "starttap.tls.dh_bits", ANY,
+    ROW(110, SESSION, STARTTAP_TLS, NUMBER, session.tls_dh_bits, "dh_bits", ANY,
         "Size of the finite-field group in bits."),
-    ROW(111, SESSION, STARTTAP_TLS, FACT, session.tls_hello_retry, "starttap.tls.hello_retry", ANY,
+    ROW(111, SESSION, STARTTAP_TLS, FACT, session.tls_hello_retry, "hello_retry", ANY,
         "Whether the server sent a HelloRetryRequest."),
-    ROW(112, SESSION, STARTTAP_TLS, TEXTS, session.tls_alerts, "starttap.tls.alerts", ANY,
+    ROW(112, SESSION, STARTTAP_TLS, TEXTS, session.tls_alerts, "alerts", ANY,
         "Alerts in clear, such as client:handshake_failure."),
-    ROW(113, SESSION, STARTTAP_TLS, NUMBER, session.tls_encrypted_alerts, "starttap.tls.encrypted_alerts",
-        ANY, "Alert records that were encrypted."),
-    ROW(114, SESSION, STARTTAP_TLS, FACT, session.tls_ech, "starttap.tls.ech", ANY,
+    ROW(113, SESSION, STARTTAP_TLS, NUMBER, session.tls_encrypted_alerts, "encrypted_alerts", ANY,
+        "Alert records that were encrypted."),
+    ROW(114, SESSION, STARTTAP_TLS, FACT, session.tls_ech, "ech", ANY,
         "Whether the client sent an Encrypted Client Hello."),
-    ROW(115, SESSION, STARTTAP_TLS, FACT, session.tls_early_data, "starttap.tls.early_data", ANY,
+    ROW(115, SESSION, STARTTAP_TLS, FACT, session.tls_early_data, "early_data", ANY,
         "Whether the client sent early data."),
-    ROW(116, SESSION, STARTTAP_TLS, FACT, session.tls_legacy_hello, "starttap.tls.legacy_hello", ANY,
+    ROW(116, SESSION, STARTTAP_TLS, FACT, session.tls_legacy_hello, "legacy_hello", ANY,
         "Whether the ClientHello had the format of SSL 2."),
-    ROW(117, SESSION, STARTTAP_TLS, FACT, session.tls_compression, "starttap.tls.compression", ANY,
+    ROW(117, SESSION, STARTTAP_TLS, FACT, session.tls_compression, "compression", ANY,
         "Whether TLS compression was negotiated."),
-    ROW(118, SESSION, STARTTAP_TLS, FACT, session.tls_fallback_scsv, "starttap.tls.fallback_scsv", ANY,
+    ROW(118, SESSION, STARTTAP_TLS, FACT, session.tls_fallback_scsv, "fallback_scsv", ANY,
         "Whether the client marked a fallback (RFC 7507)."),
-    ROW(119, SESSION, STARTTAP_TLS, FACT, session.tls_ocsp_stapled, "starttap.tls.ocsp_stapled", ANY,
+    ROW(119, SESSION, STARTTAP_TLS, FACT, session.tls_ocsp_stapled, "ocsp_stapled", ANY,
         "Whether the server sent an OCSP response."),
-    ROW(120, SESSION, STARTTAP_TLS, FACT, session.tls_renegotiated, "starttap.tls.renegotiated", ANY,
+    ROW(120, SESSION, STARTTAP_TLS, FACT, session.tls_renegotiated, "renegotiated", ANY,
         "Whether the session was negotiated anew."),
-    ROW(121, SESSION, STARTTAP_TLS, FACT, session.tls_decrypted, "starttap.tls.decrypted", ANY,
+    ROW(121, SESSION, STARTTAP_TLS, FACT, session.tls_decrypted, "decrypted", ANY,
         "Whether a key log made the encrypted part readable."),
-    ROW(122, SESSION, STARTTAP_TLS, TEXT, session.tls_ja4, "starttap.tls.ja4", ANY,
-        "JA4 fingerprint of the ClientHello."),
-    ROW(123, SESSION, CERT, FACT, session.cert_visible, "starttap.cert.visible", ANY,
+    ROW(122, SESSION, STARTTAP_TLS, TEXT, session.tls_ja4, "ja4", ANY, "JA4 fingerprint of the ClientHello."),
+    ROW(123, SESSION, CERT, FACT, session.cert_visible, "visible", ANY,
         "Whether the server's certificate could be seen."),
-    ROW(124, SESSION, CERT, TEXT, session.cert_absent_reason, "starttap.cert.absent_reason",
+    ROW(124, SESSION, CERT, TEXT, session.cert_absent_reason, "absent_reason",
         "tls13_encrypted resumed truncated gap anonymous", "Why it could not."),
-    ROW(125, SESSION, CERT, NUMBER, session.cert_chain_length, "starttap.cert.chain_length", ANY,
+    ROW(125, SESSION, CERT, NUMBER, session.cert_chain_length, "chain_length", ANY,
         "Certificates that the server sent."),
-    ROW(126, SESSION, CERT, FACT, session.cert_chain_valid, "starttap.cert.chain_valid", ANY,
+    ROW(126, SESSION, CERT, FACT, session.cert_chain_valid, "chain_valid", ANY,
         "Whether the chain led to a trusted authority at the time of the session."),
-    ROW(127, SESSION, CERT, TEXT, session.cert_chain_error, "starttap.cert.chain_error", ANY,
-        "Why it did not."),
-    ROW(128, SESSION, CERT, FACT, session.cert_name_match, "starttap.cert.name_match", ANY,
+    ROW(127, SESSION, CERT, TEXT, session.cert_chain_error, "chain_error", ANY, "Why it did not."),
+    ROW(128, SESSION, CERT, FACT, session.cert_name_match, "name_match", ANY,
         "Whether the certificate holds the expected name."),
-    ROW(129, SESSION, CERT, TEXT, session.cert_expected_name, "starttap.cert.expected_name", ANY,
+    ROW(129, SESSION, CERT, TEXT, session.cert_expected_name, "expected_name", ANY,
         "The name that was expected."),
-    ROW(130, SESSION, CERT, FACT, session.cert_self_signed, "starttap.cert.self_signed", ANY,
+    ROW(130, SESSION, CERT, FACT, session.cert_self_signed, "self_signed", ANY,
         "Whether the certificate was signed with its own key."),
-    ROW(131, SESSION, CERT, NUMBER, session.cert_days_left, "starttap.cert.days_left", ANY,
+    ROW(131, SESSION, CERT, NUMBER, session.cert_days_left, "days_left", ANY,
         "Days until it expires, at the time of the session; negative when it had."),
-    ROW(132, SESSION, CLIENT_CERT, FACT, session.client_cert_requested, "starttap.client_cert.requested", ANY,
+    ROW(132, SESSION, CLIENT_CERT, FACT, session.client_cert_requested, "requested", ANY,
         "Whether the server asked for a client certificate."),
-    ROW(133, SESSION, CLIENT_CERT, FACT, session.client_cert_sent, "starttap.client_cert.sent", ANY,
+    ROW(133, SESSION, CLIENT_CERT, FACT, session.client_cert_sent, "sent", ANY,
         "Whether the client sent one."),
-    ROW(134, SESSION, POLICY, TEXT, session.policy_rule, "starttap.policy.rule", ANY,
-        "Name of the rule that applied."),
-    ROW(135, SESSION, POLICY, TEXT, session.policy_level, "starttap.policy.level", ANY,
-        "Level that the rule asks for."),
-    ROW(136, SESSION, POLICY, TEXT, session.policy_result, "starttap.policy.result", "pass fail unknown",
+    ROW(134, SESSION, POLICY, TEXT, session.policy_rule, "rule", ANY, "Name of the rule that applied."),
+    ROW(135, SESSION, POLICY, TEXT, session.policy_level, "level", ANY, "Level that the rule asks for."),
+    ROW(136, SESSION, POLICY, TEXT, session.policy_result, "result", "pass fail unknown",
         "Whether the session kept it."),
-    ROW(137, SESSION, POLICY, TEXTS, session.policy_reasons, "starttap.policy.reasons", ANY,
-        "Why it did not."),
-    ROW(138, SESSION, TLSRPT, TEXT, session.tlsrpt_result_type, "starttap.tlsrpt.result_type", ANY,
+    ROW(137, SESSION, POLICY, TEXTS, session.policy_reasons, "reasons", ANY, "Why it did not."),
+    ROW(138, SESSION, TLSRPT, TEXT, session.tlsrpt_result_type, "result_type", ANY,
         "Result in the words of RFC 8460, section 4.3."),
-    ROW(139, SESSION, CAPTURE, COUNTER, session.gap_bytes, "starttap.capture.gap_bytes", ANY,
+    ROW(139, SESSION, CAPTURE, COUNTER, session.gap_bytes, "gap_bytes", ANY,
         "Bytes that the capture did not hold."),
-    ROW(140, SESSION, CAPTURE, FLAG, session.midstream, "starttap.capture.midstream", ANY,
+    ROW(140, SESSION, CAPTURE, FLAG, session.midstream, "midstream", ANY,
         "The capture began after the connection did."),
-    ROW(141, SESSION, CAPTURE, FLAG, session.one_sided, "starttap.capture.one_sided", ANY,
-        "Only one direction was captured."),
-    ROW(142, SESSION, CAPTURE, FLAG, session.truncated, "starttap.capture.truncated", ANY,
+    ROW(141, SESSION, CAPTURE, FLAG, session.one_sided, "one_sided", ANY, "Only one direction was captured."),
+    ROW(142, SESSION, CAPTURE, FLAG, session.truncated, "truncated", ANY,
         "Packets were cut by the snap length."),
-    ROW(143, SESSION, CAPTURE, COUNTER, session.out_of_order, "starttap.capture.out_of_order", ANY,
+    ROW(143, SESSION, CAPTURE, COUNTER, session.out_of_order, "out_of_order", ANY,
         "Segments that came out of order."),
-    ROW(144, SESSION, CAPTURE, COUNTER, session.retransmits, "starttap.capture.retransmits", ANY,
+    ROW(144, SESSION, CAPTURE, COUNTER, session.retransmits, "retransmits", ANY,
         "Segments that were sent again."),
-    ROW(145, SESSION, CAPTURE, COUNTER, session.duplicates, "starttap.capture.duplicates", ANY,
+    ROW(145, SESSION, CAPTURE, COUNTER, session.duplicates, "duplicates", ANY,
         "Packets that were captured twice."),
-    ROW(146, SESSION, CAPTURE, FLAG, session.overlap_conflict, "starttap.capture.overlap_conflict", ANY,
+    ROW(146, SESSION, CAPTURE, FLAG, session.overlap_conflict, "overlap_conflict", ANY,
         "Segments overlapped with different bytes: the first copy was used."),
-    ROW(0, PEER, PEER, IP, peer.ip, "starttap.peer.ip", ANY, "IP address of the peer."),
-    ROW(0, PEER, PEER, TEXTS, peer.names, "starttap.peer.names", ANY,
-        "Names seen: banner, EHLO, SNI, certificate."),
-    ROW(0, PEER, PEER, TEXT, peer.direction, "starttap.peer.direction", "inbound outbound internal external",
+    ROW(0, PEER, PEER, IP, peer.ip, "ip", ANY, "IP address of the peer."),
+    ROW(0, PEER, PEER, TEXTS, peer.names, "names", ANY, "Names seen: banner, EHLO, SNI, certificate."),
+    ROW(0, PEER, PEER, TEXT, peer.direction, "direction", "inbound outbound internal external",
         "Seen from the home networks; absent when none are configured."),
-    ROW(0, PEER, PEER, TEXT, peer.role, "starttap.peer.role", "server client both",
+    ROW(0, PEER, PEER, TEXT, peer.role, "role", "server client both",
         "Which end of its sessions the peer was."),
-    ROW(0, PEER, PEER_WINDOW, TIME_NS, peer.window_start_ns, "starttap.peer.window.start", ANY,
-        "Start of the window."),
-    ROW(0, PEER, PEER_WINDOW, TIME_NS, peer.window_end_ns, "starttap.peer.window.end", ANY,
-        "End of the window."),
-    ROW(0, PEER, PEER, TIME_NS, peer.first_seen_ns, "starttap.peer.first_seen", ANY,
-        "First packet ever seen of the peer."),
-    ROW(0, PEER, PEER, TIME_NS, peer.last_seen_ns, "starttap.peer.last_seen", ANY,
-        "Last packet seen of the peer."),
-    ROW(0, PEER, PEER, UNSIGNED, peer.sessions, "starttap.peer.sessions", ANY, "Sessions in the window."),
-    ROW(0, PEER, PEER, VERDICT_COUNTS, peer.by_verdict, "starttap.peer.verdicts", ANY,
-        "Sessions by verdict."),
-    ROW(0, PEER, PEER, SESSION_COUNTS, peer.by_version, "starttap.peer.tls_versions", ANY,
-        "Sessions by TLS version."),
-    ROW(0, PEER, PEER, SESSION_COUNTS, peer.by_cipher, "starttap.peer.ciphers", ANY,
-        "Sessions by cipher suite."),
-    ROW(0, PEER, PEER, UNSIGNED, peer.messages_cleartext, "starttap.peer.messages_cleartext", ANY,
-        "Messages in clear."),
-    ROW(0, PEER, PEER, UNSIGNED, peer.bytes_cleartext, "starttap.peer.bytes_cleartext", ANY,
+    ROW(0, PEER, PEER_WINDOW, TIME_NS, peer.window_start_ns, "start", ANY, "Start of the window."),
+    ROW(0, PEER, PEER_WINDOW, TIME_NS, peer.window_end_ns, "end", ANY, "End of the window."),
+    ROW(0, PEER, PEER, TIME_NS, peer.first_seen_ns, "first_seen", ANY, "First packet ever seen of the peer."),
+    ROW(0, PEER, PEER, TIME_NS, peer.last_seen_ns, "last_seen", ANY, "Last packet seen of the peer."),
+    ROW(0, PEER, PEER, UNSIGNED, peer.sessions, "sessions", ANY, "Sessions in the window."),
+    ROW(0, PEER, PEER, VERDICT_COUNTS, peer.by_verdict, "verdicts", ANY, "Sessions by verdict."),
+    ROW(0, PEER, PEER, SESSION_COUNTS, peer.by_version, "tls_versions", ANY, "Sessions by TLS version."),
+    ROW(0, PEER, PEER, SESSION_COUNTS, peer.by_cipher, "ciphers", ANY, "Sessions by cipher suite."),
+    ROW(0, PEER, PEER, UNSIGNED, peer.messages_cleartext, "messages_cleartext", ANY, "Messages in clear."),
+    ROW(0, PEER, PEER, UNSIGNED, peer.bytes_cleartext, "bytes_cleartext", ANY,
         "Bytes of message content in clear."),
-    ROW(0, PEER, PEER, UNSIGNED, peer.auth_cleartext, "starttap.peer.auth_cleartext", ANY,
+    ROW(0, PEER, PEER, UNSIGNED, peer.auth_cleartext, "auth_cleartext", ANY,
         "Sessions with credentials in clear."),
-    ROW(0, PEER, PEER_ADOPTION, UNSIGNED, peer.adoption_encrypted, "starttap.peer.adoption.encrypted", ANY,
+    ROW(0, PEER, PEER_ADOPTION, UNSIGNED, peer.adoption_encrypted, "encrypted", ANY,
         "Numerator: sessions encrypted."),
-    ROW(0, PEER, PEER_ADOPTION, UNSIGNED, peer.adoption_total, "starttap.peer.adoption.total", ANY,
+    ROW(0, PEER, PEER_ADOPTION, UNSIGNED, peer.adoption_total, "total", ANY,
         "Denominator: sessions encrypted, in clear or failed."),
-    ROW(0, PEER, PEER_ADOPTION, RATIO, peer.adoption_encrypted, "starttap.peer.adoption.ratio", ANY,
+    ROW(0, PEER, PEER_ADOPTION, RATIO, peer.adoption_encrypted, "ratio", ANY,
         "encrypted / total; absent when total is 0."),
-    ROW(0, PEER, PEER_CERT, NUMBER, peer.cert_days_left, "starttap.peer.cert.days_left", ANY,
+    ROW(0, PEER, PEER_CERT, NUMBER, peer.cert_days_left, "days_left", ANY,
         "Days until the last certificate expires, at the end of the window."),
-    ROW(0, PEER, PEER, FINDING_COUNTS, peer.findings, "starttap.peer.findings", ANY, "Sessions by finding."),
-    ROW(0, PEER, PEER, FACT, peer.ever_offered, "starttap.peer.ever_offered", ANY,
+    ROW(0, PEER, PEER, FINDING_COUNTS, peer.findings, "findings", ANY, "Sessions by finding."),
+    ROW(0, PEER, PEER, FACT, peer.ever_offered, "ever_offered", ANY,
         "Whether the peer ever offered STARTTLS, as far back as the sensor remembers."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.packets, "starttap.sensor.packets", ANY, "Packets read."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.bytes, "starttap.sensor.bytes", ANY, "Bytes read."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.packets_dropped, "starttap.sensor.packets_dropped", ANY,
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.packets, "packets", ANY, "Packets read."),
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.bytes, "bytes", ANY, "Bytes read."),
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.packets_dropped, "packets_dropped", ANY,
         "Packets that the kernel dropped."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.interface_dropped, "starttap.sensor.interface_dropped", ANY,
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.interface_dropped, "interface_dropped", ANY,
         "Packets that the interface dropped."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.packets_truncated, "starttap.sensor.packets_truncated", ANY,
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.packets_truncated, "packets_truncated", ANY,
         "Packets cut by the snap length."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.packets_damaged, "starttap.sensor.packets_damaged", ANY,
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.packets_damaged, "packets_damaged", ANY,
         "Packets that could not be decoded."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.packets_fragment, "starttap.sensor.packets_fragment", ANY,
-        "IP fragments."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.packets_duplicate, "starttap.sensor.packets_duplicate", ANY,
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.packets_fragment, "packets_fragment", ANY, "IP fragments."),
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.packets_duplicate, "packets_duplicate", ANY,
         "Packets captured twice."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.gaps, "starttap.sensor.gaps", ANY, "Gaps in TCP streams."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.gap_bytes, "starttap.sensor.gap_bytes", ANY,
-        "Bytes in those gaps."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.flows_tracked, "starttap.sensor.flows_tracked", ANY,
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.gaps, "gaps", ANY, "Gaps in TCP streams."),
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.gap_bytes, "gap_bytes", ANY, "Bytes in those gaps."),
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.flows_tracked, "flows_tracked", ANY,
         "Connections being tracked."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.flows_peak, "starttap.sensor.flows_peak", ANY,
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.flows_peak, "flows_peak", ANY,
         "Most connections tracked at once."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.flows_evicted, "starttap.sensor.flows_evicted", ANY,
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.flows_evicted, "flows_evicted", ANY,
         "Connections given up for lack of room."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.sessions, "starttap.sensor.sessions", ANY, "Session events."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.sessions_one_sided, "starttap.sensor.sessions_one_sided", ANY,
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.sessions, "sessions", ANY, "Session events."),
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.sessions_one_sided, "sessions_one_sided", ANY,
         "Sessions of which one direction was captured."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.sessions_midstream, "starttap.sensor.sessions_midstream", ANY,
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.sessions_midstream, "sessions_midstream", ANY,
         "Sessions that had begun before the capture."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.limits_hit, "starttap.sensor.limits_hit", ANY,
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.limits_hit, "limits_hit", ANY,
         "How often any named limit was reached."),
-    ROW(0, SENSOR, SENSOR, HIT_COUNTS, sensor.limits, "starttap.sensor.limits", ANY,
+    ROW(0, SENSOR, SENSOR, HIT_COUNTS, sensor.limits, "limits", ANY,
         "Limits that were reached, and how often."),
-    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.memory_bytes, "starttap.sensor.memory_bytes", ANY,
-        "Memory in use."),
+    ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.memory_bytes, "memory_bytes", ANY, "Memory in use."),
 };
-
-const struct field_group_info *fields_group(enum field_group group) {
-    return &groups[group];
-}
 
 const struct field *fields_table(size_t *num) {
     *num = sizeof table / sizeof table[0];

@@ -12,6 +12,7 @@
 #include "text.h"
 
 #define FIELDS_ECS_VERSION "8.11.0"
+#define FIELD_JSON_MAX     32 /* bytes of a name in JSON, with what stands around it */
 
 /* The objects that fields live in: "tls.server.x509." and so on (fields.c). */
 enum field_group {
@@ -62,9 +63,16 @@ struct field_group_info {
     const char *prefix; /* "tls.server.", "" for the root */
     size_t prefix_len;
     enum field_group parent; /* the root is its own */
+    uint8_t depth;           /* of the root: 0 */
+    uint8_t json_len;
+    char json[FIELD_JSON_MAX]; /* ,"x509":{ as it stands in its parent, and zeros */
 };
 
-const struct field_group_info *fields_group(enum field_group group);
+extern const struct field_group_info fields_groups[NUM_GROUPS];
+
+static inline const struct field_group_info *fields_group(enum field_group group) {
+    return &fields_groups[group];
+}
 
 /* How a value is stored in struct event, when it counts as absent, and what it becomes. */
 enum field_kind {
@@ -103,13 +111,16 @@ enum field_kind {
 struct field {
     const char *name; /* "tls.server.ja3s" */
     uint8_t name_len;
-    uint8_t datasets;     /* bit per enum dataset */
-    uint8_t kind;         /* enum field_kind */
-    uint8_t group;        /* enum field_group */
-    uint16_t offset;      /* in struct event */
-    uint16_t column;      /* of CSV, from 1; 0: not in CSV */
-    const char *values;   /* allowed words with blanks between, of FIELD_FIXED the value; NULL: any */
-    const char *describe; /* one line for the reference page */
+    uint8_t json_len;
+    char json[FIELD_JSON_MAX]; /* ,"ja3s": as it stands in its group, and zeros; of FIELD_FIXED with the value
+                                */
+    uint8_t datasets;          /* bit per enum dataset */
+    uint8_t kind;              /* enum field_kind */
+    uint8_t group;             /* enum field_group */
+    uint16_t offset;           /* in struct event */
+    uint16_t column;           /* of CSV, from 1; 0: not in CSV */
+    const char *values;        /* allowed words with blanks between, of FIELD_FIXED the value; NULL: any */
+    const char *describe;      /* one line for the reference page */
 };
 
 /* The table, in the order of JSON: fields of one group stand together. */
@@ -123,7 +134,7 @@ bool field_is_ecs(const struct field *field);      /* all outside starttap.* */
 bool field_always(const struct field *field);      /* present in every event of its datasets */
 const char *field_count_key(enum field_kind kind); /* what the number in a VALUE_COUNTS item is called */
 
-/* A field's value, as an encoder needs it. */
+/* A field's value, as an encoder needs it: fields_get() in fields_value.h. */
 enum value_shape {
     VALUE_ABSENT,
     VALUE_TEXT,     /* text: must be escaped */
@@ -153,10 +164,6 @@ struct field_value {
         struct count made[NUM_FINDINGS];
     } scratch;
 };
-
-/* Reads a field of event, which must be of one of its datasets. What value points
- * to lives as long as both event and value. */
-void fields_get(const struct event *event, const struct field *field, struct field_value *value);
 
 /* Sets the optional numbers of event's dataset to EVENT_ABSENT. */
 void fields_forget(struct event *event);

@@ -1,4 +1,4 @@
-#include "fields.h"
+#include "fields_value.h"
 
 #include <stdio.h>
 
@@ -43,56 +43,23 @@ const char *field_count_key(enum field_kind kind) {
     return kind == FIELD_HIT_COUNTS ? "hits" : "sessions";
 }
 
-static void set_text(struct field_value *value, const char *text) {
-    value->shape = text != NULL && text[0] != '\0' ? VALUE_TEXT : VALUE_ABSENT;
-    value->text = text;
-}
-
-static void set_word(struct field_value *value, const char *word) {
-    value->shape = word != NULL ? VALUE_WORD : VALUE_ABSENT;
-    value->text = word;
-}
-
-/* The word that was written into the scratch memory. */
-static void set_made_word(struct field_value *value, bool present) {
-    value->shape = present ? VALUE_WORD : VALUE_ABSENT;
-    value->text = value->scratch.word;
-}
-
-static void set_unsigned(struct field_value *value, uint64_t number) {
-    value->shape = VALUE_UNSIGNED;
-    value->unsigned_number = number;
-}
-
-static void set_number(struct field_value *value, int64_t number, bool present) {
-    value->shape = present ? VALUE_NUMBER : VALUE_ABSENT;
-    value->number = number;
-}
-
-static void set_bool(struct field_value *value, bool yes, bool present) {
-    value->shape = present ? VALUE_BOOL : VALUE_ABSENT;
-    value->yes = yes;
-}
-
-static void set_texts(struct field_value *value, const struct text_list *list) {
-    value->shape = VALUE_ABSENT;
-    value->texts = *list;
-    for (size_t i = 0; i < list->num; i++) {
-        if (list->items[i] != NULL) {
-            value->shape = VALUE_TEXTS;
-            return;
-        }
-    }
-}
-
 static void set_counts(struct field_value *value, const struct count_list *list) {
     value->shape = list->num > 0 ? VALUE_COUNTS : VALUE_ABSENT;
     value->counts = *list;
 }
 
 static void set_number_word(struct field_value *value, int64_t number) {
-    (void)snprintf(value->scratch.word, sizeof value->scratch.word, "%lld", (long long)number);
     set_made_word(value, number != EVENT_ABSENT);
+    if (number != EVENT_ABSENT) {
+        (void)snprintf(value->scratch.word, sizeof value->scratch.word, "%lld", (long long)number);
+    }
+}
+
+static void set_time_s(struct field_value *value, int64_t time_s) {
+    set_made_word(value, time_s != EVENT_ABSENT);
+    if (time_s != EVENT_ABSENT) {
+        text_time_s(value->scratch.word, time_s);
+    }
 }
 
 /* Six decimals, by integers, so that every machine writes the same. */
@@ -125,9 +92,8 @@ static void set_findings(struct field_value *value, uint64_t findings) {
 static void set_severity(struct field_value *value, uint64_t findings) {
     int worst = 0;
     for (unsigned i = 0; i < NUM_FINDINGS; i++) {
-        int severity = (int)finding_info((enum finding)i)->severity;
-        if ((findings >> i & 1) != 0 && severity > worst) {
-            worst = severity;
+        if ((findings >> i & 1) != 0 && (int)finding_info((enum finding)i)->severity > worst) {
+            worst = (int)finding_info((enum finding)i)->severity;
         }
     }
     set_number(value, worst, worst > 0);
@@ -180,11 +146,20 @@ static const char *outcome_name(enum fact outcome) {
     return outcome == FACT_YES ? "success" : outcome == FACT_NO ? "failure" : "unknown";
 }
 
-/* The kinds that are made from what the event holds rather than copied from it. */
-static void get_made(const struct event *event, const struct field *field, const void *at,
-                     struct field_value *value) {
+void fields_make(const struct event *event, const struct field *field, const void *at,
+                 struct field_value *value) {
     const uint64_t *pair = at;
     switch ((enum field_kind)field->kind) {
+    case FIELD_NUMBER_WORD:
+        set_number_word(value, *(const int64_t *)at);
+        break;
+    case FIELD_TIME_S:
+        set_time_s(value, *(const int64_t *)at);
+        break;
+    case FIELD_SESSION_COUNTS:
+    case FIELD_HIT_COUNTS:
+        set_counts(value, at);
+        break;
     case FIELD_DURATION:
         set_unsigned(value, pair[1] >= pair[0] ? pair[1] - pair[0] : 0);
         break;
@@ -223,66 +198,6 @@ static void get_made(const struct event *event, const struct field *field, const
         break;
     default:
         value->shape = VALUE_ABSENT;
-        break;
-    }
-}
-
-void fields_get(const struct event *event, const struct field *field, struct field_value *value) {
-    const void *at = (const char *)event + field->offset;
-    switch ((enum field_kind)field->kind) {
-    case FIELD_FIXED:
-        set_word(value, field->values);
-        break;
-    case FIELD_FIXED_NUMBER:
-        value->shape = VALUE_LITERAL;
-        value->text = field->values;
-        break;
-    case FIELD_TEXT:
-    case FIELD_IP:
-    case FIELD_HEX:
-        set_text(value, *(const char *const *)at);
-        break;
-    case FIELD_ID:
-        set_word(value, at);
-        break;
-    case FIELD_TEXTS:
-        set_texts(value, at);
-        break;
-    case FIELD_NUMBER:
-        set_number(value, *(const int64_t *)at, *(const int64_t *)at != EVENT_ABSENT);
-        break;
-    case FIELD_NUMBER_WORD:
-        set_number_word(value, *(const int64_t *)at);
-        break;
-    case FIELD_COUNTER:
-        set_number(value, *(const int64_t *)at, *(const int64_t *)at > 0);
-        break;
-    case FIELD_UNSIGNED:
-        set_unsigned(value, *(const uint64_t *)at);
-        break;
-    case FIELD_PORT:
-        set_unsigned(value, *(const uint16_t *)at);
-        break;
-    case FIELD_FACT:
-        set_bool(value, *(const enum fact *)at == FACT_YES, *(const enum fact *)at != FACT_UNKNOWN);
-        break;
-    case FIELD_FLAG:
-        set_bool(value, true, *(const bool *)at);
-        break;
-    case FIELD_TIME_NS:
-        text_time_ns(value->scratch.word, *(const uint64_t *)at);
-        set_made_word(value, true);
-        break;
-    case FIELD_TIME_S:
-        text_time_s(value->scratch.word, *(const int64_t *)at);
-        set_made_word(value, *(const int64_t *)at != EVENT_ABSENT);
-        break;
-    case FIELD_SESSION_COUNTS:
-    case FIELD_HIT_COUNTS:
-        set_counts(value, at);
-        break;
-    default:
-        get_made(event, field, at, value);
         break;
     }
 }

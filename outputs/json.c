@@ -1,6 +1,6 @@
 #include "json.h"
 
-#include "fields.h"
+#include "fields_value.h"
 
 #define DEPTH_MAX 8 /* deeper than any group */
 
@@ -17,40 +17,46 @@ static void add_separator(struct buffer *out, struct place *place) {
     place->first = false;
 }
 
-static void add_key(struct buffer *out, struct place *place, const char *key, size_t len) {
-    add_separator(out, place);
-    buffer_add_char(out, '"');
-    buffer_add(out, key, len);
-    buffer_add(out, "\":", 2);
+/* A name as the table has it, without its comma where it is the first. It is copied with the zeros behind it,
+ * as a fixed length takes two instructions; what comes next overwrites them. */
+static void add_name(struct buffer *out, struct place *place, const char json[FIELD_JSON_MAX], size_t len) {
+    if (buffer_reserve(out, FIELD_JSON_MAX)) {
+        size_t skip = place->first ? 1 : 0;
+        memcpy(out->data + out->len, json + skip, FIELD_JSON_MAX - 1);
+        out->len += len - skip;
+    }
+    place->first = false;
 }
 
-static bool contains(enum field_group outer, enum field_group group) {
-    while (group != outer && group != GROUP_ROOT) {
-        group = fields_group(group)->parent;
-    }
-    return group == outer;
+static void open_group(struct buffer *out, struct place *place, enum field_group group) {
+    const struct field_group_info *info = fields_group(group);
+    add_name(out, place, info->json, info->json_len);
+    *place = (struct place){group, true};
+}
+
+static void close_group(struct buffer *out, struct place *place) {
+    buffer_add_char(out, '}');
+    *place = (struct place){fields_group(place->group)->parent, false};
 }
 
 /* Closes and opens objects until the writing stands in `group`. */
 static void enter_group(struct buffer *out, struct place *place, enum field_group group) {
-    while (!contains(place->group, group)) {
-        buffer_add_char(out, '}');
-        place->group = fields_group(place->group)->parent;
-        place->first = false;
-    }
     enum field_group path[DEPTH_MAX];
-    size_t depth = 0;
-    for (enum field_group at = group; at != place->group; at = fields_group(at)->parent) {
-        path[depth++] = at;
+    size_t num = 0;
+    while (group != place->group) {
+        const struct field_group_info *info = fields_group(group);
+        unsigned depth = fields_group(place->group)->depth;
+        if (depth >= info->depth) {
+            close_group(out, place);
+        }
+        if (depth <= info->depth) {
+            path[num++] = group;
+            group = info->parent;
+        }
     }
-    while (depth > 0) {
-        const struct field_group_info *info = fields_group(path[--depth]);
-        size_t parent_len = fields_group(info->parent)->prefix_len;
-        add_key(out, place, info->prefix + parent_len, info->prefix_len - parent_len - 1);
-        buffer_add_char(out, '{');
-        place->first = true;
+    while (num > 0) {
+        open_group(out, place, path[--num]);
     }
-    place->group = group;
 }
 
 static void add_quoted(struct buffer *out, const char *text) {
@@ -153,9 +159,10 @@ void json_encode(const struct event *event, struct buffer *out) {
         if (group != place.group) {
             enter_group(out, &place, group);
         }
-        size_t prefix_len = fields_group(group)->prefix_len;
-        add_key(out, &place, field->name + prefix_len, field->name_len - prefix_len);
-        add_value(out, field, &value);
+        add_name(out, &place, field->json, field->json_len);
+        if (field->kind != FIELD_FIXED) {
+            add_value(out, field, &value);
+        }
     }
     enter_group(out, &place, GROUP_ROOT);
     buffer_add(out, "}\n", 2);

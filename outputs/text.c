@@ -52,7 +52,47 @@ size_t text_decode(const char *data, size_t len, uint32_t *code) {
     return 1u + lead.following;
 }
 
+/* Nearly all text is ASCII that stands for itself. So it is looked at sixteen bytes at a time (a vector type,
+ * as gcc and clang know it), each lane of a mask telling where there is something to do. */
+#define CHUNK_LEN 16
+typedef uint8_t chunk __attribute__((vector_size(CHUNK_LEN)));
+typedef uint64_t halves __attribute__((vector_size(CHUNK_LEN)));
+
+static inline chunk not_ascii(chunk bytes) {
+    return (chunk)((bytes == 0) | (bytes > 0x7f));
+}
+
+static inline chunk json_special(chunk bytes) {
+    return (chunk)((bytes < ' ') | (bytes > '~') | (bytes == '"') | (bytes == '\\'));
+}
+
+/* Behind a separator a formula may begin. */
+static inline chunk csv_special(chunk bytes) {
+    return (chunk)((bytes < ' ') | (bytes > '~') | (bytes == '"') | (bytes == ',') | (bytes == ';') |
+                   (bytes == '|'));
+}
+
+/* Whether none of the bytes is special. */
+static inline bool all_plain(const char *text, size_t len, chunk (*special)(chunk)) {
+    chunk found = {0}, bytes;
+    size_t pos = 0;
+    for (; len - pos >= CHUNK_LEN; pos += CHUNK_LEN) {
+        memcpy(&bytes, text + pos, CHUNK_LEN);
+        found |= special(bytes);
+    }
+    memset(&bytes, 'a', CHUNK_LEN);
+    memcpy(&bytes, text + pos, len - pos);
+    found |= special(bytes);
+    return (((halves)found)[0] | ((halves)found)[1]) == 0;
+}
+
 size_t text_clean(char *out, const char *data, size_t len, size_t max) {
+    if (len <= max && all_plain(data, len, not_ascii)) {
+        if (out != NULL) {
+            memcpy(out, data, len);
+        }
+        return len;
+    }
     size_t written = 0;
     for (size_t pos = 0; pos < len;) {
         uint32_t code;
@@ -91,23 +131,8 @@ static void add_character(struct buffer *buffer, const char *data, size_t size, 
     }
 }
 
-static bool json_plain(char c) {
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
-
-void text_add_json(struct buffer *buffer, const char *text) {
-    size_t len = strlen(text);
-    size_t pos = 0;
-    while (pos < len) {
-        size_t run = pos;
-        while (run < len && json_plain(text[run])) {
-            run++;
-        }
-        buffer_add(buffer, text + pos, run - pos);
-        pos = run;
-        if (pos == len) {
-            return;
-        }
+static void add_json_slowly(struct buffer *buffer, const char *text, size_t len) {
+    for (size_t pos = 0; pos < len;) {
         uint32_t code;
         size_t size = text_decode(text + pos, len - pos, &code);
         if (code == '"' || code == '\\') {
@@ -122,14 +147,22 @@ void text_add_json(struct buffer *buffer, const char *text) {
     }
 }
 
+void text_add_json(struct buffer *buffer, const char *text) {
+    size_t len = strlen(text);
+    if (all_plain(text, len, json_special)) {
+        buffer_add(buffer, text, len);
+    } else {
+        add_json_slowly(buffer, text, len);
+    }
+}
+
 /* Full-width forms count as formulas in some locales. */
 static bool begins_formula(uint32_t code) {
     return code == '=' || code == '+' || code == '-' || code == '@' || code == 0xff1d || code == 0xff0b ||
            code == 0xff0d || code == 0xff20;
 }
 
-void text_add_csv(struct buffer *buffer, const char *text, bool in_list) {
-    size_t len = strlen(text);
+static void add_csv_slowly(struct buffer *buffer, const char *text, size_t len, bool in_list) {
     bool cell_begins = true;
     for (size_t pos = 0; pos < len;) {
         uint32_t code;
@@ -147,6 +180,15 @@ void text_add_csv(struct buffer *buffer, const char *text, bool in_list) {
         }
         cell_begins = code == ',' || code == ';' || code == '|';
         pos += size;
+    }
+}
+
+void text_add_csv(struct buffer *buffer, const char *text, bool in_list) {
+    size_t len = strlen(text);
+    if (all_plain(text, len, csv_special) && !begins_formula((uint8_t)text[0])) {
+        buffer_add(buffer, text, len);
+    } else {
+        add_csv_slowly(buffer, text, len, in_list);
     }
 }
 
@@ -233,13 +275,11 @@ size_t text_add_terminal(struct buffer *buffer, const char *text, size_t columns
     return used;
 }
 
-/* Writes `digits` digits of number, with leading zeros. */
-static char *put_digits(char *out, uint64_t number, size_t digits) {
-    for (size_t i = digits; i-- > 0;) {
-        out[i] = (char)('0' + number % 10);
-        number /= 10;
-    }
-    return out + digits;
+/* Two digits. */
+static char *put_pair(char *out, uint64_t number) {
+    out[0] = (char)('0' + number / 10);
+    out[1] = (char)('0' + number % 10);
+    return out + 2;
 }
 
 /* "YYYY-MM-DDThh:mm:ss" of a time within TIME_MIN_S..TIME_MAX_S. Years are
@@ -258,23 +298,29 @@ static char *put_seconds(char *out, int64_t time_s) {
     uint64_t march_month = (5 * day_of_year + 2) / 153;
     uint64_t month = march_month < 10 ? march_month + 3 : march_month - 9;
     uint64_t year = era * 400 + year_of_era + (month <= 2 ? 1 : 0) - 400;
-    out = put_digits(out, year, 4);
+    out = put_pair(out, year / 100);
+    out = put_pair(out, year % 100);
     *out++ = '-';
-    out = put_digits(out, month, 2);
+    out = put_pair(out, month);
     *out++ = '-';
-    out = put_digits(out, day_of_year - (153 * march_month + 2) / 5 + 1, 2);
+    out = put_pair(out, day_of_year - (153 * march_month + 2) / 5 + 1);
     *out++ = 'T';
-    out = put_digits(out, second / 3600, 2);
+    out = put_pair(out, second / 3600);
     *out++ = ':';
-    out = put_digits(out, second / 60 % 60, 2);
+    out = put_pair(out, second / 60 % 60);
     *out++ = ':';
-    return put_digits(out, second % 60, 2);
+    return put_pair(out, second % 60);
 }
 
 size_t text_time_ns(char out[TEXT_TIME_MAX], uint64_t time_ns) {
     char *end = put_seconds(out, (int64_t)(time_ns / NS_PER_S));
     *end++ = '.';
-    end = put_digits(end, time_ns % NS_PER_S, 9);
+    uint32_t fraction = (uint32_t)(time_ns % NS_PER_S);
+    *end++ = (char)('0' + fraction / 100000000);
+    end = put_pair(end, fraction / 1000000 % 100);
+    end = put_pair(end, fraction / 10000 % 100);
+    end = put_pair(end, fraction / 100 % 100);
+    end = put_pair(end, fraction % 100);
     *end++ = 'Z';
     *end = '\0';
     return (size_t)(end - out);

@@ -1,3 +1,4 @@
+#include "../../outputs/fields_value.h"
 #include "sample_event.h"
 
 #include <setjmp.h>
@@ -78,6 +79,19 @@ static void test_text(void **state) {
     assert_int_equal(strlen(event_text(&event, wide, sizeof wide)), EVENT_TEXT_MAX - 1);
     memset(wide, 0xff, sizeof wide);
     assert_int_equal(strlen(event_text(&event, wide, sizeof wide)), 3 * EVENT_TEXT_MAX);
+    event_cleanup(&event);
+}
+
+static void test_name(void **state) {
+    (void)state;
+    struct event event = {0};
+    char buffer[8] = "made";
+    const char *constant = "constant";
+    event_init(&event);
+    const char *made = event_name(&event, buffer, buffer);
+    assert_ptr_equal(event_name(&event, constant, buffer), constant);
+    buffer[0] = 'X';
+    assert_string_equal(made, "made");
     event_cleanup(&event);
 }
 
@@ -176,6 +190,7 @@ int main(void) {
         cmocka_unit_test(test_filled_leaves_nothing_absent),
         cmocka_unit_test(test_reset_keeps_the_observer),
         cmocka_unit_test(test_text),
+        cmocka_unit_test(test_name),
         cmocka_unit_test(test_arena_keeps_texts_apart),
         cmocka_unit_test(test_arena_zeroes_what_it_gives_again),
         cmocka_unit_test(test_list),

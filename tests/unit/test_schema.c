@@ -89,6 +89,37 @@ static void test_names_stand_in_their_groups(void **state) {
     }
 }
 
+/* What JSON copies is made of the same names. */
+static void check_json_name(const char *json, size_t json_len, const char *name, size_t name_len,
+                            const char *end) {
+    char expected[FIELD_JSON_MAX * 2];
+    assert_int_equal(snprintf(expected, sizeof expected, ",\"%.*s\":%s", (int)name_len, name, end), json_len);
+    assert_true(json_len < FIELD_JSON_MAX);
+    assert_string_equal(json, expected);
+}
+
+static void test_names_in_json(void **state) {
+    (void)state;
+    size_t num;
+    const struct field *table = fields_table(&num);
+    for (size_t i = 0; i < num; i++) {
+        size_t prefix_len = fields_group((enum field_group)table[i].group)->prefix_len;
+        char value[FIELD_JSON_MAX] = "";
+        if (table[i].kind == FIELD_FIXED) {
+            (void)snprintf(value, sizeof value, "\"%s\"", table[i].values);
+        }
+        check_json_name(table[i].json, table[i].json_len, table[i].name + prefix_len,
+                        table[i].name_len - prefix_len, value);
+    }
+    for (unsigned i = 1; i < NUM_GROUPS; i++) {
+        const struct field_group_info *info = fields_group((enum field_group)i);
+        const struct field_group_info *parent = fields_group(info->parent);
+        assert_int_equal(info->depth, parent->depth + 1);
+        check_json_name(info->json, info->json_len, info->prefix + parent->prefix_len,
+                        info->prefix_len - parent->prefix_len - 1, "{");
+    }
+}
+
 static void test_names_are_unique_in_a_dataset(void **state) {
     (void)state;
     size_t num;
@@ -212,6 +243,7 @@ int main(void) {
         cmocka_unit_test(test_schema_file),
         cmocka_unit_test(test_page_file),
         cmocka_unit_test(test_names_stand_in_their_groups),
+        cmocka_unit_test(test_names_in_json),
         cmocka_unit_test(test_names_are_unique_in_a_dataset),
         cmocka_unit_test(test_session_fields_have_columns),
         cmocka_unit_test(test_ecs_names),

@@ -100,6 +100,50 @@ static void test_csv(void **state) {
     check_csv("\xff", false, "\xef\xbf\xbd");
 }
 
+/* Text is looked at in chunks: whatever stands in one must be found at each place of it. */
+static void test_specials_at_every_place(void **state) {
+    (void)state;
+    for (size_t len = 1; len <= 40; len++) {
+        for (size_t at = 0; at < len; at++) {
+            char in[41] = {0}, expected[64] = {0};
+            memset(in, 'x', len);
+            memset(expected, 'x', at);
+            in[at] = '"';
+            memcpy(expected + at, "\\\"", 2);
+            memset(expected + at + 2, 'x', len - at - 1);
+            check_json(in, expected);
+            expected[at] = '"';
+            check_csv(in, false, expected);
+            in[at] = '\xff';
+            memcpy(expected + at, "\xef\xbf\xbd", 3);
+            memset(expected + at + 3, 'x', len - at - 1);
+            check_json(in, expected);
+            check_csv(in, true, expected);
+            check_clean(in, len, 100, expected);
+            in[at] = '\0';
+            check_clean(in, len, 100, expected);
+        }
+    }
+}
+
+/* Each byte of ASCII on its own: escaped, or as it is. */
+static void test_every_ascii_byte(void **state) {
+    (void)state;
+    for (int c = 1; c < 0x80; c++) {
+        char in[] = {'x', (char)c, '\0'}, expected[16];
+        bool control = c < 0x20 || c == 0x7f;
+        (void)snprintf(expected, sizeof expected,
+                       control                 ? "x\\u%04x"
+                       : c == '"' || c == '\\' ? "x\\%c"
+                                               : "x%c",
+                       c);
+        check_json(in, expected);
+        (void)snprintf(expected, sizeof expected, control ? "x\\u%04x" : c == '"' ? "x\"%c" : "x%c", c);
+        check_csv(in, false, expected);
+        check_clean(in, 2, 2, in);
+    }
+}
+
 static void check_terminal(const char *in, size_t columns, bool utf8, const char *expected, size_t used) {
     struct buffer buffer = {0};
     assert_int_equal(text_add_terminal(&buffer, in, columns, utf8), used);
@@ -213,6 +257,8 @@ int main(void) {
         cmocka_unit_test(test_clean_cuts_between_characters),
         cmocka_unit_test(test_json),
         cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_specials_at_every_place),
+        cmocka_unit_test(test_every_ascii_byte),
         cmocka_unit_test(test_terminal),
         cmocka_unit_test(test_time),
         cmocka_unit_test(test_time_as_libc),
