@@ -12,14 +12,14 @@ apt_build='gcc libc6-dev cmake ninja-build pkg-config libpcap-dev libndpi-dev li
     libzstd-dev'
 apt_test='libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 clang-tidy-14 shellcheck mandoc git
     openssl ca-certificates gzip zstd tcpdump procps iproute2 gnutls-bin tshark
-    python3 python3-jsonschema'
+    python3 python3-jsonschema sqlite3'
 
 # Fedora
 dnf_build='gcc cmake ninja-build pkgconf-pkg-config libpcap-devel ndpi-devel openssl-devel libyaml-devel
     zlib-devel libzstd-devel'
 dnf_test='libcmocka-devel clang compiler-rt llvm clang-tools-extra ShellCheck mandoc git openssl ca-certificates
     gzip zstd tcpdump procps-ng iproute gnutls-utils wireshark-cli
-    python3 python3-jsonschema'
+    python3 python3-jsonschema sqlite'
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -61,7 +61,7 @@ END
     case " $wanted " in
     *' test '*)
         echo "and for the tests: cmocka, clang with its sanitizers, clang-format and clang-tidy 14, shellcheck," \
-            "mandoc, git, openssl, gzip, zstd, tcpdump, ip, tshark, gnutls-cli, python3 with jsonschema" >&2
+            "mandoc, git, openssl, gzip, zstd, tcpdump, ip, tshark, gnutls-cli, python3 with jsonschema, sqlite3" >&2
         ;;
     esac
     echo 'With all of it installed, go on by: STARTTAP_PACKAGES=skip sh sensor/quickstart.sh' >&2

@@ -82,6 +82,13 @@ run_cli() {
     done
 }
 
+# The bundled captures against reviewed events, the mail software's logs, the schema and themselves in other wrappings.
+run_golden() {
+    for name in golden truth formats no_secrets wrappings; do
+        suite "golden: $name" 300 python3 "tests/golden/$name.py" build-asan/starttap
+    done
+}
+
 # Against tshark, and real TLS peers against what they print.
 run_live() {
     suite 'live: tshark' 300 python3 tests/live/tshark_compare.py --program build/starttap
@@ -112,6 +119,7 @@ suite 'build: gcc with sanitizers' 900 sh tests/build.sh build-asan -DCMAKE_BUIL
     -DSTARTTAP_SANITIZE=ON
 run_ctest
 run_cli
+run_golden
 suite 'bench, short' 120 sh tests/bench/run.sh --short --build=build-asan --starttap=build/starttap
 run_live
 suite layers 300 python3 tests/layers.py

@@ -1,5 +1,7 @@
 """The bundled captures, the program run on them, and its events: what the scripts beside this one share."""
+import concurrent.futures
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -45,6 +47,12 @@ def run(starttap, *arguments, stdin=None):
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, arguments))}: status {done.returncode}: {done.stderr.decode(errors='replace')[-2000:]}")
     return done.stdout
+
+
+def each_run(function):
+    """[function(name, capture, key log)] for all runs, several at a time."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda one: function(*one), runs()))
 
 
 def parse(ndjson):

@@ -62,7 +62,7 @@ def among_others(starttap, texts):
 
 def main():
     starttap = bundled.program(sys.argv[1:])
-    texts = {name: canonical(bundled.events(starttap, path, keys)) for name, path, keys in bundled.runs()}
+    texts = dict(bundled.each_run(lambda name, path, keys: (name, canonical(bundled.events(starttap, path, keys)))))
     if sys.argv[1] == "--update":
         update(texts)
         return

@@ -5,7 +5,8 @@
 
 Captures that have a key log are read a second time with it; `without the key log` is no excuse then.
 
-A fact may be absent where the verdict is unknown or one side was not captured, and a verdict may be unknown (or another) only where the row itself
+A fact may be absent where the verdict is unknown or one side was not captured, and a verdict may be unknown (or another) only
+where the row itself
 says `or VERDICT (reason)`. A row with the verdict `-` stands for no event at all.
 """
 import csv
@@ -86,12 +87,14 @@ def main():
     starttap = bundled.program(sys.argv[1:])
     rows = rows_by_file()
     problems = [f"{name}: a row without a capture" for name in set(rows) - {path.name for path in bundled.captures()}]
-    num_checked = 0
-    for name, path, keys in bundled.runs():
+
+    def check(name, path, keys):
         found = bundled.events(starttap, path, keys, "starttap.session")
-        problems += check_capture(name, rows.get(path.name, []), found, keys)
-        num_checked += len(found)
-    bundled.finish("truth", num_checked, problems)
+        return len(found), check_capture(name, rows.get(path.name, []), found, keys)
+
+    checked = bundled.each_run(check)
+    problems += [problem for _, found in checked for problem in found]
+    bundled.finish("truth", sum(num for num, _ in checked), problems)
 
 
 if __name__ == "__main__":
