@@ -6,8 +6,7 @@
 Captures that have a key log are read a second time with it; `without the key log` is no excuse then.
 
 A fact may be absent where the verdict is unknown or one side was not captured, and a verdict may be unknown (or another) only
-where the row itself
-says `or VERDICT (reason)`. A row with the verdict `-` stands for no event at all.
+where the row itself says `or VERDICT (reason)`. A row with the verdict `-` stands for no event at all.
 """
 import csv
 import re
