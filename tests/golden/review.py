@@ -290,8 +290,8 @@ def peer_facts(sessions, peer):
     in_clear = [one for one in of_peer if one.get("starttap.mail.cleartext")]
     facts = {"sessions": len(of_peer), "adoption.encrypted": encrypted, "adoption.total": total,
              "adoption.ratio": encrypted / total if total else None, "role": "server",
-             "tls_versions": counted(one["tls.version"] for one in of_peer if one.get("tls.established")),
-             "ciphers": counted(one["tls.cipher"] for one in of_peer if one.get("tls.established")),
+             "tls_versions": counted(one["tls.version"] for one in of_peer if one.get("tls.established") and "tls.version" in one),
+             "ciphers": counted(one["tls.cipher"] for one in of_peer if one.get("tls.established") and "tls.cipher" in one),
              "findings": counted(name for one in of_peer for name in one.get("starttap.findings", [])),
              "bytes_cleartext": sum(one.get("starttap.mail.cleartext_bytes", 0) for one in in_clear),
              "messages_cleartext": sum(one.get("starttap.mail.transactions", 1) for one in in_clear),
