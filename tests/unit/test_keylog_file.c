@@ -61,8 +61,8 @@ static void reads_all_of_it(void **state) {
 static void reads_on(void **state) {
     (void)state;
     struct scene scene;
-    char half[sizeof rfc8448_keylog / 2];
-    snprintf(half, sizeof half, "%s", rfc8448_keylog);
+    char half[sizeof rfc8448_keylog / 2] = "";
+    memcpy(half, rfc8448_keylog, sizeof half - 1);
     begin(&scene, "");
     struct keylog_file *file = open_file(&scene, true);
     assert_non_null(file);
