@@ -12,9 +12,8 @@
 
 #include "parse.h"
 
-#define PROXY_PRELUDE_MAX 16384 /* bytes of one side before the tunnel; behind them no tunnel is looked for  \
-                                 */
-#define PROXY_HEAD_MAX 12
+#define PROXY_PRELUDE_MAX 16384 /* bytes of one side in front of the tunnel */
+#define PROXY_HEAD_MAX    12
 
 struct proxy { /* zeroed is new */
     uint32_t used;

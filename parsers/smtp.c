@@ -107,8 +107,8 @@ enum smtp_state smtp_state(const struct smtp *smtp, enum side side) {
     return smtp->server.tls ? SMTP_TLS : smtp_server_waits(smtp) ? SMTP_WAITS : SMTP_READY;
 }
 
-enum smtp_speaks smtp_speaks(const struct smtp *smtp, enum side side) {
-    return (enum smtp_speaks)(side == SIDE_CLIENT ? smtp->client.speaks : smtp->server.speaks);
+bool smtp_is_open(const struct smtp *smtp, enum side side) {
+    return side == SIDE_CLIENT ? smtp->num_ehlo > 0 || smtp->helo_seen : smtp->server.said_250;
 }
 
 void smtp_resume(struct smtp *smtp, enum side side) {

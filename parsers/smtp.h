@@ -136,8 +136,9 @@ void smtp_midstream(struct smtp *smtp);
 
 enum smtp_state smtp_state(const struct smtp *smtp, enum side side);
 
-/* What that side's whole lines so far show it to speak; for each packet, unlike smtp_facts(). */
-enum smtp_speaks smtp_speaks(const struct smtp *smtp, enum side side);
+/* That side is beyond doubt in SMTP: a client said EHLO or HELO, a server 250. (FTP, POP3 and NNTP share other
+ * words with SMTP.) For each packet, unlike smtp_facts(). */
+bool smtp_is_open(const struct smtp *smtp, enum side side);
 
 /* TLS did not come or failed, and clear text goes on: leaves SMTP_TLS on that side. */
 void smtp_resume(struct smtp *smtp, enum side side);

@@ -72,6 +72,7 @@ struct smtp_server {
     uint8_t speaks;                        /* enum smtp_speaks */
     bool started;
     bool greeting_done; /* or not to be expected */
+    bool said_250;
     bool in_reply;      /* between two lines of one */
     bool skip_reply;    /* the rest of a reply that was too long */
     bool skip_line;     /* after a gap: the rest of a line */

@@ -327,6 +327,7 @@ static void finish_reply(struct smtp *smtp, int code) {
         break;
     }
     smtp->last_code = (uint16_t)code;
+    server->said_250 = server->said_250 || code == 250;
     server->in_reply = false;
     server->partial = false;
 }

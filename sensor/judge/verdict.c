@@ -35,6 +35,12 @@ static bool spoke_smtp(const struct evidence *e) {
     return e->smtp->client_speaks == SMTP_SPEAKS_SMTP || e->smtp->server_speaks == SMTP_SPEAKS_SMTP;
 }
 
+/* TLS that nobody asked for by STARTTLS, as in FTP, whose first words are those of SMTP. */
+static bool is_foreign_tls(const struct evidence *e) {
+    bool found = e->tls_found[SIDE_CLIENT] || e->tls_found[SIDE_SERVER];
+    return found && (e->smtp->requested != SMTP_YES || e->smtp->starttls_reply_code != 220);
+}
+
 /* The side spoke to a proxy, and what came then is TLS, or nothing. */
 static bool is_other_behind_proxy(const struct evidence *e, enum side side, enum smtp_speaks speaks) {
     return e->asked_proxy[side] && speaks == SMTP_SPEAKS_NOTHING &&
@@ -47,12 +53,14 @@ static bool is_other_protocol(const struct evidence *e) {
     if (e->midstream || smtp->client_gap || smtp->server_gap)
         return false;
     return smtp->client_speaks == SMTP_SPEAKS_OTHER || smtp->server_speaks == SMTP_SPEAKS_OTHER ||
-           is_other_behind_proxy(e, SIDE_CLIENT, smtp->client_speaks) ||
+           is_foreign_tls(e) || is_other_behind_proxy(e, SIDE_CLIENT, smtp->client_speaks) ||
            is_other_behind_proxy(e, SIDE_SERVER, smtp->server_speaks);
 }
 
 /* TLS after clear SMTP can only be STARTTLS; TLS as the first byte is implicit. */
 static const char *tls_mode(const struct evidence *e) {
+    if (is_foreign_tls(e))
+        return NULL;
     if (spoke_smtp(e))
         return "starttls";
     bool from_start = e->tls_from_start[SIDE_CLIENT] || e->tls_from_start[SIDE_SERVER];
@@ -82,7 +90,7 @@ static bool answered_in_clear(const struct evidence *e) {
 
 static struct judgement judge_unfinished_tls(const struct evidence *e) {
     const char *mode = tls_mode(e);
-    if (!spoke_smtp(e) && is_other_protocol(e))
+    if ((is_foreign_tls(e) || !spoke_smtp(e)) && is_other_protocol(e))
         return decided(VERDICT_NOT_SMTP, NULL, "TLS inside a protocol that is not SMTP");
     bool failed = e->tls && e->tls->outcome == TLS_FAILED;
     if (failed && e->tls->num_alerts > 0)

@@ -14,6 +14,7 @@ struct evidence {
     const struct tls_facts *tls;           /* NULL: no TLS byte was seen */
     bool tls_began[2], clear_after_tls[2]; /* by side */
     bool tls_from_start[2];                /* the first byte after the SYN was TLS */
+    bool tls_found[2];                     /* it was found in the words of another protocol */
     bool asked_proxy[2];                   /* it began with the words for, or of, a proxy */
     bool visible[2];                       /* packets of that side were captured */
     bool gap;                              /* bytes of either side are missing */

@@ -191,7 +191,7 @@ static size_t search_ahead(const struct session *session, enum side side, const 
 static size_t push_smtp(struct session *session, enum side side, const uint8_t *data, size_t len,
                         bool force) {
     struct tls_search *search = &session->searches[side];
-    bool searches = tls_search_goes_on(search) && smtp_speaks(session->smtp, side) != SMTP_SPEAKS_SMTP;
+    bool searches = tls_search_goes_on(search) && !smtp_is_open(session->smtp, side);
     if (searches)
         len = search_ahead(session, side, data, len);
     size_t used = smtp_push(session->smtp, side, data, len, force);

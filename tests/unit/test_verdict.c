@@ -105,6 +105,19 @@ static void nothing_decided(void **state) {
     s.smtp.mail_attempted = false, expect(&s, VERDICT_NOT_SMTP, UNKNOWN_NONE);
 }
 
+static void tls_of_another_protocol(void **state) {
+    (void)state;
+    struct scene s;
+    set(&s), begin_tls(&s, TLS_ESTABLISHED), s.smtp.ehlo_seen = false;
+    s.evidence.tls_found[SIDE_CLIENT] = s.evidence.tls_found[SIDE_SERVER] = true;
+    expect(&s, VERDICT_NOT_SMTP, UNKNOWN_NONE);
+    s.tls.outcome = TLS_FAILED, expect(&s, VERDICT_NOT_SMTP, UNKNOWN_NONE);
+    s.smtp.requested = SMTP_YES, s.smtp.starttls_reply_code = 382, expect(&s, VERDICT_NOT_SMTP, UNKNOWN_NONE);
+    s.smtp.starttls_reply_code = 220, expect(&s, VERDICT_HANDSHAKE_FAILED, UNKNOWN_NONE);
+    s.smtp.requested = SMTP_OPEN, s.smtp.client_gap = s.evidence.gap = true;
+    expect(&s, VERDICT_UNKNOWN, UNKNOWN_GAP);
+}
+
 static void behind_a_proxy(void **state) {
     (void)state;
     struct scene s;
@@ -137,7 +150,7 @@ int main(void) {
         cmocka_unit_test(mail_in_clear),      cmocka_unit_test(starttls_asked_for),
         cmocka_unit_test(tls_that_completed), cmocka_unit_test(tls_that_did_not_complete),
         cmocka_unit_test(nothing_decided),    cmocka_unit_test(missing_evidence_leaves_it_open),
-        cmocka_unit_test(behind_a_proxy),
+        cmocka_unit_test(behind_a_proxy),     cmocka_unit_test(tls_of_another_protocol),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
