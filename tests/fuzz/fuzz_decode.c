@@ -37,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
         uint32_t more = reader_u8(&r);
         if (frame_len > reader_left(&r))
             frame_len = (uint32_t)reader_left(&r);
-        uint8_t *frame = malloc(frame_len > 0 ? frame_len : 1); /* of its own, so that reading past its end is seen */
+        uint8_t *frame =
+            malloc(frame_len > 0 ? frame_len : 1); /* of its own, so that reading past its end is seen */
         assert(frame != NULL);
         const uint8_t *bytes = reader_bytes(&r, frame_len);
         if (bytes != NULL)
