@@ -8,6 +8,8 @@
 enum { RECORD_CHANGE_CIPHER_SPEC = 20, RECORD_HANDSHAKE = 22, RECORD_APPLICATION_DATA = 23 };
 enum { CLIENT_HELLO = 1, SERVER_HELLO = 2, CERTIFICATE = 11 };
 
+#define EXTENSION_KEY_SHARE 51
+
 #define HANDSHAKE_MAX 32768 /* bytes of handshake in clear that are looked at */
 #define RECORDS_MAX   64
 
@@ -50,6 +52,38 @@ static bool is_retry(const uint8_t *random) {
     return memcmp(random, beginning, sizeof beginning) == 0;
 }
 
+/* RFC 8446 section 4.2.8: the keys that are exchanged, of which no two are alike either. 24 bytes after the
+ * first, which may say how a point is written. */
+static void find_in_key_share(struct rewrite *rewrite, const struct handshake *hs, struct reader shares,
+                              uint32_t from) {
+    while (reader_left(&shares) > 0) {
+        reader_skip(&shares, 2);
+        struct reader key = reader_vec16(&shares);
+        if (reader_ok(&shares) && reader_left(&key) >= 25)
+            add_handshake_spot(rewrite, hs, (size_t)(key.pos + 1 - hs->data), 24, from);
+    }
+}
+
+/* What follows the session id: suites and compression methods, then the extensions. */
+static void find_in_extensions(struct rewrite *rewrite, const struct handshake *hs, struct reader body,
+                               bool client) {
+    if (client) {
+        reader_vec16(&body);
+        reader_vec8(&body);
+    } else {
+        reader_skip(&body, 3);
+    }
+    struct reader extensions = reader_vec16(&body);
+    while (reader_left(&extensions) > 0) {
+        uint16_t type = reader_u16(&extensions);
+        struct reader data = reader_vec16(&extensions);
+        if (!reader_ok(&extensions) || type != EXTENSION_KEY_SHARE)
+            continue;
+        find_in_key_share(rewrite, hs, client ? reader_vec16(&data) : data,
+                          client ? MATERIAL_CLIENT_RANDOM : MATERIAL_SERVER_RANDOM);
+    }
+}
+
 static void find_in_hello(struct rewrite *rewrite, const struct handshake *hs, struct reader body,
                           bool client) {
     reader_skip(&body, 2);
@@ -62,6 +96,7 @@ static void find_in_hello(struct rewrite *rewrite, const struct handshake *hs, s
                            client ? MATERIAL_CLIENT_RANDOM : MATERIAL_SERVER_RANDOM);
     size_t len = reader_left(&id) < 16 ? reader_left(&id) : 16;
     add_handshake_spot(rewrite, hs, (size_t)(id.pos - hs->data), len, MATERIAL_SESSION_ID);
+    find_in_extensions(rewrite, hs, body, client);
 }
 
 /* DER (X.690 section 8.1): tag and length; the content is left to be read. */
