@@ -19,6 +19,7 @@ class Case:
     certificate: str = "rsa"
     resumes: bool = False  # the client connects a second time with the first session
     fails: bool = False
+    protocol: str = "smtp"  # of fronts.py
 
 
 OLD = ("-cipher", "DEFAULT:@SECLEVEL=0")
@@ -140,4 +141,11 @@ def failures():
                ("--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+3DES-CBC"), fails=True)
 
 
-ALL = [*versions(), *suites(), *certificates(), *groups(), *resumption(), *client_certificates(), *failures()]
+def protocols():
+    """STARTTLS behind a proxy is mail's; that of other protocols is not, and its TLS is described all the same."""
+    for protocol in ("lmtp", "proxy", "ftp", "pop3", "imap", "sieve", "postgres", "mysql", "ldap", "xmpp"):
+        for version in ("1.2", "1.3"):
+            yield Case(f"{protocol} {version}", "starttls", protocol=protocol, **both(VERSIONS[version]))
+
+
+ALL = [*protocols(), *versions(), *suites(), *certificates(), *groups(), *resumption(), *client_certificates(), *failures()]

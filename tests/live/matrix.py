@@ -138,6 +138,8 @@ def report(plan, said, events, chosen):
         print("fail" if wrong else "ok  ", case.name)
         for line in wrong:
             print("     ", line)
+        if talk.unclear:
+            print(talk.client, talk.server, sep="\n----\n")
         if wrong and chosen:
             print(talk.client, talk.server, json.dumps(events.get(port, []), indent=1), sep="\n----\n")
     print(f"{len(plan)} cases, {compared} facts compared, {failed} cases failed")

@@ -8,10 +8,10 @@ import hashlib
 import os
 import pathlib
 import re
-import socket
 import subprocess
-import threading
 import time
+
+import fronts
 
 FIRST_PORT, LAST_PORT = 25000, 25999  # captured
 BACKEND = 5000                        # a server behind a front listens that much higher, out of the capture
@@ -77,64 +77,6 @@ def running_server(case, port, folder, log):
         process.communicate()
 
 
-def read_line(stream):
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = stream.recv(1)
-        if not byte:
-            return b""
-        line += byte
-    return line.strip().upper()
-
-
-def greet(stream):
-    """Speaks SMTP until STARTTLS was accepted."""
-    stream.sendall(b"220 mx.example.org ESMTP matrix\r\n")
-    while line := read_line(stream):
-        if line.startswith(b"EHLO"):
-            stream.sendall(b"250-mx.example.org\r\n250-8BITMIME\r\n250 STARTTLS\r\n")
-        elif line == b"STARTTLS":
-            stream.sendall(b"220 2.0.0 ready\r\n")
-            return True
-        else:
-            stream.sendall(b"250 2.0.0 ok\r\n")
-    return False
-
-
-def pass_on(source, sink):
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    with contextlib.suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
-
-
-def serve_front(listener, backend):
-    with contextlib.suppress(OSError):  # the listener is closed at the end
-        while True:
-            stream, _ = listener.accept()
-            with stream, socket.create_connection(("127.0.0.1", backend)) as server:
-                if not greet(stream):
-                    continue
-                back = threading.Thread(target=pass_on, args=(server, stream))
-                back.start()
-                pass_on(stream, server)
-                back.join(PATIENCE)
-
-
-@contextlib.contextmanager
-def front(port, backend):
-    listener = socket.create_server(("127.0.0.1", port))
-    thread = threading.Thread(target=serve_front, args=(listener, backend), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(PATIENCE)
-
-
 # --- the client
 
 def client_command(case, port, folder, second):
@@ -145,8 +87,10 @@ def client_command(case, port, folder, second):
                 *(["--starttls-proto", "smtp"] if case.mode == "starttls" else []),
                 *(["--resume"] if case.resumes else []), *options]
     session = str(folder / f"{port}.session")
-    return ["openssl", "s_client", "-4", "-connect", f"127.0.0.1:{port}", "-servername", NAME, "-msg",
-            "-CAfile", str(folder / "certs" / "ca.pem"), *(["-starttls", "smtp"] if case.mode == "starttls" else []),
+    starttls = ["-starttls", "smtp" if case.protocol == "proxy" else case.protocol] if case.mode == "starttls" else []
+    where = ["-proxy", f"127.0.0.1:{port}", "-connect", f"{NAME}:25"] if case.protocol == "proxy" else \
+        ["-connect", f"127.0.0.1:{port}"]
+    return ["openssl", "s_client", "-4", *where, "-servername", NAME, "-msg", "-CAfile", str(folder / "certs" / "ca.pem"), *starttls,
             *(["-sess_in" if second else "-sess_out", session] if case.resumes else []), *options]
 
 
@@ -280,9 +224,14 @@ def from_gnutls(line, pem):
     return said
 
 
+def verdict_of_success(case):
+    if case.mode == "implicit":
+        return "implicit_tls"
+    return "starttls" if case.protocol in ("smtp", "lmtp", "proxy") else "not_smtp"
+
+
 def expect_success(case, text, pem):
-    verdict = "implicit_tls" if case.mode == "implicit" else "starttls"
-    common = {"verdict": verdict, "established": True}
+    common = {"verdict": verdict_of_success(case), "established": True}
     if case.client == "openssl":
         return common | from_openssl(text)
     line = text[text.rindex("- Description:"):].splitlines()[0]
@@ -309,7 +258,7 @@ def expect_failure(case, client):
     side, name, sealed = alerts[0]
     if sealed and side == "server":
         # 1.3: it refuses what the client sent last, and on the wire that is a finished handshake.
-        return {"verdict": "implicit_tls" if case.mode == "implicit" else "starttls", "version": "1.3"}
+        return {"verdict": verdict_of_success(case), "version": "1.3"}
     alerts = is_one_of([]) if sealed else contains(f"{side}:{name}")
     return {"verdict": "handshake_failed", "established": is_one_of(False, None), "sni": NAME, "alerts": alerts,
             "encrypted_alerts": sealed}
@@ -329,7 +278,7 @@ def meet(case, port, folder):
     with contextlib.ExitStack() as stack:
         stack.enter_context(running_server(case, backend, folder, server_log))
         if backend != port:
-            stack.enter_context(front(port, backend))
+            stack.enter_context(fronts.front(port, backend, case.protocol))
         texts = [run_client(case, port, folder, client_log)]
         if case.resumes and case.client == "openssl":
             texts.append(run_client(case, port, folder, client_log.with_suffix(".again"), second=True))
