@@ -253,6 +253,19 @@ static void fill_mail(const struct smtp *smtp, struct smtp_facts *facts) {
     facts->quit_seen = smtp->quit_seen || smtp->server.lost_221;
 }
 
+/* RFC 5321 section 4.2: both begin with the server's name; a greeting that refuses may begin with anything.
+ */
+static struct smtp_text server_name(const struct smtp *smtp, struct smtp_text banner) {
+    struct reader reply = smtp_reader_of(smtp_list_at(&smtp->ehlo_reply, 0));
+    if (reader_left(&reply) > 0) {
+        return smtp_text_of(smtp_word(&reply));
+    }
+    struct reader greeting = smtp_reader_of(banner);
+    smtp_skip_enhanced_code(&greeting);
+    struct reader word = smtp_word(&greeting);
+    return smtp_is_host(word) ? smtp_text_of(word) : (struct smtp_text){NULL, 0};
+}
+
 static void fill_rest(const struct smtp *smtp, struct smtp_facts *facts) {
     facts->client_speaks = client_speaks(&smtp->client);
     facts->server_speaks = server_speaks(&smtp->server);
@@ -260,11 +273,7 @@ static void fill_rest(const struct smtp *smtp, struct smtp_facts *facts) {
     facts->banner_code = smtp->banner_code;
     facts->helo = smtp_list_at(&smtp->helo, 0);
     facts->ehlo = smtp_list_at(&smtp->ehlo, 0);
-    struct reader named = smtp_reader_of(smtp_list_at(&smtp->ehlo_reply, 0));
-    if (reader_left(&named) == 0) {
-        named = smtp_reader_of(facts->banner);
-    }
-    facts->server_name = smtp_text_of(smtp_word(&named));
+    facts->server_name = server_name(smtp, facts->banner);
     facts->last_reply_code = smtp->last_code;
     facts->ehlo_seen = smtp->num_ehlo > 0 || smtp->ehlo_recognised;
     facts->helo_seen = smtp->helo_seen;

@@ -33,6 +33,41 @@ struct reader smtp_word(struct reader *line) {
     return word;
 }
 
+/* class "." subject "." detail, of 1, 1 to 3 and 1 to 3 digits (RFC 3463 section 2). */
+static bool is_enhanced_code(struct reader word) {
+    size_t digits = 0, dots = 0;
+    while (reader_left(&word) > 0) {
+        uint8_t c = reader_u8(&word);
+        if (c >= '0' && c <= '9' && digits < 3) {
+            digits++;
+        } else if (c == '.' && digits > 0 && dots < 2) {
+            digits = 0;
+            dots++;
+        } else {
+            return false;
+        }
+    }
+    return dots == 2 && digits > 0;
+}
+
+bool smtp_is_host(struct reader word) {
+    while (reader_left(&word) > 0) {
+        uint8_t c = reader_u8(&word);
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c >= 0x80;
+        if (!plain && memchr(".-_:[]", c, 6) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void smtp_skip_enhanced_code(struct reader *line) {
+    struct reader rest = *line;
+    if (is_enhanced_code(smtp_word(&rest))) {
+        *line = rest;
+    }
+}
+
 struct reader smtp_trim(struct reader line) {
     reader_skip(&line, span(line, true));
     size_t kept = 0, len = 0;

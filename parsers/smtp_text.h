@@ -11,6 +11,12 @@
 /* The next word, blanks (space, tab) around it skipped; empty at the end of the line. */
 struct reader smtp_word(struct reader *line);
 
+/* Only what a host name or an address literal is made of. */
+bool smtp_is_host(struct reader word);
+
+/* Takes an enhanced status code (RFC 2034: "4.7.0") off the front, when there is one. */
+void smtp_skip_enhanced_code(struct reader *line);
+
 /* What is left of a line, blanks at both ends cut off. */
 struct reader smtp_trim(struct reader line);
 

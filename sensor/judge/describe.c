@@ -86,8 +86,9 @@ static void describe_smtp(struct event *event, const struct smtp_facts *smtp) {
     list_of(event, &s->smtp_auth_mechanisms, smtp->auth_mechanisms, smtp->num_auth_mechanisms);
     if (smtp->last_reply_code != 0)
         s->smtp_last_reply_code = smtp->last_reply_code;
-    if (smtp->offered != SMTP_OPEN)
-        s->requiretls_offered = fact_of(smtp->requiretls_offered);
+    if (smtp->requiretls_offered) /* only inside TLS may it be (RFC 8689 section 2): its absence here says
+                                     nothing */
+        s->requiretls_offered = FACT_YES;
     if (smtp->requiretls_used)
         s->requiretls_used = FACT_YES;
     s->starttls_offered = fact_from(smtp->offered);
@@ -109,7 +110,7 @@ static void describe_mail(struct event *event, const struct smtp_facts *smtp, bo
         s->mail_cleartext = FACT_YES;
     else if (clear_text_whole)
         s->mail_cleartext = FACT_NO;
-    if (content)
+    if (smtp->content_bytes > 0)
         s->mail_cleartext_bytes = (int64_t)smtp->content_bytes;
     if (smtp->auth_sent)
         s->auth_cleartext = FACT_YES;
@@ -117,8 +118,8 @@ static void describe_mail(struct event *event, const struct smtp_facts *smtp, bo
         s->auth_cleartext = FACT_NO;
     if (smtp->auth_attempted)
         s->auth_mechanism = text_of(event, smtp->auth_mechanism);
-    if (smtp->transactions > 0)
-        s->mail_transactions = (int64_t)smtp->transactions;
+    if (smtp->messages > 0)
+        s->mail_transactions = (int64_t)smtp->messages;
     list_of(event, &s->mail_from_domains, smtp->from_domains, smtp->num_from_domains);
     list_of(event, &s->mail_rcpt_domains, smtp->rcpt_domains, smtp->num_rcpt_domains);
 }
@@ -154,8 +155,8 @@ static void describe_inner_mail(struct event *event, const struct smtp_facts *in
         s->auth_mechanism = text_of(event, inner->auth_mechanism);
     if (s->mail_cleartext == FACT_YES || s->mail_transactions > 0)
         return;
-    if (inner->transactions > 0)
-        s->mail_transactions = (int64_t)inner->transactions;
+    if (inner->messages > 0)
+        s->mail_transactions = (int64_t)inner->messages;
     list_of(event, &s->mail_from_domains, inner->from_domains, inner->num_from_domains);
     list_of(event, &s->mail_rcpt_domains, inner->rcpt_domains, inner->num_rcpt_domains);
 }

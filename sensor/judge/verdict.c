@@ -61,10 +61,11 @@ static bool is_other_protocol(const struct evidence *e) {
 static const char *tls_mode(const struct evidence *e) {
     if (is_foreign_tls(e))
         return NULL;
+    if (e->tls_from_start[SIDE_CLIENT])
+        return "implicit";
     if (spoke_smtp(e))
         return "starttls";
-    bool from_start = e->tls_from_start[SIDE_CLIENT] || e->tls_from_start[SIDE_SERVER];
-    if (from_start && !e->gap)
+    if (e->tls_from_start[SIDE_SERVER])
         return "implicit";
     /* Picked up at the hello, on a port where TLS is what comes first. */
     if (e->midstream && e->tls_port && !e->mail_port)
@@ -85,7 +86,8 @@ static struct judgement judge_established(const struct evidence *e) {
 
 static bool answered_in_clear(const struct evidence *e) {
     return e->clear_after_tls[SIDE_CLIENT] || e->clear_after_tls[SIDE_SERVER] ||
-           (e->tls_began[SIDE_CLIENT] && e->smtp->clear_after_accept_server > 0);
+           (e->tls_began[SIDE_CLIENT] && e->smtp->clear_after_accept_server > 0) ||
+           (e->tls_from_start[SIDE_CLIENT] && e->smtp->server_speaks != SMTP_SPEAKS_NOTHING);
 }
 
 static struct judgement judge_unfinished_tls(const struct evidence *e) {
