@@ -290,7 +290,7 @@ static const struct field table[] = {
     ROW(100, SESSION, STARTTLS, NUMBER, session.injected_reply_bytes, "injected_reply_bytes", ANY,
         "Bytes in clear behind the 220, before TLS (CVE-2021-22947)."),
     ROW(15, SESSION, MAIL, NUMBER, session.mail_transactions, "transactions", ANY,
-        "Messages that were seen to be accepted."),
+        "Messages whose content was sent to its end."),
     ROW(16, SESSION, MAIL, FACT, session.mail_cleartext, "cleartext", ANY,
         "Whether mail crossed the network in clear."),
     ROW(17, SESSION, MAIL, NUMBER, session.mail_cleartext_bytes, "cleartext_bytes", ANY,
