@@ -9,10 +9,10 @@
  * A buffer of 4 KB does for what real software sends. */
 #define TLS_FINGERPRINT_MAX 400000
 
-/* Each writes the NUL-terminated string into text (len bytes). Returns its length, or 0 when it would not
+/* Each writes the NUL-terminated string into buffer (len bytes). Returns its length, or 0 when it would not
  * fit. A hello of SSLv2 format has no fingerprint: 0 (tshark gives none either). */
-size_t tls_ja3_text(const struct tls_client_hello *hello, char *text, size_t len);
-size_t tls_ja3s_text(const struct tls_server_hello *hello, char *text, size_t len);
+size_t tls_ja3_text(const struct tls_client_hello *hello, char *buffer, size_t len);
+size_t tls_ja3s_text(const struct tls_server_hello *hello, char *buffer, size_t len);
 
 /* False when it does not fit, or the hello is of SSLv2 format.
  * JA4 = a "_" hex12(SHA-256(b)) "_" hex12(SHA-256(c)); an empty b or c stands for "000000000000". */

@@ -45,7 +45,7 @@ enum parse_result tls_client_hello_parse_sslv2(struct reader body, struct tls_cl
 void tls_client_hello_note(const struct tls_client_hello *hello, struct tls_facts *facts);
 /* Also for EncryptedExtensions and HelloRetryRequest, which have less of it. */
 void tls_server_hello_note(const struct tls_server_hello *hello, struct tls_facts *facts);
-void tls_server_extensions_note(struct reader extensions, struct tls_facts *facts);
+void tls_server_extensions_note(struct reader block, struct tls_facts *facts);
 
 /* What a ServerHello says that is no fact by itself. */
 struct tls_server_choice {

@@ -26,10 +26,10 @@ struct hello_cache *hello_cache_new(struct digest *digest); /* NULL: out of memo
 void hello_cache_free(struct hello_cache *cache);
 
 /* Held until hello_release(). NULL: out of memory. */
-struct hello *hello_describe(struct hello_cache *cache, const struct tls_client_hello *hello);
+struct hello *hello_describe(struct hello_cache *cache, const struct tls_client_hello *wire);
 void hello_release(struct hello *hello); /* NULL is fine */
 
 /* JA3S of a ServerHello; "" when it could not be made. */
-void hello_ja3s(struct hello_cache *cache, const struct tls_server_hello *hello, char ja3s[33]);
+void hello_ja3s(struct hello_cache *cache, const struct tls_server_hello *wire, char ja3s[33]);
 
 #endif
