@@ -1,5 +1,6 @@
 #include "sink.h"
 
+#include "kafka.h"
 #include "sink_file.h"
 #include "sink_spec.h"
 
@@ -10,14 +11,16 @@
 /* One kind of sink: its scheme, and the options that its specs may have. */
 struct scheme {
     const char *name;
-    const struct encoder *encoder;
-    const char *const *options; /* NULL-terminated */
+    const struct encoder *encoder; /* of files; NULL: kafka */
+    const char *const *options;    /* NULL-terminated */
 };
 
 static const char *const file_options[] = {"datasets", NULL};
+static const char *const kafka_options[] = {"datasets", "spool", NULL};
 static const struct scheme schemes[] = {
     {"json", &json_encoder, file_options},
     {"csv", &csv_encoder, file_options},
+    {"kafka", NULL, kafka_options},
 };
 
 static const struct scheme *scheme_find(const char *name) {
@@ -46,7 +49,8 @@ static const struct scheme *spec_read(struct sink_spec *spec, const char *text, 
     }
     const struct scheme *scheme = scheme_find(spec->scheme);
     if (scheme == NULL) {
-        (void)snprintf(error, error_len, "output '%s': expected json:PATH or csv:PATH", text);
+        (void)snprintf(error, error_len, "output '%s': expected json:PATH, csv:PATH or kafka://BROKERS/TOPIC",
+                       text);
     }
     for (size_t i = 0; scheme != NULL && i < spec->num_options; i++) {
         if (!has_option(scheme, spec->options[i].key)) {
@@ -76,13 +80,31 @@ static bool datasets_read(const struct sink_spec *spec, unsigned *datasets, char
     return true;
 }
 
+static bool target_check(const struct scheme *scheme, const struct sink_spec *spec, char *error,
+                         size_t error_len) {
+    struct kafka_target target;
+    char why[256];
+    if (scheme->encoder != NULL) {
+        return true;
+    }
+    bool good = kafka_target_parse(&target, spec->target, why, sizeof why);
+    if (!good) { /* what stands there may be a password by mistake */
+        (void)snprintf(error, error_len, "output '%s:': %s", spec->scheme, why);
+    } else {
+        kafka_target_cleanup(&target);
+    }
+    return good;
+}
+
 bool sink_check(const char *text, char *error, size_t error_len) {
     struct sink_spec spec;
     unsigned datasets = 0;
-    if (spec_read(&spec, text, error, error_len) == NULL) {
+    const struct scheme *scheme = spec_read(&spec, text, error, error_len);
+    if (scheme == NULL) {
         return false;
     }
-    bool good = datasets_read(&spec, &datasets, error, error_len);
+    bool good =
+        datasets_read(&spec, &datasets, error, error_len) && target_check(scheme, &spec, error, error_len);
     sink_spec_cleanup(&spec);
     return good;
 }
@@ -103,7 +125,10 @@ struct sink *sink_open(const char *text, const struct sink_options *options, cha
         return NULL;
     }
     unsigned datasets = options->datasets != 0 ? options->datasets : (1u << NUM_DATASETS) - 1;
-    if (datasets_read(&spec, &datasets, error, error_len)) {
+    bool good = datasets_read(&spec, &datasets, error, error_len);
+    if (good && scheme->encoder == NULL) {
+        sink = kafka_open(&spec, text, options, error, error_len);
+    } else if (good) {
         sink = sink_file_open(scheme->encoder, text, spec.target, write, error, error_len);
     }
     if (sink != NULL) {
@@ -123,6 +148,29 @@ int sink_flush(struct sink *sink) {
 
 int sink_close(struct sink *sink) {
     return sink != NULL ? sink->ops->close(sink) : 0;
+}
+
+uint64_t sink_wait(struct sink *sink, unsigned timeout_ms) {
+    return sink->ops->wait != NULL ? sink->ops->wait(sink, timeout_ms) : 0;
+}
+
+bool sink_stats(struct sink *sink, struct sink_stats *stats) {
+    *stats = (struct sink_stats){0};
+    if (sink->ops->stats == NULL) {
+        return false;
+    }
+    sink->ops->stats(sink, stats);
+    return true;
+}
+
+const char *sink_error_class_name(enum sink_error_class error_class) {
+    static const char *const names[NUM_SINK_ERRORS] = {
+        [SINK_ERROR_CONNECTION] = "connection", [SINK_ERROR_AUTHENTICATION] = "authentication",
+        [SINK_ERROR_TOPIC] = "topic",           [SINK_ERROR_SIZE] = "size",
+        [SINK_ERROR_FATAL] = "fatal",           [SINK_ERROR_SPOOL] = "spool",
+        [SINK_ERROR_OTHER] = "other",
+    };
+    return names[error_class];
 }
 
 const char *sink_error(const struct sink *sink) {

@@ -7,15 +7,22 @@
 #define STARTTAP_OUTPUTS_SINK_H
 
 #include "event.h"
+#include "kafka_conf.h"
+
+#define SINK_FULL 1 /* of sink_write() */
 
 struct sink;
+struct sink_stats;
 
 struct sink_ops {
-    /* 0, or -1 with error() (borrowed from the sink) saying what failed and where. */
+    /* 0, SINK_FULL, or -1; unless 0, error() (borrowed from the sink) says what failed and where. */
     int (*write)(struct sink *sink, const struct event *event);
     int (*flush)(struct sink *sink);
     int (*close)(struct sink *sink);               /* flushes; the sink is freed whatever it returns */
     const char *(*error)(const struct sink *sink); /* last failure, names the target; NULL when none */
+    /* Of sinks that deliver later; else NULL. */
+    uint64_t (*wait)(struct sink *sink, unsigned timeout_ms);
+    void (*stats)(struct sink *sink, struct sink_stats *stats);
 };
 
 /* What every kind of sink begins with; for sinks themselves, callers use the functions below. */
@@ -29,11 +36,44 @@ struct sink {
 /* What is the same for all sinks of a run. Zeroed: the defaults. Borrowed for the call. */
 struct sink_options {
     unsigned datasets; /* of sinks whose spec does not say (?datasets=); bit per enum dataset, 0: all */
+
+    /* Of Kafka sinks: */
+    struct kafka_settings kafka;
+    const char *spool;  /* the directory in which each has its own */
+    uint64_t spool_max; /* bytes on disk, each; when there are so many, a sink is full ... */
+    bool drop_oldest;   /* ... or, with this, loses the oldest events, and counts them */
+    /* Told what goes wrong, or well again, while nobody waits for an answer; from a thread of the sink. */
+    void (*log)(void *context, const char *message);
+    void *log_context;
 };
 
-/* Opens a spec (sink_spec.h): json:PATH or csv:PATH, PATH '-' = standard output. Every kind has the option
- * datasets=session,peer,sensor. A file is created or emptied; of a FIFO the open waits for its reader.
- * NULL with a message in error (error_len bytes, always terminated) that says
+/* How a sink that delivers later failed to. */
+enum sink_error_class {
+    SINK_ERROR_CONNECTION,
+    SINK_ERROR_AUTHENTICATION, /* refused, by password, certificate or access rule */
+    SINK_ERROR_TOPIC,          /* is not there */
+    SINK_ERROR_SIZE,           /* the broker takes no message of that size */
+    SINK_ERROR_FATAL,          /* the producer had to be made anew */
+    SINK_ERROR_SPOOL,          /* the disk */
+    SINK_ERROR_OTHER,
+    NUM_SINK_ERRORS
+};
+
+const char *sink_error_class_name(enum sink_error_class error_class); /* "connection" */
+
+struct sink_stats {
+    uint64_t num_written, bytes_written; /* events taken */
+    uint64_t num_delivered;              /* confirmed */
+    uint64_t num_waiting, bytes_waiting; /* events in the spool, and its bytes on disk */
+    uint64_t num_dropped;                /* by drop_oldest */
+    uint64_t num_rejected;               /* refused for good, and put aside */
+    uint64_t lag_ms;                     /* age of the oldest event that waits */
+    uint64_t errors[NUM_SINK_ERRORS];
+};
+
+/* Opens a spec (sink_spec.h): json:PATH, csv:PATH (PATH '-' = standard output) or kafka://BROKERS/TOPIC
+ * (kafka.h). Every kind has the option datasets=session,peer,sensor. A file is created or emptied; of a FIFO
+ * the open waits for its reader. NULL with a message in error (error_len bytes, always terminated) that says
  * what is wrong with the spec or why the target cannot be opened. */
 struct sink *sink_open(const char *spec, const struct sink_options *options, char *error, size_t error_len);
 
@@ -45,12 +85,18 @@ bool sink_is_stdout(const char *spec);
  * in order. -1 when it was not taken, sink_error() says why. Bytes taken earlier are kept, and the next call
  * tries them again where the last one stopped, so that nothing is torn or doubled when the target recovers.
  */
+/* SINK_FULL: not taken either, but there will be room once events are delivered: sink_wait(), and try again.
+ */
 int sink_write(struct sink *sink, const struct event *event);
 int sink_flush(struct sink *sink);
 
 /* Flushes and frees; NULL is fine. -1 when events that were taken could not be
  * written: call sink_flush() first to be able to ask sink_error() why. */
 int sink_close(struct sink *sink);
+/* Lets at most so much time pass until all is delivered, and returns how many events still wait; then
+ * sink_error() says where. Sinks that deliver at once: 0. */
+uint64_t sink_wait(struct sink *sink, unsigned timeout_ms);
+bool sink_stats(struct sink *sink, struct sink_stats *stats); /* false: a sink that keeps none */
 const char *sink_error(const struct sink *sink);
 const char *sink_target(const struct sink *sink); /* the spec it was opened with */
 /* True when the target went away in a way that is not a failure of ours: EPIPE on

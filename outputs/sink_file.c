@@ -110,7 +110,7 @@ static const char *file_error(const struct sink *sink) {
     return file->error[0] != '\0' ? file->error : NULL;
 }
 
-static const struct sink_ops file_ops = {file_write, file_flush, file_close, file_error};
+static const struct sink_ops file_ops = {file_write, file_flush, file_close, file_error, NULL, NULL};
 
 static int target_open(const char *path) {
     if (strcmp(path, "-") == 0) {

@@ -26,12 +26,15 @@
 #define DEFAULT_MAIL_PORTS "25,587,2525"
 #define DEFAULT_TLS_PORTS  "465"
 #define DEFAULT_MAX_FLOWS  1000000u
+#define DEFAULT_KAFKA_WAIT 60u
+#define DEFAULT_SPOOL_MB   4096u
 #define HOST_NAME_LEN      256
+#define SPOOL_NAME_LEN     4096
 
 #define USAGE_STATUS 2
 
 /* Options that are about the configuration and no part of it. */
-enum { OPTION_CONFIG = 1000, OPTION_DUMP, OPTION_USAGE };
+enum { OPTION_CONFIG = 1000, OPTION_DUMP, OPTION_USAGE, OPTION_DELIVER };
 
 static const char doc[] =
     "Reads captures of mail traffic and says for each connection and each peer whether mail was encrypted, "
@@ -46,6 +49,7 @@ static const char doc[] =
     "  starttap -n -r day.pcap.zst -o json:- | jq .  events only\n"
     "  tcpdump -w - port 25 | starttap -r -          from a pipe\n"
     "  starttap -r mail.pcap host 192.0.2.25         one peer\n"
+    "  starttap -r mail.pcap -o kafka://b1,b2/mail   events to Kafka\n"
     "  starttap -r all.pcapng --any-port             SMTP on unusual ports too\n"
     "  starttap -r mail.pcap --home 192.0.2.0/24     tell inbound from outbound\n"
     "\n"
@@ -71,9 +75,9 @@ static const struct argp_option options[] = {
 
     {0, 0, 0, 0, "Output:", 2},
     {"output", SETTING_OUTPUT, "SINK", 0,
-     "json:PATH or csv:PATH, PATH '-' is standard output; repeatable. The summary is printed all the same, "
-     "on "
-     "standard error when a sink has standard output",
+     "json:PATH, csv:PATH ('-' is standard output) or kafka://BROKER,BROKER/TOPIC; repeatable. The summary "
+     "is "
+     "printed all the same, on standard error when a sink has standard output",
      0},
     {"datasets", SETTING_DATASETS, "LIST", 0,
      "session, peer, sensor: what sinks get (default: all); json:PATH?datasets=session,peer for one sink", 0},
@@ -85,7 +89,18 @@ static const struct argp_option options[] = {
     {"peer-window", SETTING_PEER_WINDOW, "SECONDS", 0,
      "report peers each SECONDS of packet time (default 0: once, at the end)", 0},
 
-    {0, 0, 0, 0, "What is mail:", 3},
+    {0, 0, 0, 0, "Kafka (events are kept in a spool until they are delivered):", 3},
+    {"kafka-config", SETTING_KAFKA_CONFIG, "FILE", 0,
+     "properties of librdkafka, key=value on each line: TLS, passwords, time-outs", 0},
+    {"kafka-property", SETTING_KAFKA_PROPERTY, "KEY=VALUE", 0, "one of them; repeatable", 0},
+    {"kafka-wait", SETTING_KAFKA_WAIT, "SECONDS", 0,
+     "give up (exit status 1, events stay in the spool) when so long none is delivered (default 60)", 0},
+    {"spool", SETTING_SPOOL, "DIR", 0, "where the spools are (default: see --dump-config)", 0},
+    {"spool-max", SETTING_SPOOL_MAX, "MB", 0, "a spool of that size is full: reading waits (default 4096)",
+     0},
+    {"deliver", OPTION_DELIVER, 0, 0, "read nothing, deliver what earlier runs left in the spools", 0},
+
+    {0, 0, 0, 0, "What is mail:", 4},
     {"mail-ports", SETTING_MAIL_PORTS, "LIST", 0,
      "ports and ranges on which mail begins in clear (default " DEFAULT_MAIL_PORTS "); 'none' for none", 0},
     {"tls-ports", SETTING_TLS_PORTS, "LIST", 0,
@@ -96,13 +111,13 @@ static const struct argp_option options[] = {
     {"max-flows", SETTING_MAX_FLOWS, "NUMBER", 0,
      "connections tracked at a time (default 1000000); beyond, the longest idle one is reported early", 0},
 
-    {0, 0, 0, 0, "Certificates and keys:", 4},
+    {0, 0, 0, 0, "Certificates and keys:", 5},
     {"ca", SETTING_CA, "FILE|DIR", 0, "trusted certificates, PEM (default: the system's)", 0},
     {"no-verify", SETTING_NO_VERIFY, 0, 0, "do not verify certificate chains", 0},
     {"keylog", SETTING_KEYLOG, "FILE", 0, "TLS secrets of your own mail server (NSS format), to look inside",
      0},
 
-    {0, 0, 0, 0, "Configuration:", 5},
+    {0, 0, 0, 0, "Configuration:", 6},
     {"config", OPTION_CONFIG, "FILE", 0,
      "settings from a YAML file, names as here; the command line overrides it", 0},
     {"dump-config", OPTION_DUMP, 0, 0, "print the settings in force as such a file and exit", 0},
@@ -110,7 +125,7 @@ static const struct argp_option options[] = {
 
     {"usage", OPTION_USAGE, 0, OPTION_HIDDEN, 0, 0},
 
-    {0, 0, 0, 0, "Help:", 6},
+    {0, 0, 0, 0, "Help:", 7},
     {"help", 'h', 0, 0, "print this", 0},
     {"version", 'V', 0, 0, "print the version and those of the libraries", 0},
     {0},
@@ -162,6 +177,9 @@ static error_t first_reading(int key, char *value, struct argp_state *state) {
         return stop_with_version(line);
     case 'T':
         line->action = ACTION_TEST;
+        return 0;
+    case OPTION_DELIVER:
+        line->config->deliver = true;
         return 0;
     case OPTION_DUMP:
         line->action = ACTION_DUMP;
@@ -239,13 +257,30 @@ static bool read_command_line(struct command_line *line, int argc, char **argv, 
     return error == 0;
 }
 
+/* Where a service keeps its state, or a user. */
+static void find_spool(char spool[SPOOL_NAME_LEN]) {
+    const char *state = getenv("STATE_DIRECTORY"), *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (state && state[0])
+        snprintf(spool, SPOOL_NAME_LEN, "%s/spool", state);
+    else if (geteuid() == 0)
+        snprintf(spool, SPOOL_NAME_LEN, "/var/lib/starttap/spool");
+    else if (xdg && xdg[0])
+        snprintf(spool, SPOOL_NAME_LEN, "%s/starttap/spool", xdg);
+    else
+        snprintf(spool, SPOOL_NAME_LEN, "%s/.local/state/starttap/spool", home ? home : "");
+}
+
 static bool set_defaults(struct config *config) {
-    char why[CONFIG_WHY_MAX], host[HOST_NAME_LEN] = "";
+    char why[CONFIG_WHY_MAX], host[HOST_NAME_LEN] = "", spool[SPOOL_NAME_LEN];
     if (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0')
         snprintf(host, sizeof host, "localhost");
+    find_spool(spool);
     config->max_flows = DEFAULT_MAX_FLOWS;
+    config->kafka_wait_s = DEFAULT_KAFKA_WAIT;
+    config->spool_max_mb = DEFAULT_SPOOL_MB;
     return ports_add(&config->mail_ports, DEFAULT_MAIL_PORTS, why, sizeof why) &&
            ports_add(&config->tls_ports, DEFAULT_TLS_PORTS, why, sizeof why) &&
+           setting_add(config, setting_by_key(SETTING_SPOOL), spool, why, sizeof why) &&
            setting_add(config, setting_by_key(SETTING_OBSERVER_NAME), host, why, sizeof why);
 }
 
@@ -265,6 +300,16 @@ static bool check_sinks(const struct config *config) {
         }
     }
     return true;
+}
+
+static bool check_kafka(const struct config *config) {
+    char why[CONFIG_WHY_MAX];
+    struct kafka_settings kafka = {config->kafka_config, config->kafka_properties,
+                                   config->num_kafka_properties};
+    if (kafka_conf_check(&kafka, why, sizeof why))
+        return true;
+    complain("%s", why);
+    return false;
 }
 
 static bool check_inputs(const struct config *config) {
@@ -287,8 +332,20 @@ static bool check_filter(const struct config *config) {
     return filter != NULL;
 }
 
+static bool has_kafka(const struct config *config) {
+    for (size_t i = 0; i < config->num_sinks; i++) {
+        if (strncmp(config->sinks[i], "kafka:", 6) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool has_input(const struct config *config) {
-    if (config->num_inputs > 0)
+    if (config->deliver && (config->num_inputs > 0 || !has_kafka(config))) {
+        complain("--deliver reads nothing and needs a Kafka output: starttap --deliver -o kafka://...");
+        return false;
+    }
+    if (config->deliver || config->num_inputs > 0)
         return true;
     if (config->filter != NULL && access(config->filter, F_OK) == 0)
         complain("nothing to read; did you mean: starttap -r %s", config->filter);
@@ -308,7 +365,7 @@ static bool check(const struct config *config, enum action action) {
         complain("nothing to look for: no --mail-ports, no --tls-ports and no --any-port");
         return false;
     }
-    return check_inputs(config) && check_sinks(config) && check_filter(config);
+    return check_inputs(config) && check_sinks(config) && check_kafka(config) && check_filter(config);
 }
 
 static enum config_result finish(const struct command_line *line) {

@@ -27,8 +27,15 @@ struct config {
     size_t num_inputs;
     char **sinks; /* -o specs, in order */
     size_t num_sinks;
-    unsigned datasets; /* --datasets: bit per enum dataset (event.h), of sinks that do not say; 0: all */
-    char *filter;      /* BPF expression or NULL */
+    unsigned datasets;  /* --datasets: bit per enum dataset (event.h), of sinks that do not say; 0: all */
+    char *kafka_config; /* --kafka-config; NULL: none */
+    char **kafka_properties; /* -X, "key=value", in order */
+    size_t num_kafka_properties;
+    uint32_t kafka_wait_s; /* --kafka-wait: how long a run goes on when nothing is delivered any more */
+    char *spool;           /* --spool: where each Kafka sink has its directory */
+    uint32_t spool_max_mb; /* --spool-max: of each */
+    bool deliver;          /* --deliver: read nothing, deliver what the spools hold */
+    char *filter;          /* BPF expression or NULL */
     struct port_set mail_ports, tls_ports;
     bool any_port;
     struct network *home;

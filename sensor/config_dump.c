@@ -2,6 +2,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "../outputs/kafka_conf.h"
 #include "../outputs/sink_spec.h"
 #include "config_file.h"
 #include "config_setting.h"
@@ -101,10 +102,33 @@ static void put_datasets(struct dump *dump, unsigned datasets) {
     end_sequence(dump);
 }
 
+/* Secrets are for nobody's eyes: what stands for them is refused when it is read back. */
+static void put_properties(struct dump *dump, const struct config *config) {
+    put_name(dump, SETTING_KAFKA_PROPERTY);
+    start_sequence(dump);
+    for (size_t i = 0; i < config->num_kafka_properties; i++) {
+        const char *property = config->kafka_properties[i];
+        char hidden[CONFIG_WHY_MAX];
+        snprintf(hidden, sizeof hidden, "%.*s=" KAFKA_HIDDEN_VALUE, (int)kafka_secret_key_len(property),
+                 property);
+        put_text(dump, kafka_secret_key_len(property) > 0 ? hidden : property);
+    }
+    end_sequence(dump);
+}
+
 static void put_settings(struct dump *dump, const struct config *config) {
     put_texts(dump, SETTING_READ, config->inputs, config->num_inputs);
     put_texts(dump, SETTING_OUTPUT, config->sinks, config->num_sinks);
     put_datasets(dump, config->datasets);
+    put_name(dump, SETTING_KAFKA_CONFIG);
+    put_text(dump, config->kafka_config);
+    put_properties(dump, config);
+    put_name(dump, SETTING_KAFKA_WAIT);
+    put_number(dump, config->kafka_wait_s);
+    put_name(dump, SETTING_SPOOL);
+    put_text(dump, config->spool);
+    put_name(dump, SETTING_SPOOL_MAX);
+    put_number(dump, config->spool_max_mb);
     put_name(dump, SETTING_FILTER);
     put_text(dump, config->filter);
     put_ports(dump, SETTING_MAIL_PORTS, &config->mail_ports);

@@ -12,6 +12,9 @@
 #define FILTER_FILE_MAX   (1u << 20)            /* bytes of a -F file */
 #define PEER_WINDOW_S_MAX (366u * 24 * 60 * 60) /* a year */
 #define FLOWS_MAX         100000000u
+#define KAFKA_WAIT_S_MAX  (366u * 24 * 60 * 60)
+#define SPOOL_MB_MIN      32u
+#define SPOOL_MB_MAX      (1u << 24) /* 16 TB */
 #define VERBOSE_MAX       9u
 #define SETTING_NAME_MAX  32 /* for comparing; all of ours are shorter */
 
@@ -19,6 +22,11 @@ const struct setting settings[NUM_SETTINGS] = {
     {SETTING_READ, "read", true},
     {SETTING_OUTPUT, "output", true},
     {SETTING_DATASETS, "datasets", true},
+    {SETTING_KAFKA_CONFIG, "kafka-config", false},
+    {SETTING_KAFKA_PROPERTY, "kafka-property", true},
+    {SETTING_KAFKA_WAIT, "kafka-wait", false},
+    {SETTING_SPOOL, "spool", false},
+    {SETTING_SPOOL_MAX, "spool-max", false},
     {SETTING_FILTER, "filter", false},
     {SETTING_FILTER_FILE, "filter-file", false},
     {SETTING_MAIL_PORTS, "mail-ports", true},
@@ -188,6 +196,17 @@ void setting_clear(struct config *config, const struct setting *setting) {
     case SETTING_DATASETS:
         config->datasets = 0;
         break;
+    case SETTING_KAFKA_CONFIG:
+        free(config->kafka_config);
+        config->kafka_config = NULL;
+        break;
+    case SETTING_KAFKA_PROPERTY:
+        list_clear(&config->kafka_properties, &config->num_kafka_properties);
+        break;
+    case SETTING_SPOOL:
+        free(config->spool);
+        config->spool = NULL;
+        break;
     case SETTING_FILTER:
     case SETTING_FILTER_FILE:
         free(config->filter);
@@ -233,6 +252,16 @@ bool setting_add(struct config *config, const struct setting *setting, const cha
         return list_add(&config->sinks, &config->num_sinks, value, why, why_len);
     case SETTING_DATASETS:
         return datasets_add(&config->datasets, value, why, why_len);
+    case SETTING_KAFKA_CONFIG:
+        return text_set(&config->kafka_config, value, why, why_len);
+    case SETTING_KAFKA_PROPERTY:
+        return list_add(&config->kafka_properties, &config->num_kafka_properties, value, why, why_len);
+    case SETTING_KAFKA_WAIT:
+        return number_parse(&config->kafka_wait_s, 0, KAFKA_WAIT_S_MAX, value, why, why_len);
+    case SETTING_SPOOL:
+        return text_set(&config->spool, value, why, why_len);
+    case SETTING_SPOOL_MAX:
+        return number_parse(&config->spool_max_mb, SPOOL_MB_MIN, SPOOL_MB_MAX, value, why, why_len);
     case SETTING_FILTER:
         return filter_set(config, value, why, why_len);
     case SETTING_FILTER_FILE:

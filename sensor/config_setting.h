@@ -14,9 +14,14 @@ enum setting_key {
     SETTING_FILTER_FILE = 'F',
     SETTING_NO_SUMMARY = 'n',
     SETTING_QUIET = 'q',
+    SETTING_KAFKA_PROPERTY = 'X',
     SETTING_VERBOSE = 'v',
     SETTING_FILTER = 256, /* the expression after the options; a name in the file only */
     SETTING_DATASETS,
+    SETTING_KAFKA_CONFIG,
+    SETTING_KAFKA_WAIT,
+    SETTING_SPOOL,
+    SETTING_SPOOL_MAX,
     SETTING_MAIL_PORTS,
     SETTING_TLS_PORTS,
     SETTING_ANY_PORT,
@@ -36,7 +41,7 @@ struct setting {
     bool many; /* takes several values; else the last one counts */
 };
 
-#define NUM_SETTINGS 19
+#define NUM_SETTINGS 24
 extern const struct setting settings[NUM_SETTINGS];
 
 const struct setting *setting_by_name(const char *name); /* NULL: no such setting */

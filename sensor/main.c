@@ -4,11 +4,13 @@
  *
  * The only place that knows all of them, and with capture and sinks the only one that talks to the user. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../outputs/sink.h"
@@ -21,6 +23,8 @@
 #include "progress.h"
 
 enum exit_status { EXIT_READ = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_DAMAGED = 3 };
+
+#define LOOK_EACH_MS 100 /* while events are delivered */
 
 static volatile sig_atomic_t stop_asked;
 
@@ -75,10 +79,44 @@ static void drop_sink(struct run *run, size_t i) {
     run->sinks[i] = NULL;
 }
 
+/* From a thread of a sink, while others may write to the terminal. */
+static void on_message(void *context, const char *message) {
+    const struct run *run = context;
+    fprintf(stderr, "%sstarttap: %s\n", run->progress.wanted ? "\r\033[K" : "", message);
+}
+
+/* How long nothing was delivered. */
+struct patience {
+    uint64_t num_delivered, since_ms;
+};
+
+static bool has_patience(const struct run *run, struct sink *sink, struct patience *patience) {
+    struct timespec now;
+    struct sink_stats stats;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    sink_stats(sink, &stats);
+    if (patience->since_ms == 0 || stats.num_delivered != patience->num_delivered)
+        *patience = (struct patience){stats.num_delivered, now_ms};
+    return now_ms - patience->since_ms < run->config->kafka_wait_s * UINT64_C(1000);
+}
+
+/* Reading waits for a sink that is full. */
+static bool write_event(const struct run *run, struct sink *sink, const struct event *event) {
+    struct patience patience = {0};
+    int result;
+    while ((result = sink_write(sink, event)) == SINK_FULL && !stop_asked &&
+           has_patience(run, sink, &patience)) {
+        if (sink_wait(sink, LOOK_EACH_MS) == 0)
+            poll(NULL, 0, LOOK_EACH_MS); /* it is not the events that take the room */
+    }
+    return result == 0;
+}
+
 static void on_event(void *context, const struct event *event) {
     struct run *run = context;
     for (size_t i = 0; i < run->num_sinks; i++) {
-        if (run->sinks[i] && sink_write(run->sinks[i], event) != 0)
+        if (run->sinks[i] && !write_event(run, run->sinks[i], event))
             drop_sink(run, i);
     }
     if (run->summary)
@@ -102,7 +140,15 @@ static bool open_sinks(struct run *run) {
     if (!run->sinks)
         return false;
     run->num_sinks = run->config->num_sinks;
-    struct sink_options options = {.datasets = run->config->datasets};
+    const struct config *config = run->config;
+    struct sink_options options = {
+        .datasets = config->datasets,
+        .kafka = {config->kafka_config, config->kafka_properties, config->num_kafka_properties},
+        .spool = config->spool,
+        .spool_max = (uint64_t)config->spool_max_mb << 20,
+        .log = config->quiet ? NULL : on_message,
+        .log_context = run,
+    };
     for (size_t i = 0; i < run->num_sinks; i++) {
         run->sinks[i] = sink_open(run->config->sinks[i], &options, error, sizeof error);
         if (run->sinks[i])
@@ -113,12 +159,30 @@ static bool open_sinks(struct run *run) {
     return true;
 }
 
+/* The run ends when all is delivered, or when that is in vain, or by a signal that comes meanwhile. */
+static void wait_for(struct run *run, struct sink *sink) {
+    struct patience patience = {0};
+    struct sink_stats stats;
+    bool was_stopped = stop_asked != 0;
+    uint64_t num_waiting;
+    while ((num_waiting = sink_wait(sink, LOOK_EACH_MS)) > 0 && has_patience(run, sink, &patience) &&
+           (was_stopped || !stop_asked))
+        progress_deliver(&run->progress, sink_target(sink), num_waiting);
+    if (num_waiting > 0) {
+        complain(run, sink_error(sink));
+        fail(run, EXIT_RUNTIME);
+    }
+    if (sink_stats(sink, &stats) && stats.num_rejected > 0)
+        fail(run, EXIT_RUNTIME); /* the sink said of which events and why */
+}
+
 static void close_sinks(struct run *run) {
     for (size_t i = 0; i < run->num_sinks; i++) {
         if (run->sinks[i] && sink_flush(run->sinks[i]) != 0)
             drop_sink(run, i);
         if (!run->sinks[i])
             continue;
+        wait_for(run, run->sinks[i]);
         if (sink_close(run->sinks[i]) == 0)
             continue;
         char message[512];
@@ -295,14 +359,17 @@ int main(int argc, char **argv) {
         return loaded == CONFIG_DONE ? EXIT_READ : EXIT_USAGE;
     struct run run = {.config = &config};
     catch_signals();
+    progress_start(&run.progress, config.quiet);
     if (wire(&run)) {
-        progress_start(&run.progress, config.quiet);
-        read_inputs(&run);
-        pipeline_finish(run.pipeline);
+        if (!config.deliver) {
+            read_inputs(&run);
+            pipeline_finish(run.pipeline);
+        }
         progress_clear(&run.progress);
     }
     close_sinks(&run);
-    if (run.pipeline)
+    progress_clear(&run.progress);
+    if (run.pipeline && !config.deliver)
         print_summary(&run);
     pipeline_free(run.pipeline);
     keylog_file_close(run.keylog);

@@ -9,6 +9,7 @@
 
 #define LOOK_EVERY    4096 /* packets between looks at the clock */
 #define SHOW_EVERY_NS (NS_PER_S / 4)
+#define SAY_EVERY_NS  (10 * NS_PER_S) /* where lines stay */
 
 static uint64_t now_ns(void) {
     struct timespec now;
@@ -17,7 +18,8 @@ static uint64_t now_ns(void) {
 }
 
 void progress_start(struct progress *progress, bool quiet) {
-    *progress = (struct progress){.wanted = !quiet && isatty(STDERR_FILENO), .started_ns = now_ns()};
+    *progress =
+        (struct progress){.wanted = !quiet && isatty(STDERR_FILENO), .quiet = quiet, .started_ns = now_ns()};
 }
 
 static void show(const struct source *source, const struct pipeline *pipeline, double seconds) {
@@ -45,6 +47,20 @@ void progress_step(struct progress *progress, const struct source *source, const
     progress->shown_ns = now;
     progress->shown = true;
     show(source, pipeline, (double)(now - progress->started_ns) / (double)NS_PER_S);
+}
+
+void progress_deliver(struct progress *progress, const char *sink, uint64_t num_waiting) {
+    uint64_t now = now_ns();
+    if (progress->wanted && now - progress->shown_ns >= SHOW_EVERY_NS) {
+        fprintf(stderr, "\r\033[K%s: %" PRIu64 " events to deliver", sink, num_waiting);
+        fflush(stderr);
+        progress->shown = true;
+        progress->shown_ns = now;
+    } else if (!progress->wanted && !progress->quiet && now - progress->shown_ns >= SAY_EVERY_NS) {
+        if (progress->shown_ns != 0)
+            fprintf(stderr, "starttap: %s: %" PRIu64 " events to deliver\n", sink, num_waiting);
+        progress->shown_ns = now;
+    }
 }
 
 void progress_clear(const struct progress *progress) {

@@ -28,9 +28,10 @@ OWNERS = [
     (r"sqlite3\.h", r"outputs/\w*sqlite\w*\.c"),
 ]
 
-# What reads a clock, and the files above the packets that may: the loop, its progress line.
+# What reads a clock, and the files above the packets that may: the loop, its progress line, and the thread that
+# delivers, for its pauses. Nothing in an event comes from there.
 CLOCKS = {"time", "clock", "clock_gettime", "gettimeofday", "ftime", "timespec_get", "localtime", "localtime_r"}
-MAY_READ_CLOCK = re.compile(r"sensor/(main|progress|log)\.c")
+MAY_READ_CLOCK = re.compile(r"sensor/(main|progress|log)\.c|outputs/kafka(_deliver)?\.c")
 
 # Files that may hold something mutable for the whole program: the stop flag and the logger.
 MAY_HOLD_GLOBALS = re.compile(r"sensor/(main|log)\.c")
@@ -81,7 +82,7 @@ def check_includes():
 
 
 def pkg_config(*arguments):
-    return run("pkg-config", *arguments, "libpcap", "libndpi", "libcrypto", "yaml-0.1", "zlib", "libzstd").split()
+    return run("pkg-config", *arguments, "libpcap", "libndpi", "libcrypto", "yaml-0.1", "zlib", "libzstd", "rdkafka").split()
 
 
 def check_objects(directory):
