@@ -136,8 +136,8 @@ void smtp_midstream(struct smtp *smtp);
 
 enum smtp_state smtp_state(const struct smtp *smtp, enum side side);
 
-/* That side is beyond doubt in SMTP: a client said EHLO or HELO, a server 250. (FTP, POP3 and NNTP share other
- * words with SMTP.) For each packet, unlike smtp_facts(). */
+/* That side is beyond doubt in SMTP: a client said EHLO or HELO, a server 250. (FTP, POP3 and NNTP share
+ * other words with SMTP.) For each packet, unlike smtp_facts(). */
 bool smtp_is_open(const struct smtp *smtp, enum side side);
 
 /* TLS did not come or failed, and clear text goes on: leaves SMTP_TLS on that side. */
