@@ -24,7 +24,7 @@ struct kind {
 static const struct kind kinds[] = {
     {"mail", MIX_MAIL, false, false, 200}, {"mail-unique-certs", MIX_MAIL, true, false, 200},
     {"span", MIX_SPAN, false, false, 500}, {"bulk", MIX_BULK, false, false, 10},
-    {"hello", MIX_HELLO, false, true, 1},  {"idle", MIX_IDLE, true, true, 1},
+    {"hello", MIX_HELLO, false, true, 1},  {"idle", MIX_IDLE, false, true, 1},
 };
 
 struct arguments {
