@@ -67,9 +67,6 @@ static const char *tls_mode(const struct evidence *e) {
         return "starttls";
     if (e->tls_from_start[SIDE_SERVER])
         return "implicit";
-    /* Picked up at the hello, on a port where TLS is what comes first. */
-    if (e->midstream && e->tls_port && !e->mail_port)
-        return "implicit";
     return NULL;
 }
 
