@@ -104,7 +104,7 @@ static void add_object(struct buffer *out, const struct count_list *list) {
     buffer_add_char(out, '}');
 }
 
-static void add_value(struct buffer *out, const struct field *field, const struct field_value *value) {
+void json_add_value(const struct field *field, const struct field_value *value, struct buffer *out) {
     switch (value->shape) {
     case VALUE_ABSENT:
         break;
@@ -161,7 +161,7 @@ void json_encode(const struct event *event, struct buffer *out) {
         }
         add_name(out, &place, field->json, field->json_len);
         if (field->kind != FIELD_FIXED) {
-            add_value(out, field, &value);
+            json_add_value(field, &value, out);
         }
     }
     enter_group(out, &place, GROUP_ROOT);

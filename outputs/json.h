@@ -6,9 +6,12 @@
 #define STARTTAP_OUTPUTS_JSON_H
 
 #include "buffer.h"
-#include "event.h"
+#include "fields.h"
 
 /* Appends event and a line feed. Ask out->failed for lack of memory. */
 void json_encode(const struct event *event, struct buffer *out);
+
+/* Appends a value that is not absent. */
+void json_add_value(const struct field *field, const struct field_value *value, struct buffer *out);
 
 #endif

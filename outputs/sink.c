@@ -3,28 +3,77 @@
 #include "kafka.h"
 #include "sink_file.h"
 #include "sink_spec.h"
+#include "sqlite.h"
 
+#include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* One kind of sink: its scheme, and the options that its specs may have. */
+/* One kind of sink: its scheme, how it is written, and the options that its specs may have. */
 struct scheme {
-    const char *name;
-    const struct encoder *encoder; /* of files; NULL: kafka */
-    const char *const *options;    /* NULL-terminated */
+    const char *name, *form;
+    const char *const *options; /* NULL-terminated */
+    bool is_file;               /* the target is a path */
+    bool (*check)(const struct sink_spec *spec, char *error, size_t error_len);
+    struct sink *(*open)(const struct sink_spec *spec, const char *text, const struct sink_options *options,
+                         char *error, size_t error_len);
 };
+
+static struct sink *json_open(const struct sink_spec *spec, const char *text,
+                              const struct sink_options *options, char *error, size_t error_len) {
+    (void)options;
+    return sink_file_open(&json_encoder, text, spec->target, write, error, error_len);
+}
+
+static struct sink *csv_open(const struct sink_spec *spec, const char *text,
+                             const struct sink_options *options, char *error, size_t error_len) {
+    (void)options;
+    return sink_file_open(&csv_encoder, text, spec->target, write, error, error_len);
+}
+
+static bool file_check(const struct sink_spec *spec, char *error, size_t error_len) {
+    (void)spec;
+    (void)error;
+    (void)error_len;
+    return true;
+}
+
+static bool sqlite_check(const struct sink_spec *spec, char *error, size_t error_len) {
+    bool good = strcmp(spec->target, "-") != 0;
+    if (!good) {
+        (void)snprintf(error, error_len,
+                       "output 'sqlite:-': a database cannot be written to standard output");
+    }
+    return good;
+}
+
+static bool kafka_check(const struct sink_spec *spec, char *error, size_t error_len) {
+    struct kafka_target target;
+    char why[256];
+    bool good = kafka_target_parse(&target, spec->target, why, sizeof why);
+    if (!good) { /* what stands there may be a password by mistake */
+        (void)snprintf(error, error_len, "output '%s:': %s", spec->scheme, why);
+    } else {
+        kafka_target_cleanup(&target);
+    }
+    return good;
+}
 
 static const char *const file_options[] = {"datasets", NULL};
+static const char *const sqlite_options[] = {"datasets", NULL};
 static const char *const kafka_options[] = {"datasets", "spool", NULL};
 static const struct scheme schemes[] = {
-    {"json", &json_encoder, file_options},
-    {"csv", &csv_encoder, file_options},
-    {"kafka", NULL, kafka_options},
+    {"json", "json:PATH", file_options, true, file_check, json_open},
+    {"csv", "csv:PATH", file_options, true, file_check, csv_open},
+    {"sqlite", "sqlite:PATH", sqlite_options, true, sqlite_check, sqlite_open},
+    {"kafka", "kafka://BROKERS/TOPIC", kafka_options, false, kafka_check, kafka_open},
 };
+#define NUM_SCHEMES (sizeof schemes / sizeof schemes[0])
 
 static const struct scheme *scheme_find(const char *name) {
-    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+    for (size_t i = 0; i < NUM_SCHEMES; i++) {
         if (strcmp(schemes[i].name, name) == 0) {
             return &schemes[i];
         }
@@ -41,6 +90,17 @@ static bool has_option(const struct scheme *scheme, const char *key) {
     return false;
 }
 
+/* "... expected json:PATH, csv:PATH, ... or kafka://..." */
+static void say_forms(const char *text, char *error, size_t error_len) {
+    struct buffer forms = {0};
+    for (size_t i = 0; i < NUM_SCHEMES; i++) {
+        buffer_add_string(&forms, i == 0 ? "" : i + 1 < NUM_SCHEMES ? ", " : " or ");
+        buffer_add_string(&forms, schemes[i].form);
+    }
+    (void)snprintf(error, error_len, "output '%s': expected %.*s", text, (int)forms.len, forms.data);
+    buffer_cleanup(&forms);
+}
+
 /* Takes text apart; NULL with a message when its scheme or an option is not known. */
 static const struct scheme *spec_read(struct sink_spec *spec, const char *text, char *error,
                                       size_t error_len) {
@@ -49,8 +109,7 @@ static const struct scheme *spec_read(struct sink_spec *spec, const char *text, 
     }
     const struct scheme *scheme = scheme_find(spec->scheme);
     if (scheme == NULL) {
-        (void)snprintf(error, error_len, "output '%s': expected json:PATH, csv:PATH or kafka://BROKERS/TOPIC",
-                       text);
+        say_forms(text, error, error_len);
     }
     for (size_t i = 0; scheme != NULL && i < spec->num_options; i++) {
         if (!has_option(scheme, spec->options[i].key)) {
@@ -80,22 +139,6 @@ static bool datasets_read(const struct sink_spec *spec, unsigned *datasets, char
     return true;
 }
 
-static bool target_check(const struct scheme *scheme, const struct sink_spec *spec, char *error,
-                         size_t error_len) {
-    struct kafka_target target;
-    char why[256];
-    if (scheme->encoder != NULL) {
-        return true;
-    }
-    bool good = kafka_target_parse(&target, spec->target, why, sizeof why);
-    if (!good) { /* what stands there may be a password by mistake */
-        (void)snprintf(error, error_len, "output '%s:': %s", spec->scheme, why);
-    } else {
-        kafka_target_cleanup(&target);
-    }
-    return good;
-}
-
 bool sink_check(const char *text, char *error, size_t error_len) {
     struct sink_spec spec;
     unsigned datasets = 0;
@@ -103,8 +146,7 @@ bool sink_check(const char *text, char *error, size_t error_len) {
     if (scheme == NULL) {
         return false;
     }
-    bool good =
-        datasets_read(&spec, &datasets, error, error_len) && target_check(scheme, &spec, error, error_len);
+    bool good = datasets_read(&spec, &datasets, error, error_len) && scheme->check(&spec, error, error_len);
     sink_spec_cleanup(&spec);
     return good;
 }
@@ -117,6 +159,41 @@ bool sink_is_stdout(const char *text) {
     return is;
 }
 
+/* The path of a file that may not be there yet, without detours; to be freed. NULL when its directory is not
+ * there: then the file can be no other's either. */
+static char *real_path(const char *path) {
+    char *real = realpath(path, NULL);
+    char *copy = real == NULL ? strdup(path) : NULL;
+    char *directory = copy != NULL ? realpath(dirname(copy), NULL) : NULL;
+    const char *slash = strrchr(path, '/');
+    if (directory != NULL && asprintf(&real, "%s/%s", directory, slash != NULL ? slash + 1 : path) < 0) {
+        real = NULL;
+    }
+    free(directory);
+    free(copy);
+    return real;
+}
+
+bool sink_same_place(const char *text, const char *other) {
+    struct sink_spec a, b = {0};
+    char error[8];
+    if (!sink_spec_parse(&a, text, error, sizeof error) || !sink_spec_parse(&b, other, error, sizeof error)) {
+        sink_spec_cleanup(&a);
+        return false;
+    }
+    const struct scheme *of_a = scheme_find(a.scheme), *of_b = scheme_find(b.scheme);
+    bool same = strcmp(a.target, b.target) == 0;
+    if (!same && of_a != NULL && of_b != NULL && of_a->is_file && of_b->is_file) {
+        char *real_a = real_path(a.target), *real_b = real_path(b.target);
+        same = real_a != NULL && real_b != NULL && strcmp(real_a, real_b) == 0;
+        free(real_a);
+        free(real_b);
+    }
+    sink_spec_cleanup(&a);
+    sink_spec_cleanup(&b);
+    return same;
+}
+
 struct sink *sink_open(const char *text, const struct sink_options *options, char *error, size_t error_len) {
     struct sink_spec spec;
     struct sink *sink = NULL;
@@ -125,11 +202,8 @@ struct sink *sink_open(const char *text, const struct sink_options *options, cha
         return NULL;
     }
     unsigned datasets = options->datasets != 0 ? options->datasets : (1u << NUM_DATASETS) - 1;
-    bool good = datasets_read(&spec, &datasets, error, error_len);
-    if (good && scheme->encoder == NULL) {
-        sink = kafka_open(&spec, text, options, error, error_len);
-    } else if (good) {
-        sink = sink_file_open(scheme->encoder, text, spec.target, write, error, error_len);
+    if (datasets_read(&spec, &datasets, error, error_len) && scheme->check(&spec, error, error_len)) {
+        sink = scheme->open(&spec, text, options, error, error_len);
     }
     if (sink != NULL) {
         sink->datasets = datasets;

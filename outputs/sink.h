@@ -71,15 +71,16 @@ struct sink_stats {
     uint64_t errors[NUM_SINK_ERRORS];
 };
 
-/* Opens a spec (sink_spec.h): json:PATH, csv:PATH (PATH '-' = standard output) or kafka://BROKERS/TOPIC
- * (kafka.h). Every kind has the option datasets=session,peer,sensor. A file is created or emptied; of a FIFO
- * the open waits for its reader. NULL with a message in error (error_len bytes, always terminated) that says
- * what is wrong with the spec or why the target cannot be opened. */
-struct sink *sink_open(const char *spec, const struct sink_options *options, char *error, size_t error_len);
+/* Opens a spec (sink_spec.h): json:PATH, csv:PATH (PATH '-' = standard output), sqlite:PATH (sqlite.h) or
+ * kafka://BROKERS/TOPIC (kafka.h). Every kind has the option datasets=session,peer,sensor. A file is created
+ * or emptied; of a FIFO the open waits for its reader. NULL with a message in error (error_len bytes, always
+ * terminated) that says what is wrong with the spec or why the target cannot be opened. */
+struct sink *sink_open(const char *text, const struct sink_options *options, char *error, size_t error_len);
 
-/* The same as far as it goes without opening anything: false with the message when spec is wrong. */
-bool sink_check(const char *spec, char *error, size_t error_len);
-bool sink_is_stdout(const char *spec);
+/* The same as far as it goes without opening anything: false with the message when text is wrong. */
+bool sink_check(const char *text, char *error, size_t error_len);
+bool sink_is_stdout(const char *text);
+bool sink_same_place(const char *text, const char *other); /* both write to one file, or one target */
 
 /* 0 when the event was taken, or is of a dataset that this sink leaves out: it is written at once or later,
  * in order. -1 when it was not taken, sink_error() says why. Bytes taken earlier are kept, and the next call

@@ -75,15 +75,14 @@ static const struct argp_option options[] = {
 
     {0, 0, 0, 0, "Output:", 2},
     {"output", SETTING_OUTPUT, "SINK", 0,
-     "json:PATH, csv:PATH ('-' is standard output) or kafka://BROKER,BROKER/TOPIC; repeatable. The summary "
-     "is "
-     "printed all the same, on standard error when a sink has standard output",
+     "json:PATH, csv:PATH ('-' is standard output), sqlite:PATH or kafka://BROKER,BROKER/TOPIC; repeatable. "
+     "The summary is printed all the same, on standard error when a sink has standard output",
      0},
     {"datasets", SETTING_DATASETS, "LIST", 0,
      "session, peer, sensor: what sinks get (default: all); json:PATH?datasets=session,peer for one sink", 0},
     {"no-summary", SETTING_NO_SUMMARY, 0, 0, "leave the summary out", 0},
     {"quiet", SETTING_QUIET, 0, 0, "no progress line and no warnings, errors only", 0},
-    {"verbose", SETTING_VERBOSE, 0, 0, "say more on standard error; twice: still more", 0},
+    {"verbose", SETTING_VERBOSE, 0, 0, "name each input as it is read or passed over", 0},
     {"observer-name", SETTING_OBSERVER_NAME, "NAME", 0, "observer.name in events (default: this host's name)",
      0},
     {"peer-window", SETTING_PEER_WINDOW, "SECONDS", 0,
@@ -292,7 +291,7 @@ static bool check_sinks(const struct config *config) {
             return false;
         }
         for (size_t j = 0; j < i; j++) {
-            if (strcmp(strchr(config->sinks[j], ':'), strchr(config->sinks[i], ':')) == 0) {
+            if (sink_same_place(config->sinks[j], config->sinks[i])) {
                 complain("--output: '%s' and '%s' write to the same place", config->sinks[j],
                          config->sinks[i]);
                 return false;

@@ -21,6 +21,7 @@
 #include "keylog_file.h"
 #include "pipeline.h"
 #include "progress.h"
+#include "query.h"
 
 enum exit_status { EXIT_READ = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_DAMAGED = 3 };
 
@@ -353,6 +354,8 @@ static void catch_signals(void) {
 }
 
 int main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "query") == 0)
+        return query(argc, argv);
     struct config config;
     enum config_result loaded = config_load(argc, argv, &config);
     if (loaded != CONFIG_RUN)

@@ -82,7 +82,7 @@ def check_includes():
 
 
 def pkg_config(*arguments):
-    return run("pkg-config", *arguments, "libpcap", "libndpi", "libcrypto", "yaml-0.1", "zlib", "libzstd", "rdkafka").split()
+    return run("pkg-config", *arguments, "libpcap", "libndpi", "libcrypto", "yaml-0.1", "zlib", "libzstd", "rdkafka", "sqlite3").split()
 
 
 def check_objects(directory):

@@ -3,6 +3,7 @@
 #include "../../outputs/schema.h"
 
 #include "../../outputs/fields.h"
+#include "../../outputs/sqlite_schema.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,6 +61,11 @@ static void test_columns_only_grow(void **state) {
 static void test_schema_file(void **state) {
     (void)state;
     check_file(SCHEMA_DIR "starttap.schema.json", schema_json);
+}
+
+static void test_sqlite_file(void **state) {
+    (void)state;
+    check_file(SCHEMA_DIR "sqlite.sql", sqlite_schema_file);
 }
 
 static void test_page_file(void **state) {
@@ -241,6 +247,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_columns_only_grow),
         cmocka_unit_test(test_schema_file),
+        cmocka_unit_test(test_sqlite_file),
         cmocka_unit_test(test_page_file),
         cmocka_unit_test(test_names_stand_in_their_groups),
         cmocka_unit_test(test_names_in_json),

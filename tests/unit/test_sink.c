@@ -100,6 +100,19 @@ static void test_bad_specs(void **state) {
     assert_int_equal(tiny[3], '\0');
 }
 
+static void test_same_place(void **state) {
+    (void)state;
+    assert_true(sink_same_place("json:-", "csv:-"));
+    assert_true(sink_same_place("json:a.ndjson", "csv:./a.ndjson?datasets=session"));
+    assert_true(sink_same_place("json:/tmp/a", "sqlite:/tmp/../tmp/./a"));
+    assert_true(sink_same_place("kafka://b/t", "kafka://b/t?datasets=peer"));
+    assert_false(sink_same_place("json:a", "json:b"));
+    assert_false(sink_same_place("json:/tmp/a", "json:a"));
+    assert_false(sink_same_place("json:/nonexistent/a", "json:/nonexistent/../nonexistent/a"));
+    assert_false(sink_same_place("kafka://b/t", "kafka://b/u"));
+    assert_false(sink_same_place("", "json:a"));
+}
+
 static void test_json_file(void **state) {
     (void)state;
     char path[PATH_LEN];
@@ -371,6 +384,7 @@ int main(void) {
     (void)signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bad_specs),
+        cmocka_unit_test(test_same_place),
         cmocka_unit_test(test_json_file),
         cmocka_unit_test(test_csv_has_one_header),
         cmocka_unit_test(test_partial_writes),
