@@ -130,8 +130,7 @@ static bool set_property(rd_kafka_conf_t *conf, char *property, const char *wher
     if (rd_kafka_conf_set(conf, property, value, why, sizeof why) == RD_KAFKA_CONF_OK) {
         return true;
     }
-    (void)snprintf(error, error_len, "%s: %s%s", where, secret ? property : why,
-                   secret ? ": the value is refused" : "");
+    (void)snprintf(error, error_len, "%s: %s: %s", where, property, secret ? "the value is refused" : why);
     return false;
 }
 

@@ -24,7 +24,7 @@ static inline size_t spool_dir_walk(const char *dir, size_t *len, bool remove) {
     size_t num = 0;
     DIR *stream = opendir(dir);
     for (struct dirent *entry; stream != NULL && (entry = readdir(stream)) != NULL;) {
-        char path[SPOOL_DIR_LEN + 300];
+        char path[1024];
         struct stat status;
         (void)snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
         if (stat(path, &status) != 0 || !S_ISREG(status.st_mode)) {
