@@ -73,15 +73,15 @@ struct smtp_server {
     bool started;
     bool greeting_done; /* or not to be expected */
     bool said_250;
-    bool in_reply;      /* between two lines of one */
-    bool skip_reply;    /* the rest of a reply that was too long */
-    bool skip_line;     /* after a gap: the rest of a line */
-    bool partial;       /* the first lines of the next or this reply may be missing */
-    bool collects;      /* the reply in progress is, or may be, one to EHLO */
-    bool may_greet;     /* the reply in progress may be the greeting */
-    bool shape;         /* it has a known keyword */
-    bool by_force;      /* the next reply was not waited for */
-    bool after_accept;  /* since_accept counts */
+    bool in_reply;     /* between two lines of one */
+    bool skip_reply;   /* the rest of a reply that was too long */
+    bool skip_line;    /* after a gap: the rest of a line */
+    bool partial;      /* the first lines of the next or this reply may be missing */
+    bool collects;     /* the reply in progress is, or may be, one to EHLO */
+    bool may_greet;    /* the reply in progress may be the greeting */
+    bool shape;        /* it has a known keyword */
+    bool by_force;     /* the next reply was not waited for */
+    bool after_accept; /* since_accept counts */
     bool resumed;
     bool gap;
     bool midstream, fresh;
