@@ -112,11 +112,12 @@ bool spool_file_len(int dir, uint64_t first, uint64_t *len) {
 /* mkdir -p, for this user alone. */
 static bool make_dirs(const char *dir) {
     char path[DIR_LEN];
-    if (strlen(dir) >= sizeof path) {
+    size_t len = strlen(dir);
+    if (len >= sizeof path) {
         errno = ENAMETOOLONG;
         return false;
     }
-    (void)strcpy(path, dir);
+    memcpy(path, dir, len + 1);
     for (char *slash = path + 1; slash != NULL && *slash != '\0';) {
         slash = strchr(slash, '/');
         if (slash != NULL) {
