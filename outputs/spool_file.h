@@ -11,8 +11,8 @@
 
 void spool_file_name(uint64_t first, char name[SPOOL_NAME_LEN]);
 
-/* Makes dir and its parents where they are not there, opens it and takes its lock (*lock_fd). -1 with a
- * message in error. */
+/* Makes the directory and its parents where they are not there, opens it and takes its lock (*lock_fd). -1
+ * with a message in error. */
 int spool_file_open_dir(const char *name, int *lock_fd, char *error, size_t error_len);
 
 /* The segments in dir, by their numbers, rising; the caller frees *firsts. False with errno. */
