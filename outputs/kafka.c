@@ -159,8 +159,12 @@ static int kafka_close(struct sink *sink) {
     return kafka_free((struct kafka_sink *)sink);
 }
 
-static const struct sink_ops kafka_ops = {kafka_write, kafka_flush, kafka_close,
-                                          kafka_error, kafka_wait,  kafka_stats};
+static const struct sink_ops kafka_ops = {.write = kafka_write,
+                                          .flush = kafka_flush,
+                                          .close = kafka_close,
+                                          .error = kafka_error,
+                                          .wait = kafka_wait,
+                                          .stats = kafka_stats};
 
 /* --- opening --- */
 

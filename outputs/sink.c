@@ -3,6 +3,7 @@
 #include "kafka.h"
 #include "sink_file.h"
 #include "sink_spec.h"
+#include "sink_units.h"
 #include "sqlite.h"
 
 #include <libgen.h>
@@ -10,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define NS_PER_S    UINT64_C(1000000000)
+#define EVERY_MAX_S (366u * 86400)
 
 /* One kind of sink: its scheme, how it is written, and the options that its specs may have. */
 struct scheme {
@@ -21,23 +25,55 @@ struct scheme {
                          char *error, size_t error_len);
 };
 
+/* The options of a file. */
+static bool file_settings(const struct sink_spec *spec, struct sink_file_settings *settings, char *error,
+                          size_t error_len) {
+    const char *append = sink_spec_option(spec, "append");
+    const char *rotate = sink_spec_option(spec, "rotate"), *every = sink_spec_option(spec, "every");
+    const char *wrong = NULL;
+    uint64_t seconds = 0;
+    *settings = (struct sink_file_settings){.append = append != NULL};
+    if (append != NULL && append[0] != '\0') {
+        wrong = "append takes no value";
+    } else if (rotate != NULL && !sink_units_bytes(rotate, &settings->rotate_len)) {
+        wrong = "rotate wants a size, such as 100MB";
+    } else if (every != NULL && (!sink_units_seconds(every, &seconds) || seconds > EVERY_MAX_S)) {
+        wrong = "every wants a time, such as 1h, of a year at most";
+    } else if (strcmp(spec->target, "-") == 0 && (append != NULL || rotate != NULL || every != NULL)) {
+        wrong = "append, rotate and every are for files";
+    }
+    settings->rotate_ns = seconds * NS_PER_S;
+    if (wrong != NULL) {
+        (void)snprintf(error, error_len, "output '%s:%s': %s", spec->scheme, spec->target, wrong);
+    }
+    return wrong == NULL;
+}
+
+static bool file_check(const struct sink_spec *spec, char *error, size_t error_len) {
+    struct sink_file_settings settings;
+    return file_settings(spec, &settings, error, error_len);
+}
+
+static struct sink *file_open(const struct encoder *encoder, const struct sink_spec *spec, const char *text,
+                              const struct sink_options *options, char *error, size_t error_len) {
+    struct sink_file_settings settings;
+    if (!file_settings(spec, &settings, error, error_len)) {
+        return NULL;
+    }
+    settings.force = options->force;
+    settings.log = options->log;
+    settings.log_context = options->log_context;
+    return sink_file_open(encoder, text, spec->target, &settings, error, error_len);
+}
+
 static struct sink *json_open(const struct sink_spec *spec, const char *text,
                               const struct sink_options *options, char *error, size_t error_len) {
-    (void)options;
-    return sink_file_open(&json_encoder, text, spec->target, write, error, error_len);
+    return file_open(&json_encoder, spec, text, options, error, error_len);
 }
 
 static struct sink *csv_open(const struct sink_spec *spec, const char *text,
                              const struct sink_options *options, char *error, size_t error_len) {
-    (void)options;
-    return sink_file_open(&csv_encoder, text, spec->target, write, error, error_len);
-}
-
-static bool file_check(const struct sink_spec *spec, char *error, size_t error_len) {
-    (void)spec;
-    (void)error;
-    (void)error_len;
-    return true;
+    return file_open(&csv_encoder, spec, text, options, error, error_len);
 }
 
 static bool sqlite_check(const struct sink_spec *spec, char *error, size_t error_len) {
@@ -61,7 +97,7 @@ static bool kafka_check(const struct sink_spec *spec, char *error, size_t error_
     return good;
 }
 
-static const char *const file_options[] = {"datasets", NULL};
+static const char *const file_options[] = {"datasets", "append", "rotate", "every", NULL};
 static const char *const sqlite_options[] = {"datasets", NULL};
 static const char *const kafka_options[] = {"datasets", "spool", NULL};
 static const struct scheme schemes[] = {
@@ -237,12 +273,18 @@ bool sink_stats(struct sink *sink, struct sink_stats *stats) {
     return true;
 }
 
+void sink_reopen(struct sink *sink) {
+    if (sink->ops->reopen != NULL) {
+        sink->ops->reopen(sink);
+    }
+}
+
 const char *sink_error_class_name(enum sink_error_class error_class) {
     static const char *const names[NUM_SINK_ERRORS] = {
         [SINK_ERROR_CONNECTION] = "connection", [SINK_ERROR_AUTHENTICATION] = "authentication",
         [SINK_ERROR_TOPIC] = "topic",           [SINK_ERROR_SIZE] = "size",
         [SINK_ERROR_FATAL] = "fatal",           [SINK_ERROR_SPOOL] = "spool",
-        [SINK_ERROR_OTHER] = "other",
+        [SINK_ERROR_OTHER] = "other",           [SINK_ERROR_DISK] = "disk",
     };
     return names[error_class];
 }

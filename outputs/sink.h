@@ -23,6 +23,7 @@ struct sink_ops {
     /* Of sinks that deliver later; else NULL. */
     uint64_t (*wait)(struct sink *sink, unsigned timeout_ms);
     void (*stats)(struct sink *sink, struct sink_stats *stats);
+    void (*reopen)(struct sink *sink); /* of files; else NULL */
 };
 
 /* What every kind of sink begins with; for sinks themselves, callers use the functions below. */
@@ -36,6 +37,7 @@ struct sink {
 /* What is the same for all sinks of a run. Zeroed: the defaults. Borrowed for the call. */
 struct sink_options {
     unsigned datasets; /* of sinks whose spec does not say (?datasets=); bit per enum dataset, 0: all */
+    bool force;        /* files: one that is there is overwritten */
 
     /* Of Kafka sinks: */
     struct kafka_settings kafka;
@@ -56,6 +58,7 @@ enum sink_error_class {
     SINK_ERROR_FATAL,          /* the producer had to be made anew */
     SINK_ERROR_SPOOL,          /* the disk */
     SINK_ERROR_OTHER,
+    SINK_ERROR_DISK, /* of a file or database */
     NUM_SINK_ERRORS
 };
 
@@ -72,9 +75,11 @@ struct sink_stats {
 };
 
 /* Opens a spec (sink_spec.h): json:PATH, csv:PATH (PATH '-' = standard output), sqlite:PATH (sqlite.h) or
- * kafka://BROKERS/TOPIC (kafka.h). Every kind has the option datasets=session,peer,sensor. A file is created
- * or emptied; of a FIFO the open waits for its reader. NULL with a message in error (error_len bytes, always
- * terminated) that says what is wrong with the spec or why the target cannot be opened. */
+ * kafka://BROKERS/TOPIC (kafka.h). Every kind has the option datasets=session,peer,sensor. Files
+ * (sink_file.h) have append, rotate=100MB and every=1h too; one that holds something is refused unless append
+ * or options->force say what to do. Of a FIFO the open waits for its reader. NULL with a message in error
+ * (error_len bytes, always terminated) that says what is wrong with the spec or why the target cannot be
+ * opened. */
 struct sink *sink_open(const char *text, const struct sink_options *options, char *error, size_t error_len);
 
 /* The same as far as it goes without opening anything: false with the message when text is wrong. */
@@ -98,6 +103,9 @@ int sink_close(struct sink *sink);
  * sink_error() says where. Sinks that deliver at once: 0. */
 uint64_t sink_wait(struct sink *sink, unsigned timeout_ms);
 bool sink_stats(struct sink *sink, struct sink_stats *stats); /* false: a sink that keeps none */
+/* Closes a file and opens its path again, which by now may name another (log rotation by others). What was
+ * taken before is written to the old one. Other sinks: nothing. */
+void sink_reopen(struct sink *sink);
 const char *sink_error(const struct sink *sink);
 const char *sink_target(const struct sink *sink); /* the spec it was opened with */
 /* True when the target went away in a way that is not a failure of ours: EPIPE on

@@ -116,6 +116,7 @@ static int try_commit(struct sqlite_sink *sqlite) {
         return 0;
     }
     int code = sqlite3_extended_errcode(sqlite->db);
+    sqlite->stats.errors[SINK_ERROR_DISK]++;
     if (!sqlite3_get_autocommit(sqlite->db)) {
         (void)run(sqlite->db, "ROLLBACK");
     }
@@ -308,6 +309,7 @@ struct sink *sqlite_open(const struct sink_spec *spec, const char *text, const s
     struct sqlite_sink *sqlite = calloc(1, sizeof *sqlite);
     if (sqlite != NULL) {
         sqlite->sink.ops = &sqlite_ops;
+        sqlite->sink.datasets = (1u << NUM_DATASETS) - 1;
         sqlite->sink.target = strdup(text);
         sqlite->log = options->log;
         sqlite->log_context = options->log_context;

@@ -80,6 +80,10 @@ static const struct argp_option options[] = {
      0},
     {"datasets", SETTING_DATASETS, "LIST", 0,
      "session, peer, sensor: what sinks get (default: all); json:PATH?datasets=session,peer for one sink", 0},
+    {"force", SETTING_FORCE, 0, 0,
+     "overwrite a file that is there; json:PATH?append adds to it, json:PATH?rotate=100MB&every=1h puts full "
+     "files aside, PATH.zst is compressed",
+     0},
     {"no-summary", SETTING_NO_SUMMARY, 0, 0, "leave the summary out", 0},
     {"quiet", SETTING_QUIET, 0, 0, "no progress line and no warnings, errors only", 0},
     {"verbose", SETTING_VERBOSE, 0, 0, "name each input as it is read or passed over", 0},

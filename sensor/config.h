@@ -27,6 +27,7 @@ struct config {
     size_t num_inputs;
     char **sinks; /* -o specs, in order */
     size_t num_sinks;
+    bool force;         /* --force: overwrite files that sinks find */
     unsigned datasets;  /* --datasets: bit per enum dataset (event.h), of sinks that do not say; 0: all */
     char *kafka_config; /* --kafka-config; NULL: none */
     char **kafka_properties; /* -X, "key=value", in order */

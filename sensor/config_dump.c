@@ -147,6 +147,7 @@ static void put_settings(struct dump *dump, const struct config *config) {
     put_number(dump, config->peer_window_s);
     put_name(dump, SETTING_MAX_FLOWS);
     put_number(dump, config->max_flows);
+    put_switch(dump, SETTING_FORCE, config->force);
     put_switch(dump, SETTING_NO_SUMMARY, config->no_summary);
     put_switch(dump, SETTING_QUIET, config->quiet);
     put_name(dump, SETTING_VERBOSE);

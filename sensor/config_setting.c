@@ -40,6 +40,7 @@ const struct setting settings[NUM_SETTINGS] = {
     {SETTING_OBSERVER_NAME, "observer-name", false},
     {SETTING_PEER_WINDOW, "peer-window", false},
     {SETTING_MAX_FLOWS, "max-flows", false},
+    {SETTING_FORCE, "force", false},
     {SETTING_NO_SUMMARY, "no-summary", false},
     {SETTING_QUIET, "quiet", false},
     {SETTING_VERBOSE, "verbose", false},
@@ -288,6 +289,8 @@ bool setting_add(struct config *config, const struct setting *setting, const cha
         return number_parse(&config->peer_window_s, 0, PEER_WINDOW_S_MAX, value, why, why_len);
     case SETTING_MAX_FLOWS:
         return number_parse(&config->max_flows, 1, FLOWS_MAX, value, why, why_len);
+    case SETTING_FORCE:
+        return switch_parse(&config->force, value, why, why_len);
     case SETTING_NO_SUMMARY:
         return switch_parse(&config->no_summary, value, why, why_len);
     case SETTING_QUIET:

@@ -33,6 +33,7 @@ enum setting_key {
     SETTING_OBSERVER_NAME,
     SETTING_PEER_WINDOW,
     SETTING_MAX_FLOWS,
+    SETTING_FORCE,
 };
 
 struct setting {
@@ -41,7 +42,7 @@ struct setting {
     bool many; /* takes several values; else the last one counts */
 };
 
-#define NUM_SETTINGS 24
+#define NUM_SETTINGS 25
 extern const struct setting settings[NUM_SETTINGS];
 
 const struct setting *setting_by_name(const char *name); /* NULL: no such setting */

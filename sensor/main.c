@@ -27,11 +27,16 @@ enum exit_status { EXIT_READ = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_DAMAGED
 
 #define LOOK_EACH_MS 100 /* while events are delivered */
 
-static volatile sig_atomic_t stop_asked;
+static volatile sig_atomic_t stop_asked, reopen_asked;
 
 static void ask_stop(int signal_number) {
     (void)signal_number;
     stop_asked = 1;
+}
+
+static void ask_reopen(int signal_number) {
+    (void)signal_number;
+    reopen_asked = 1;
 }
 
 struct run {
@@ -144,6 +149,7 @@ static bool open_sinks(struct run *run) {
     const struct config *config = run->config;
     struct sink_options options = {
         .datasets = config->datasets,
+        .force = config->force,
         .kafka = {config->kafka_config, config->kafka_properties, config->num_kafka_properties},
         .spool = config->spool,
         .spool_max = (uint64_t)config->spool_max_mb << 20,
@@ -161,7 +167,7 @@ static bool open_sinks(struct run *run) {
 }
 
 /* The run ends when all is delivered, or when that is in vain, or by a signal that comes meanwhile. */
-static void wait_for(struct run *run, struct sink *sink) {
+static bool wait_for(struct run *run, struct sink *sink) {
     struct patience patience = {0};
     struct sink_stats stats;
     bool was_stopped = stop_asked != 0;
@@ -175,6 +181,7 @@ static void wait_for(struct run *run, struct sink *sink) {
     }
     if (sink_stats(sink, &stats) && stats.num_rejected > 0)
         fail(run, EXIT_RUNTIME); /* the sink said of which events and why */
+    return num_waiting == 0;
 }
 
 static void close_sinks(struct run *run) {
@@ -183,8 +190,8 @@ static void close_sinks(struct run *run) {
             drop_sink(run, i);
         if (!run->sinks[i])
             continue;
-        wait_for(run, run->sinks[i]);
-        if (sink_close(run->sinks[i]) == 0)
+        bool delivered = wait_for(run, run->sinks[i]);
+        if (sink_close(run->sinks[i]) == 0 || !delivered)
             continue;
         char message[512];
         snprintf(message, sizeof message, "%s: cannot be closed: %s", run->config->sinks[i], strerror(errno));
@@ -192,6 +199,15 @@ static void close_sinks(struct run *run) {
         fail(run, EXIT_RUNTIME);
     }
     free(run->sinks);
+}
+
+/* Whoever renamed the files asks for new ones by SIGHUP. */
+static void reopen_sinks(struct run *run) {
+    reopen_asked = 0;
+    for (size_t i = 0; i < run->num_sinks; i++) {
+        if (run->sinks[i])
+            sink_reopen(run->sinks[i]);
+    }
 }
 
 /* --- packets --- */
@@ -202,6 +218,8 @@ static void read_packets(struct run *run, struct source *source) {
     while (!stop_asked && anyone_listens(run) && (result = source_next(source, &packet)) == SOURCE_PACKET) {
         if (!run->filter || filter_match(run->filter, &packet))
             pipeline_packet(run->pipeline, &packet);
+        if (reopen_asked)
+            reopen_sinks(run);
         progress_step(&run->progress, source, run->pipeline);
     }
     if (stop_asked || (result != SOURCE_DAMAGED && result != SOURCE_FAILED))
@@ -345,8 +363,11 @@ static void print_summary(struct run *run) {
     fail(run, EXIT_RUNTIME);
 }
 
-static void catch_signals(void) {
+static void catch_signals(const struct config *config) {
     struct sigaction stop = {.sa_handler = ask_stop, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction reopen = {.sa_handler = ask_reopen, .sa_flags = SA_RESTART};
+    if (config->num_sinks > 0)
+        sigaction(SIGHUP, &reopen, NULL);
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -361,7 +382,7 @@ int main(int argc, char **argv) {
     if (loaded != CONFIG_RUN)
         return loaded == CONFIG_DONE ? EXIT_READ : EXIT_USAGE;
     struct run run = {.config = &config};
-    catch_signals();
+    catch_signals(&config);
     progress_start(&run.progress, config.quiet);
     if (wire(&run)) {
         if (!config.deliver) {

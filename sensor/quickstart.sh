@@ -24,9 +24,8 @@ cmake --log-level=NOTICE "$@"
 cmake --build "$build" --parallel "$(getconf _NPROCESSORS_ONLN)"
 
 mkdir -p "$results"
-rm -f "$results/events.ndjson" "$results/events.csv"
 echo
-"$build/starttap" -r "$root/pcaps" -o "json:$results/events.ndjson" -o "csv:$results/events.csv"
+"$build/starttap" -r "$root/pcaps" --force -o "json:$results/events.ndjson" -o "csv:$results/events.csv"
 
 echo
 echo "Events of these captures, as JSON and CSV:"

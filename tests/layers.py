@@ -23,7 +23,7 @@ OWNERS = [
     (r"openssl/.*", r"sensor/judge/(trust|digest|decrypt)\w*\.[ch]"),
     (r"yaml\.h", r"sensor/config_(file|dump)\.c"),
     (r"argp\.h", r"sensor/config\.c"),
-    (r"(zlib|zstd)\.h", r"sensor/capture/source_\w+\.c|outputs/spool_file\.c"),
+    (r"(zlib|zstd)\.h", r"sensor/capture/source_\w+\.c|outputs/(spool_file|compress)\.c"),
     (r"librdkafka/.*", r"outputs/\w*kafka\w*\.c"),
     (r"sqlite3\.h", r"outputs/\w*sqlite\w*\.c"),
 ]

@@ -31,10 +31,10 @@ empty out
 gzip -c "$capture" >wrapped.gz
 zstd -q -c "$capture" >wrapped.zst
 for file in wrapped.gz wrapped.zst "$capture"; do
-    run 0 -n -r "$file" -o json:again.ndjson
+    run 0 -n -r "$file" --force -o json:again.ndjson
     same again.ndjson events.ndjson
     # shellcheck disable=SC2002 # a pipe is what is tested
-    cat "$file" | "$starttap" -n -r - -o json:again.ndjson >out 2>err || wrong "$file from a pipe"
+    cat "$file" | "$starttap" -n -r - --force -o json:again.ndjson >out 2>err || wrong "$file from a pipe"
     same again.ndjson events.ndjson
 done
 

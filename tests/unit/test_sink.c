@@ -46,7 +46,8 @@ static void fake_reset(void) {
 
 static struct sink *open_fake(const struct encoder *encoder, const char *path) {
     char error[256];
-    return sink_file_open(encoder, "json:fake", path, fake_write, error, sizeof error);
+    const struct sink_file_settings settings = {.write = fake_write};
+    return sink_file_open(encoder, "json:fake", path, &settings, error, sizeof error);
 }
 
 static void temporary_path(char path[PATH_LEN]) {
@@ -95,6 +96,13 @@ static void test_bad_specs(void **state) {
     check_refused("csv:/tmp", "csv:/tmp: Is a directory");
     check_refused("json:out?colour=red", "unknown option 'colour'");
     check_refused("json:out?datasets=peer,mail", "'mail' is not a dataset");
+    check_refused("json:out?append=yes", "append takes no value");
+    check_refused("json:out?rotate=0", "rotate wants a size, such as 100MB");
+    check_refused("csv:out?every=soon", "every wants a time, such as 1h");
+    check_refused("csv:out?every=367d", "every wants a time");
+    check_refused("json:-?append", "append, rotate and every are for files");
+    check_refused("sqlite:-", "cannot be written to standard output");
+    check_refused("sqlite:out?append", "unknown option 'append'");
     char tiny[4];
     assert_null(sink_open("nonsense", &defaults, tiny, sizeof tiny));
     assert_int_equal(tiny[3], '\0');
@@ -124,7 +132,9 @@ static void test_json_file(void **state) {
     (void)fputs("what was there before", old);
     (void)fclose(old);
     (void)snprintf(spec, sizeof spec, "json:%s", path);
-    struct sink *sink = sink_open(spec, &defaults, error, sizeof error);
+    check_refused(spec, "is there already: add to it by ?append, or overwrite it by --force");
+    const struct sink_options force = {.force = true};
+    struct sink *sink = sink_open(spec, &force, error, sizeof error);
     assert_non_null(sink);
     assert_string_equal(sink_target(sink), spec);
     assert_null(sink_error(sink));
@@ -359,7 +369,7 @@ static void test_datasets(void **state) {
     event_reset(&peer, DATASET_PEER);
     temporary_path(path);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct sink_options options = {.datasets = cases[i].all};
+        struct sink_options options = {.datasets = cases[i].all, .force = true};
         (void)snprintf(spec, sizeof spec, "json:%s%s", path, cases[i].options);
         struct sink *sink = sink_open(spec, &options, error, sizeof error);
         assert_non_null(sink);

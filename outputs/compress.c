@@ -1,0 +1,83 @@
+#include "compress.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <zstd.h>
+
+#define ROOM (128u << 10) /* for output, at a time; what the library recommends */
+
+struct compressor {
+    ZSTD_CCtx *context;
+    bool in_frame; /* something was put in since the last frame ended */
+};
+
+struct compressor *compressor_new(void) {
+    struct compressor *compressor = calloc(1, sizeof *compressor);
+    if (compressor != NULL) {
+        compressor->context = ZSTD_createCCtx();
+    }
+    if (compressor == NULL || compressor->context == NULL) {
+        compressor_free(compressor);
+        return NULL;
+    }
+    (void)ZSTD_CCtx_setParameter(compressor->context, ZSTD_c_checksumFlag, 1);
+    return compressor;
+}
+
+void compressor_free(struct compressor *compressor) {
+    if (compressor != NULL) {
+        (void)ZSTD_freeCCtx(compressor->context);
+        free(compressor);
+    }
+}
+
+bool compressor_add(struct compressor *compressor, const char *data, size_t len, enum compress_how how,
+                    struct buffer *out) {
+    static const ZSTD_EndDirective directives[] = {
+        [COMPRESS_MORE] = ZSTD_e_continue, [COMPRESS_FLUSH] = ZSTD_e_flush, [COMPRESS_END] = ZSTD_e_end};
+    ZSTD_inBuffer in = {data, len, 0};
+    if (len == 0 && !compressor->in_frame) {
+        return true; /* no empty frames */
+    }
+    compressor->in_frame = how != COMPRESS_END;
+    for (size_t left = 1; left > 0 || in.pos < in.size;) {
+        if (!buffer_reserve(out, ROOM)) {
+            return false;
+        }
+        ZSTD_outBuffer room = {out->data + out->len, ROOM, 0};
+        left = ZSTD_compressStream2(compressor->context, &room, &in, directives[how]);
+        if (ZSTD_isError(left)) {
+            return false;
+        }
+        out->len += room.pos;
+        if (how == COMPRESS_MORE && in.pos == in.size) {
+            break; /* left is what the library keeps for later */
+        }
+    }
+    return true;
+}
+
+bool compressor_is_whole(int fd) {
+    struct stat status;
+    if (fstat(fd, &status) != 0) {
+        return false;
+    }
+    size_t len = (size_t)status.st_size;
+    const char *data = len > 0 ? mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0) : NULL;
+    if (data == MAP_FAILED) {
+        return false;
+    }
+    size_t pos = 0;
+    while (pos < len) {
+        size_t frame = ZSTD_findFrameCompressedSize(data + pos, len - pos);
+        if (ZSTD_isError(frame)) {
+            break;
+        }
+        pos += frame;
+    }
+    if (data != NULL) {
+        (void)munmap((void *)(uintptr_t)data, len);
+    }
+    return pos == len;
+}
