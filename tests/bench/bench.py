@@ -68,7 +68,7 @@ class Bench:
         return path, [int(field) for field in total[1:]]
 
     def command(self, path, sink, *options):
-        return [self.starttap, "-q", "-n", *self.options, *options, "-r", str(path), "-o", f"json:{sink}"]
+        return [self.starttap, "-q", "-n", "--force", *self.options, *options, "-r", str(path), "-o", f"json:{sink}"]
 
     def check(self, path, events):
         """Every session, every field."""

@@ -167,7 +167,7 @@ class Checker:
         """Events of one of our captures, read once each."""
         if path not in self.cache:
             events = pathlib.Path(self.arguments.scratch) / (path.name + ".ndjson")
-            subprocess.run([*self.arguments.starttap.split(), "-q", "-n", "-r", str(path), "-o", f"json:{events}"],
+            subprocess.run([*self.arguments.starttap.split(), "-q", "-n", "--force", "-r", str(path), "-o", f"json:{events}"],
                            check=True)
             self.cache[path] = events
         return self.cache[path]
