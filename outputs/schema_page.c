@@ -2,6 +2,7 @@
 
 #include "csv.h"
 #include "fields.h"
+#include "profile.h"
 
 static const char intro[] =
     "# The fields of starttap's events\n\n"
@@ -139,6 +140,40 @@ static void add_findings(struct buffer *out) {
     }
 }
 
+static void add_profile_record(struct buffer *out, const struct profile *profile,
+                               const struct profile_record *record) {
+    static const char *const whens[] = {
+        [PROFILE_IF_SMTP] = "where SMTP was spoken",
+        [PROFILE_IF_TLS] = "where a hello of TLS was seen",
+        [PROFILE_IF_SERVER_CERT] = "for the server's certificate",
+        [PROFILE_IF_CLIENT_CERT] = "for the client's certificate",
+    };
+    buffer_printf(out, "\n### %s: `%s`, %s\n\n| name | from | how |\n| --- | --- | --- |\n", profile->name,
+                  record->name, whens[record->when]);
+    for (size_t i = 0; i < record->num_rows; i++) {
+        const struct profile_row *row = &record->rows[i];
+        buffer_printf(out, "| `%s` | `%s` | %s |\n", row->name, row->field, profile_describe(row->convert));
+    }
+}
+
+static void add_profiles(struct buffer *out) {
+    static const struct profile *const profiles[] = {&profile_zeek, &profile_eve};
+    buffer_add_string(
+        out, "\n## Profiles: `json:PATH?profile=zeek` and `json:PATH?profile=eve`\n\n"
+             "Sessions as records that Zeek (in JSON) or Suricata (EVE) would write, one on each line, for "
+             "dashboards made for those.\nA session has a record of each kind below that it has "
+             "something for; of two rows with one name the first that has a value counts.\nPeer and "
+             "sensor events have none. In EVE a `.` begins an object, in Zeek's it is part of the name. "
+             "Names under\n`starttap.` are ours. Addresses of mail are in no output, so that "
+             "`mailfrom`, `rcptto` and their kin are absent, and so is all\nthat only those "
+             "sensors observe.\n");
+    for (size_t i = 0; i < sizeof profiles / sizeof profiles[0]; i++) {
+        for (size_t k = 0; k < profiles[i]->num_records; k++) {
+            add_profile_record(out, profiles[i], &profiles[i]->records[k]);
+        }
+    }
+}
+
 void schema_page(struct buffer *out) {
     buffer_add_string(out, intro);
     buffer_add_string(
@@ -153,6 +188,7 @@ void schema_page(struct buffer *out) {
     add_fields(out, DATASET_PEER);
     buffer_add_string(out, "\n## `starttap.sensor`: one for each interval, and at exit\n\n");
     add_fields(out, DATASET_SENSOR);
+    add_profiles(out);
 }
 
 void schema_columns(struct buffer *out) {

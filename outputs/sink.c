@@ -1,6 +1,7 @@
 #include "sink.h"
 
 #include "kafka.h"
+#include "profile.h"
 #include "sink_file.h"
 #include "sink_spec.h"
 #include "sink_units.h"
@@ -66,9 +67,32 @@ static struct sink *file_open(const struct encoder *encoder, const struct sink_s
     return sink_file_open(encoder, text, spec->target, &settings, error, error_len);
 }
 
+/* The encoder for ?profile=; NULL when there is none of that name. */
+static const struct encoder *json_profile(const struct sink_spec *spec) {
+    static const struct encoder *const encoders[] = {&zeek_encoder, &eve_encoder};
+    const char *profile = sink_spec_option(spec, "profile");
+    if (profile == NULL || strcmp(profile, "ecs") == 0) {
+        return &json_encoder;
+    }
+    for (size_t i = 0; i < sizeof encoders / sizeof encoders[0]; i++) {
+        if (strcmp(encoders[i]->scheme, profile) == 0) {
+            return encoders[i];
+        }
+    }
+    return NULL;
+}
+
+static bool json_check(const struct sink_spec *spec, char *error, size_t error_len) {
+    if (json_profile(spec) == NULL) {
+        (void)snprintf(error, error_len, "output 'json:%s': profile is ecs, zeek or eve", spec->target);
+        return false;
+    }
+    return file_check(spec, error, error_len);
+}
+
 static struct sink *json_open(const struct sink_spec *spec, const char *text,
                               const struct sink_options *options, char *error, size_t error_len) {
-    return file_open(&json_encoder, spec, text, options, error, error_len);
+    return file_open(json_profile(spec), spec, text, options, error, error_len);
 }
 
 static struct sink *csv_open(const struct sink_spec *spec, const char *text,
@@ -97,12 +121,13 @@ static bool kafka_check(const struct sink_spec *spec, char *error, size_t error_
     return good;
 }
 
-static const char *const file_options[] = {"datasets", "append", "rotate", "every", NULL};
+static const char *const json_options[] = {"datasets", "append", "rotate", "every", "profile", NULL};
+static const char *const csv_options[] = {"datasets", "append", "rotate", "every", NULL};
 static const char *const sqlite_options[] = {"datasets", NULL};
 static const char *const kafka_options[] = {"datasets", "spool", NULL};
 static const struct scheme schemes[] = {
-    {"json", "json:PATH", file_options, true, file_check, json_open},
-    {"csv", "csv:PATH", file_options, true, file_check, csv_open},
+    {"json", "json:PATH", json_options, true, json_check, json_open},
+    {"csv", "csv:PATH", csv_options, true, file_check, csv_open},
     {"sqlite", "sqlite:PATH", sqlite_options, true, sqlite_check, sqlite_open},
     {"kafka", "kafka://BROKERS/TOPIC", kafka_options, false, kafka_check, kafka_open},
 };

@@ -77,9 +77,9 @@ struct sink_stats {
 /* Opens a spec (sink_spec.h): json:PATH, csv:PATH (PATH '-' = standard output), sqlite:PATH (sqlite.h) or
  * kafka://BROKERS/TOPIC (kafka.h). Every kind has the option datasets=session,peer,sensor. Files
  * (sink_file.h) have append, rotate=100MB and every=1h too; one that holds something is refused unless append
- * or options->force say what to do. Of a FIFO the open waits for its reader. NULL with a message in error
- * (error_len bytes, always terminated) that says what is wrong with the spec or why the target cannot be
- * opened. */
+ * or options->force say what to do. json has profile=ecs, zeek or eve (profile.h). Of a FIFO the open waits
+ * for its reader. NULL with a message in error (error_len bytes, always terminated) that says what is wrong
+ * with the spec or why the target cannot be opened. */
 struct sink *sink_open(const char *text, const struct sink_options *options, char *error, size_t error_len);
 
 /* The same as far as it goes without opening anything: false with the message when text is wrong. */

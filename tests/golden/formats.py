@@ -5,6 +5,7 @@
 
 One run over all bundled captures writes both.
 """
+import collections
 import csv
 import json
 import pathlib
@@ -85,6 +86,24 @@ def compare(reader, expected, rows):
     return problems
 
 
+def check_profiles(starttap, sessions):
+    """Records in Zeek's and Suricata's names: JSON, of the right kinds, for each session that has them."""
+    problems = []
+    for profile, kind in (("zeek", "_path"), ("eve", "event_type")):
+        records = bundled.parse(bundled.run(starttap, *bundled.SETTINGS, "-o", f"json:-?profile={profile}", "-r", bundled.PCAPS))
+        found = collections.Counter(record[kind] for record in records)
+        smtp = sum("protocol" in session["network"] for session in sessions)
+        certificates = sum("hash" in session.get("tls", {}).get(side, {}) for session in sessions for side in ("server", "client"))
+        expected = {"smtp": smtp, "x509": certificates} if profile == "zeek" else {"smtp": smtp}
+        for name, number in expected.items():
+            if found[name] != number:
+                problems.append(f"{profile}: {found[name]} records of {name}, not {number}")
+        verdicts = {record["starttap"]["verdict"] if profile == "eve" else record.get("starttap.verdict") for record in records}
+        if not {"starttls", "masked", "handshake_failed"} <= verdicts:
+            problems.append(f"{profile}: verdicts {verdicts}")
+    return problems
+
+
 def main():
     starttap = bundled.program(sys.argv[1:])
     with tempfile.TemporaryDirectory() as directory:
@@ -104,6 +123,7 @@ def main():
         problems.append("the header of CSV is not columns.txt")
     expected = expected_rows(sessions, columns)
     problems += compare("Python", expected, by_python) + compare("sqlite3", expected, by_sqlite)
+    problems += check_profiles(starttap, sessions)
     bundled.finish("formats", len(found) + 2 * len(sessions), problems)
 
 

@@ -96,6 +96,8 @@ static void test_bad_specs(void **state) {
     check_refused("csv:/tmp", "csv:/tmp: Is a directory");
     check_refused("json:out?colour=red", "unknown option 'colour'");
     check_refused("json:out?datasets=peer,mail", "'mail' is not a dataset");
+    check_refused("json:out?profile=cef", "profile is ecs, zeek or eve");
+    check_refused("csv:out?profile=zeek", "unknown option 'profile'");
     check_refused("json:out?append=yes", "append takes no value");
     check_refused("json:out?rotate=0", "rotate wants a size, such as 100MB");
     check_refused("csv:out?every=soon", "every wants a time, such as 1h");
