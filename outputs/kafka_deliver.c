@@ -430,6 +430,7 @@ static void *deliver(void *argument) {
             start_again(d);
         }
         bool more = send_some(d);
+        (void)spool_save(d->options.spool); /* what fails here fails in sync_spool(), which tells */
         if (d->producer != NULL) {
             (void)rd_kafka_poll(d->producer, more ? 0 : POLL_MS);
         } else {

@@ -328,7 +328,7 @@ static int sync_directory(struct spool *spool) {
 }
 
 /* Not synced: an older number on disk costs doubles, no event. */
-static int save_acked(struct spool *spool) {
+int spool_save(struct spool *spool) {
     uint8_t text[SPOOL_ACKED_LEN];
     (void)pthread_mutex_lock(&spool->mutex);
     uint64_t acked = spool->acked;
@@ -348,7 +348,7 @@ static int save_acked(struct spool *spool) {
 int spool_sync(struct spool *spool) {
     int segments = sync_segments(spool);
     int directory = sync_directory(spool);
-    int acked = save_acked(spool);
+    int acked = spool_save(spool);
     return segments == 0 && directory == 0 && acked == 0 ? 0 : -1;
 }
 

@@ -77,8 +77,12 @@ enum spool_result spool_next(struct spool *spool, struct spool_record *record);
 void spool_rewind(struct spool *spool);              /* spool_next() starts again with the oldest */
 void spool_ack(struct spool *spool, uint64_t below); /* all records with lower numbers were delivered */
 
-/* Makes what was appended and acknowledged durable, and removes segments that are done. 0, or -1 with errno;
- * all that can be done is done all the same. */
+/* Writes down what was acknowledged, so that not even the death of the process brings it back, and removes
+ * segments that are done. Cheap. 0, or -1 with errno. */
+int spool_save(struct spool *spool);
+
+/* The same, and makes what was appended durable. 0, or -1 with errno; all that can be done is done all the
+ * same. */
 int spool_sync(struct spool *spool);
 
 /* --- any thread --- */

@@ -126,6 +126,7 @@ suite layers 300 python3 tests/layers.py
 suite style 120 sh tests/style.sh
 suite tidy 900 sh tests/tidy.sh build-asan
 suite install 120 sh tests/install.sh
+suite kafka 600 python3 tests/kafka/run.py build/starttap "$logs/kafka"
 if [ -z "$clang" ]; then
     note skip fuzz 'no clang here'
 else

@@ -57,7 +57,9 @@ class Broker:
             "num.partitions": 3,
             "offsets.topic.replication.factor": 1,
             "group.initial.rebalance.delay.ms": 0,
-            "controlled.shutdown.enable": "false",
+            # A broker that comes back waits until its former life is forgotten.
+            "broker.session.timeout.ms": 2000,
+            "broker.heartbeat.interval.ms": 500,
             **settings,
         }
 
@@ -94,7 +96,7 @@ class Broker:
         print((self.directory / "broker.log").read_text()[-5000:])
         sys.exit(f"the broker on port {self.port} did not start")
 
-    def stop(self, how=signal.SIGTERM):
+    def stop(self, how=signal.SIGKILL):
         if self.process:
             self.process.send_signal(how)
             self.process.wait()
@@ -129,7 +131,7 @@ class Cluster:
         for broker in self.brokers:
             broker.wait()
 
-    def stop(self, how=signal.SIGTERM):
+    def stop(self, how=signal.SIGKILL):
         for broker in self.brokers:
             broker.stop(how)
 
