@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "track/clock.h"
 
 #define LOOK_EVERY    4096 /* packets between looks at the clock */
@@ -27,14 +28,14 @@ static void show(const struct source *source, const struct pipeline *pipeline, d
     source_progress(source, &read, &total);
     struct pipeline_counters counters = pipeline_counters(pipeline);
     double megabytes = (double)read / 1e6;
-    fprintf(stderr, "\r\033[K%.0f MB", megabytes);
+    char line[256], size[32] = "", left[32] = "";
     if (total > 0)
-        fprintf(stderr, " of %.0f MB", (double)total / 1e6);
-    fprintf(stderr, "  %" PRIu64 " packets  %" PRIu64 " sessions  %.0f MB/s", counters.packets,
-            counters.sessions, megabytes / seconds);
+        snprintf(size, sizeof size, " of %.0f MB", (double)total / 1e6);
     if (total > read && read > 0)
-        fprintf(stderr, "  %.0f s left", seconds * (double)(total - read) / (double)read);
-    fflush(stderr);
+        snprintf(left, sizeof left, "  %.0f s left", seconds * (double)(total - read) / (double)read);
+    snprintf(line, sizeof line, "%.0f MB%s  %" PRIu64 " packets  %" PRIu64 " sessions  %.0f MB/s%s",
+             megabytes, size, counters.packets, counters.sessions, megabytes / seconds, left);
+    log_status(line);
 }
 
 void progress_step(struct progress *progress, const struct source *source, const struct pipeline *pipeline) {
@@ -45,7 +46,6 @@ void progress_step(struct progress *progress, const struct source *source, const
     if (now - progress->started_ns < NS_PER_S || now - progress->shown_ns < SHOW_EVERY_NS)
         return;
     progress->shown_ns = now;
-    progress->shown = true;
     show(source, pipeline, (double)(now - progress->started_ns) / (double)NS_PER_S);
 }
 
@@ -54,16 +54,14 @@ void progress_deliver(struct progress *progress, const char *sink, uint64_t num_
     if (progress->wanted && now - progress->shown_ns >= SHOW_EVERY_NS) {
         fprintf(stderr, "\r\033[K%s: %" PRIu64 " events to deliver", sink, num_waiting);
         fflush(stderr);
-        progress->shown = true;
         progress->shown_ns = now;
     } else if (!progress->wanted && !progress->quiet && now - progress->shown_ns >= SAY_EVERY_NS) {
         if (progress->shown_ns != 0)
-            fprintf(stderr, "starttap: %s: %" PRIu64 " events to deliver\n", sink, num_waiting);
+            log_line(LEVEL_WARNING, "%s: %" PRIu64 " events to deliver", sink, num_waiting);
         progress->shown_ns = now;
     }
 }
 
-void progress_clear(const struct progress *progress) {
-    if (progress->shown)
-        fputs("\r\033[K", stderr);
+void progress_clear(void) {
+    log_status("");
 }

@@ -10,7 +10,7 @@
 #include "pipeline.h"
 
 struct progress {
-    bool wanted, shown;
+    bool wanted;
     bool quiet;
     uint32_t packets_since_look;
     uint64_t started_ns, shown_ns; /* of the monotonic clock */
@@ -21,6 +21,6 @@ void progress_step(struct progress *progress, const struct source *source, const
 /* The same while the last events of a sink are delivered. Where there is no terminal, a plain line each ten
  * seconds. */
 void progress_deliver(struct progress *progress, const char *sink, uint64_t num_waiting);
-void progress_clear(const struct progress *progress); /* wipes the line, so that something else can be said */
+void progress_clear(void); /* the work is done: wipes the line */
 
 #endif

@@ -1,0 +1,71 @@
+#include "offline.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "capture/source.h"
+#include "log.h"
+#include "signals.h"
+
+static bool goes_on(const struct run *run) {
+    return !signals_stop() && outlet_listens(run->outlet);
+}
+
+static void read_packets(struct run *run, struct source *source) {
+    struct packet packet;
+    enum source_result result = SOURCE_END;
+    while (goes_on(run) && (result = source_next(source, &packet)) == SOURCE_PACKET) {
+        if (!run->filter || filter_match(run->filter, &packet))
+            pipeline_packet(run->pipeline, &packet);
+        if (signals_take_reopen())
+            outlet_reopen(run->outlet);
+        progress_step(&run->progress, source, run->pipeline);
+    }
+    if (signals_stop() || (result != SOURCE_DAMAGED && result != SOURCE_FAILED))
+        return; /* a signal makes a waiting read fail */
+    log_line(LEVEL_ERROR, "%s", source_message(source));
+    run_fail(run, result == SOURCE_DAMAGED ? EXIT_DAMAGED : EXIT_RUNTIME);
+}
+
+/* In a directory of captures other files may lie; one that is named like a capture ought to be one. */
+static bool is_named_like_a_capture(const char *path) {
+    const char *name = strrchr(path, '/');
+    return strcasestr(name ? name : path, ".pcap") != NULL || strcasestr(name ? name : path, ".cap") != NULL;
+}
+
+static bool can_read(const char *path) {
+    return strcmp(path, "-") == 0 || access(path, R_OK) == 0;
+}
+
+static void read_file(struct run *run, const char *path, bool from_directory) {
+    char error[512];
+    struct source *source = source_open(path, error, sizeof error);
+    if (!source && from_directory && can_read(path) && !is_named_like_a_capture(path)) {
+        log_line(LEVEL_INFO, "passed over: %s", error);
+        return;
+    }
+    if (!source) {
+        log_line(LEVEL_ERROR, "%s", error);
+        run_fail(run, can_read(path) ? EXIT_DAMAGED : EXIT_RUNTIME);
+        return;
+    }
+    log_line(LEVEL_INFO, "reading: %s", path);
+    pipeline_next_input(run->pipeline);
+    read_packets(run, source);
+    source_close(source);
+}
+
+void offline_read(struct run *run) {
+    char error[512];
+    for (size_t i = 0; i < run->config->num_inputs && !signals_stop(); i++) {
+        struct path_list list = {0};
+        if (source_expand(run->config->inputs[i], &list, error, sizeof error) != 0) {
+            log_line(LEVEL_ERROR, "%s", error);
+            run_fail(run, EXIT_RUNTIME);
+            continue;
+        }
+        for (size_t k = 0; k < list.num && goes_on(run); k++)
+            read_file(run, list.paths[k], list.from_directory);
+        path_list_cleanup(&list);
+    }
+}

@@ -1,0 +1,174 @@
+#include "outlet.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../outputs/sink.h"
+#include "log.h"
+#include "signals.h"
+
+#define LOOK_EACH_MS 100 /* while events are delivered */
+
+struct outlet {
+    const struct config *config;
+    struct progress *progress;
+    struct sink **sinks; /* NULL where one failed and was closed */
+    size_t num_sinks;
+    bool failed, pipe_broken;
+};
+
+static void drop_sink(struct outlet *outlet, size_t i) {
+    if (sink_gone(outlet->sinks[i])) {
+        outlet->pipe_broken = true;
+    } else {
+        log_line(LEVEL_ERROR, "%s", sink_error(outlet->sinks[i]));
+        outlet->failed = true;
+    }
+    sink_close(outlet->sinks[i]);
+    outlet->sinks[i] = NULL;
+}
+
+/* From a thread of a sink. */
+static void on_message(void *context, const char *message) {
+    (void)context;
+    log_line(LEVEL_WARNING, "%s", message);
+}
+
+/* How long nothing was delivered. */
+struct patience {
+    uint64_t num_delivered, since_ms;
+};
+
+static bool has_patience(const struct outlet *outlet, struct sink *sink, struct patience *patience) {
+    struct timespec now;
+    struct sink_stats stats;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    sink_stats(sink, &stats);
+    if (patience->since_ms == 0 || stats.num_delivered != patience->num_delivered)
+        *patience = (struct patience){stats.num_delivered, now_ms};
+    return now_ms - patience->since_ms < outlet->config->kafka_wait_s * UINT64_C(1000);
+}
+
+/* Reading waits for a sink that is full. */
+static bool write_event(const struct outlet *outlet, struct sink *sink, const struct event *event) {
+    struct patience patience = {0};
+    int result;
+    while ((result = sink_write(sink, event)) == SINK_FULL && !signals_stop() &&
+           has_patience(outlet, sink, &patience)) {
+        if (sink_wait(sink, LOOK_EACH_MS) == 0)
+            poll(NULL, 0, LOOK_EACH_MS); /* it is not the events that take the room */
+    }
+    return result == 0;
+}
+
+void outlet_event(struct outlet *outlet, const struct event *event) {
+    for (size_t i = 0; i < outlet->num_sinks; i++) {
+        if (outlet->sinks[i] && !write_event(outlet, outlet->sinks[i], event))
+            drop_sink(outlet, i);
+    }
+}
+
+bool outlet_listens(const struct outlet *outlet) {
+    if (outlet->num_sinks == 0)
+        return true;
+    for (size_t i = 0; i < outlet->num_sinks; i++) {
+        if (outlet->sinks[i])
+            return true;
+    }
+    return false;
+}
+
+bool outlet_pipe_broken(const struct outlet *outlet) {
+    return outlet->pipe_broken;
+}
+
+void outlet_reopen(struct outlet *outlet) {
+    for (size_t i = 0; i < outlet->num_sinks; i++) {
+        if (outlet->sinks[i])
+            sink_reopen(outlet->sinks[i]);
+    }
+}
+
+void outlet_free(struct outlet *outlet) {
+    if (!outlet)
+        return;
+    for (size_t i = 0; i < outlet->num_sinks; i++)
+        sink_close(outlet->sinks[i]);
+    free(outlet->sinks);
+    free(outlet);
+}
+
+static bool open_all(struct outlet *outlet) {
+    char error[512];
+    const struct config *config = outlet->config;
+    struct sink_options options = {
+        .datasets = config->datasets,
+        .force = config->force,
+        .kafka = {config->kafka_config, config->kafka_properties, config->num_kafka_properties},
+        .spool = config->spool,
+        .spool_max = (uint64_t)config->spool_max_mb << 20,
+        .log = on_message,
+    };
+    for (size_t i = 0; i < outlet->num_sinks; i++) {
+        outlet->sinks[i] = sink_open(config->sinks[i], &options, error, sizeof error);
+        if (outlet->sinks[i])
+            continue;
+        log_line(LEVEL_ERROR, "%s", error);
+        return false;
+    }
+    return true;
+}
+
+struct outlet *outlet_open(const struct config *config, struct progress *progress) {
+    struct outlet *outlet = calloc(1, sizeof *outlet);
+    struct sink **sinks = calloc(config->num_sinks + 1, sizeof *sinks);
+    if (!outlet || !sinks) {
+        free(outlet);
+        free(sinks);
+        log_line(LEVEL_ERROR, "out of memory");
+        return NULL;
+    }
+    *outlet = (struct outlet){config, progress, sinks, config->num_sinks, false, false};
+    if (open_all(outlet))
+        return outlet;
+    outlet_free(outlet);
+    return NULL;
+}
+
+static bool wait_for(struct outlet *outlet, struct sink *sink) {
+    struct patience patience = {0};
+    struct sink_stats stats;
+    bool was_stopped = signals_stop();
+    uint64_t num_waiting;
+    while ((num_waiting = sink_wait(sink, LOOK_EACH_MS)) > 0 && has_patience(outlet, sink, &patience) &&
+           (was_stopped || !signals_stop()))
+        progress_deliver(outlet->progress, sink_target(sink), num_waiting);
+    if (num_waiting > 0) {
+        log_line(LEVEL_ERROR, "%s", sink_error(sink));
+        outlet->failed = true;
+    }
+    if (sink_stats(sink, &stats) && stats.num_rejected > 0)
+        outlet->failed = true; /* the sink said of which events and why */
+    return num_waiting == 0;
+}
+
+bool outlet_finish(struct outlet *outlet) {
+    for (size_t i = 0; i < outlet->num_sinks; i++) {
+        if (outlet->sinks[i] && sink_flush(outlet->sinks[i]) != 0)
+            drop_sink(outlet, i);
+        if (!outlet->sinks[i])
+            continue;
+        bool delivered = wait_for(outlet, outlet->sinks[i]);
+        bool closed = sink_close(outlet->sinks[i]) == 0;
+        outlet->sinks[i] = NULL;
+        if (closed || !delivered)
+            continue;
+        log_line(LEVEL_ERROR, "%s: cannot be closed: %s", outlet->config->sinks[i], strerror(errno));
+        outlet->failed = true;
+    }
+    return !outlet->failed;
+}

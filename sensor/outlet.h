@@ -1,0 +1,31 @@
+/* outlet.h: all the sinks of a run as one. Says on the log what goes wrong with them. */
+#ifndef STARTTAP_SENSOR_OUTLET_H
+#define STARTTAP_SENSOR_OUTLET_H
+
+#include <stdbool.h>
+
+#include "../outputs/event.h"
+#include "config.h"
+#include "progress.h"
+
+struct outlet;
+
+/* Opens the sinks that config names; config and progress are borrowed and must outlive the outlet. NULL when
+ * one cannot be opened: the log says which and why. */
+struct outlet *outlet_open(const struct config *config, struct progress *progress);
+
+/* Gives the event to each sink. One that is full is waited for; one that fails is closed, and the others go
+ * on. */
+void outlet_event(struct outlet *outlet, const struct event *event);
+
+bool outlet_listens(const struct outlet *outlet); /* false: all sinks failed; reading on is of no use */
+bool outlet_pipe_broken(
+    const struct outlet *outlet);          /* the reader of standard output went away: end quietly */
+void outlet_reopen(struct outlet *outlet); /* whoever renamed the files asks for new ones */
+
+/* Waits until all is delivered, or that is in vain, or a signal comes meanwhile; then closes the sinks. False
+ * when any event did not get where it should, then or earlier. */
+bool outlet_finish(struct outlet *outlet);
+void outlet_free(struct outlet *outlet); /* NULL is fine */
+
+#endif
