@@ -1,12 +1,13 @@
 """The bundled captures, the program run on them, and its events: what the scripts beside this one share."""
 import concurrent.futures
-import json
 import os
 import pathlib
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+import validate  # noqa: E402
 PCAPS = ROOT / "pcaps"
 
 # The fixed settings of every run here. The lab's authority is trusted, so that trust and names are decided; the
@@ -56,7 +57,8 @@ def each_run(function):
 
 
 def parse(ndjson):
-    return [json.loads(line) for line in ndjson.decode().splitlines()]
+    """The events, each of which must be as the schema says."""
+    return validate.parse(ndjson.decode().splitlines())
 
 
 def events(starttap, path, keys=None, dataset=None):

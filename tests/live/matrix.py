@@ -27,6 +27,9 @@ import cases
 import peers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+import validate  # noqa: E402
+
 SKIP = 77
 INSIDE = "STARTTAP_MATRIX_INSIDE"
 NEEDED = ("tcpdump", "ip", "unshare", "openssl", "gnutls-serv", "gnutls-cli")
@@ -66,8 +69,7 @@ def read_events(program, capture, certificates, plan):
                            "--tls-ports", ports["implicit"], "-o", "json:-", "-r", str(capture)],
                           capture_output=True, text=True, check=True)
     found = collections.defaultdict(list)
-    for line in done.stdout.splitlines():
-        event = json.loads(line)
+    for event in validate.parse(done.stdout.splitlines()):
         if event["event"]["dataset"] == "starttap.session":
             found[event["destination"]["port"]].append(event)
     return found

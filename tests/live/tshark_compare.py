@@ -18,7 +18,6 @@ import concurrent.futures
 import functools
 import gzip
 import hashlib
-import json
 import pathlib
 import shutil
 import subprocess
@@ -28,6 +27,9 @@ import tempfile
 import ja4
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+import validate  # noqa: E402
+
 KNOWN = pathlib.Path(__file__).with_name("tshark_differences.md")
 SUFFIXES = (".pcap", ".pcapng", ".cap", ".gz")
 FIELDS = ("version", "cipher", "sni", "certificate", "ja3", "ja3s", "ja4")
@@ -171,8 +173,7 @@ def read_sensor(program, path, options):
     done = subprocess.run([program, "-q", "-n", "--no-verify", *options, "-o", "json:-", "-r", str(path)],
                           capture_output=True, text=True, check=False)
     grouped = collections.defaultdict(list)
-    for line in done.stdout.split("\n"):
-        event = json.loads(line) if line else {"event": {"dataset": ""}}
+    for event in validate.parse(done.stdout.splitlines()):
         if event["event"]["dataset"] != "starttap.session":
             continue
         tls = event.get("tls", {})
