@@ -3,6 +3,7 @@
 #include "json.h"
 #include "kafka_deliver.h"
 #include "kafka_record.h"
+#include "sink_clock.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <librdkafka/rdkafka.h>
@@ -51,17 +51,11 @@ const char *kafka_key(const struct event *event) {
     }
 }
 
-static uint64_t wall_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static void encode(struct buffer *out, const struct event *event) {
     const char *key = kafka_key(event);
     const char *sensor = event->observer_name;
     struct kafka_record record = {
-        .time_ms = wall_ms(),
+        .time_ms = sink_clock_wall_ms(),
         .dataset = event->dataset,
         .schema = EVENT_SCHEMA_VERSION,
         .key = key,
@@ -129,6 +123,7 @@ static void kafka_stats(struct sink *sink, struct sink_stats *stats) {
     struct kafka_sink *kafka = (struct kafka_sink *)sink;
     struct spool_stats spool = spool_stats(kafka->spool);
     kafka_delivery_stats(kafka->delivery, stats);
+    stats->remote = true;
     stats->num_written = kafka->num_written;
     stats->bytes_written = kafka->bytes_written;
     stats->num_waiting = spool.num_waiting;

@@ -2,6 +2,7 @@
 
 #include "kafka_record.h"
 #include "kafka_window.h"
+#include "sink_clock.h"
 #include "sink_spec.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <librdkafka/rdkafka.h>
@@ -47,17 +47,6 @@ struct kafka_delivery {
     struct sink_stats stats;
 };
 
-/* Of the transport only: what an event says never depends on it. */
-static uint64_t clock_ms(clockid_t id) {
-    struct timespec now;
-    clock_gettime(id, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static uint64_t now_ms(void) {
-    return clock_ms(CLOCK_MONOTONIC);
-}
-
 /* --- telling --- */
 
 __attribute__((format(printf, 2, 3))) static void say(const struct kafka_delivery *d, const char *format,
@@ -82,7 +71,7 @@ static void count_error(struct kafka_delivery *d, enum sink_error_class error_cl
 
 /* Counts, and says it unless the same was said of late. */
 static void complain(struct kafka_delivery *d, enum sink_error_class error_class, const char *what) {
-    uint64_t now = now_ms();
+    uint64_t now = sink_clock_ms();
     count_error(d, error_class);
     if (d->said_ms[error_class] != 0 && now - d->said_ms[error_class] < KAFKA_SAY_AGAIN_MS) {
         return;
@@ -138,7 +127,7 @@ static void pause_sending(struct kafka_delivery *d) {
         return;
     }
     d->failed = true;
-    d->resume_ms = now_ms() + d->pause_ms;
+    d->resume_ms = sink_clock_ms() + d->pause_ms;
     d->pause_ms = d->pause_ms * 2 < KAFKA_PAUSE_MAX_MS ? d->pause_ms * 2 : KAFKA_PAUSE_MAX_MS;
 }
 
@@ -288,8 +277,8 @@ static void producer_free(struct kafka_delivery *d) {
         return;
     }
     (void)rd_kafka_purge(d->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    uint64_t until = now_ms() + PURGE_MS;
-    while (d->window.num_sent > 0 && now_ms() < until) {
+    uint64_t until = sink_clock_ms() + PURGE_MS;
+    while (d->window.num_sent > 0 && sink_clock_ms() < until) {
         (void)rd_kafka_poll(d->producer, POLL_MS);
     }
     rd_kafka_destroy(d->producer);
@@ -409,7 +398,7 @@ static bool send_some(struct kafka_delivery *d) {
 
 static void sync_spool(struct kafka_delivery *d) {
     uint64_t oldest_ms = kafka_window_oldest_ms(&d->window);
-    uint64_t wall_ms = clock_ms(CLOCK_REALTIME);
+    uint64_t wall_ms = sink_clock_wall_ms();
     if (spool_sync(d->options.spool) != 0) {
         note_spool_failure(d, "syncing the spool");
     }
@@ -421,7 +410,7 @@ static void sync_spool(struct kafka_delivery *d) {
 static void *deliver(void *argument) {
     struct kafka_delivery *d = argument;
     while (!atomic_load(&d->stop)) {
-        uint64_t now = now_ms();
+        uint64_t now = sink_clock_ms();
         if (now - d->synced_ms >= KAFKA_SYNC_MS) {
             sync_spool(d);
             d->synced_ms = now;
@@ -452,7 +441,7 @@ struct kafka_delivery *kafka_delivery_start(const struct kafka_delivery_options 
     }
     d->options = *options;
     d->pause_ms = KAFKA_PAUSE_MIN_MS;
-    d->synced_ms = now_ms();
+    d->synced_ms = sink_clock_ms();
     (void)rd_kafka_conf_get(options->conf, "batch.size", batch_len, &batch_len_len);
     d->batch_len = strtoull(batch_len, NULL, 10);
     (void)pthread_mutex_init(&d->mutex, NULL);

@@ -65,9 +65,10 @@ enum sink_error_class {
 const char *sink_error_class_name(enum sink_error_class error_class); /* "connection" */
 
 struct sink_stats {
+    bool remote;                         /* delivers over the network */
     uint64_t num_written, bytes_written; /* events taken */
     uint64_t num_delivered;              /* confirmed */
-    uint64_t num_waiting, bytes_waiting; /* events in the spool, and its bytes on disk */
+    uint64_t num_waiting, bytes_waiting; /* taken and not delivered; of Kafka: in the spool, on disk */
     uint64_t num_dropped;                /* by drop_oldest */
     uint64_t num_rejected;               /* refused for good, and put aside */
     uint64_t lag_ms;                     /* age of the oldest event that waits */

@@ -1,6 +1,7 @@
 #include "sink_file.h"
 
 #include "compress.h"
+#include "sink_clock.h"
 #include "sink_path.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ struct file_sink {
     struct buffer pending;         /* taken and not yet written, or not yet compressed */
     struct buffer packed;          /* compressed and not yet written */
     size_t num_pending;            /* events in both, as far as is known */
+    uint64_t pending_since_ms;     /* when the oldest of them was taken */
     size_t try_at;                 /* bytes waiting at which they are written */
     uint64_t begin_ns;             /* of the first event in the file */
     bool has_events;               /* there is one */
@@ -262,7 +264,9 @@ static int file_write(struct sink *sink, const struct event *event) {
         file->has_events = true;
         file->begin_ns = time_of(event);
     }
-    file->num_pending++;
+    if (file->num_pending++ == 0) {
+        file->pending_since_ms = sink_clock_ms();
+    }
     file->stats.num_written++;
     file->stats.bytes_written += file->pending.len - before;
     return 0;
@@ -285,6 +289,7 @@ static void file_stats(struct sink *sink, struct sink_stats *stats) {
     *stats = file->stats;
     stats->num_waiting = file->num_pending;
     stats->bytes_waiting = bytes_waiting(file);
+    stats->lag_ms = file->num_pending > 0 ? sink_clock_ms() - file->pending_since_ms : 0;
 }
 
 static void file_free(struct file_sink *file) {

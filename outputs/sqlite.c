@@ -1,5 +1,6 @@
 #include "sqlite.h"
 
+#include "sink_clock.h"
 #include "sqlite_rows.h"
 
 #include <errno.h>
@@ -14,9 +15,10 @@ struct sqlite_sink {
     sqlite3 *db;
     sqlite3_stmt *inserts[NUM_SQLITE_TABLES];
     struct sqlite_schema schema;
-    struct buffer pending; /* rows taken and not yet committed */
-    size_t num_pending;    /* events in them */
-    size_t try_at;         /* bytes pending at which the next transaction is tried */
+    struct buffer pending;     /* rows taken and not yet committed */
+    size_t num_pending;        /* events in them */
+    uint64_t pending_since_ms; /* when the oldest of them was taken */
+    size_t try_at;             /* bytes pending at which the next transaction is tried */
     struct sink_stats stats;
     bool failing; /* the last transaction failed; said once */
     void (*log)(void *context, const char *message);
@@ -144,7 +146,9 @@ static int sqlite_write(struct sink *sink, const struct event *event) {
         set_error(sqlite, strerror(ENOMEM));
         return -1;
     }
-    sqlite->num_pending++;
+    if (sqlite->num_pending++ == 0) {
+        sqlite->pending_since_ms = sink_clock_ms();
+    }
     sqlite->stats.num_written++;
     sqlite->stats.bytes_written += pending->len - before;
     /* Live, the sensor's own event comes each minute: so old at most is what readers see. */
@@ -169,6 +173,7 @@ static void sqlite_stats(struct sink *sink, struct sink_stats *stats) {
     *stats = sqlite->stats;
     stats->num_waiting = sqlite->num_pending;
     stats->bytes_waiting = sqlite->pending.len;
+    stats->lag_ms = sqlite->num_pending > 0 ? sink_clock_ms() - sqlite->pending_since_ms : 0;
 }
 
 static const char *sqlite_error(const struct sink *sink) {
