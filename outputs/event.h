@@ -281,6 +281,8 @@ struct sensor_event {
     uint64_t limits_hit; /* how often any named limit was reached */
     uint64_t memory_bytes;
     struct count_list limits; /* each named limit that was reached, and how often */
+    struct count_list sink_events, sink_bytes, sink_waiting, sink_lag_ms; /* by sink */
+    struct count_list sink_lost, sink_errors; /* by sink; by sink and class of error */
 };
 
 struct event {

@@ -444,6 +444,18 @@ static const struct field table[] = {
     ROW(0, SENSOR, SENSOR, HIT_COUNTS, sensor.limits, "limits", ANY,
         "Limits that were reached, and how often."),
     ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.memory_bytes, "memory_bytes", ANY, "Memory in use."),
+    ROW(0, SENSOR, SENSOR, SINK_COUNTS, sensor.sink_events, "sink_events", ANY,
+        "Events that each sink was given. Reading captures, files and databases are left out here and "
+        "below, unless they failed: the same capture gives the same events."),
+    ROW(0, SENSOR, SENSOR, SINK_COUNTS, sensor.sink_bytes, "sink_bytes", ANY, "Bytes of these events."),
+    ROW(0, SENSOR, SENSOR, SINK_COUNTS, sensor.sink_waiting, "sink_waiting", ANY,
+        "Events that each sink has not delivered yet, those of earlier runs among them."),
+    ROW(0, SENSOR, SENSOR, SINK_COUNTS, sensor.sink_lag_ms, "sink_lag_ms", ANY,
+        "Age of the oldest of these, in milliseconds."),
+    ROW(0, SENSOR, SENSOR, SINK_COUNTS, sensor.sink_lost, "sink_lost", ANY,
+        "Events that each sink dropped for lack of room, or put aside because they were refused for good."),
+    ROW(0, SENSOR, SENSOR, SINK_COUNTS, sensor.sink_errors, "sink_errors", ANY,
+        "Errors of each sink, by class: connection, authentication, topic, size, fatal, spool, disk, other."),
 };
 
 const struct field *fields_table(size_t *num) {

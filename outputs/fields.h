@@ -103,6 +103,7 @@ enum field_kind {
     FIELD_SEVERITY,       /* bits: severity of the worst, absent when there are none */
     FIELD_SESSION_COUNTS, /* struct count_list: [{name, sessions}], absent when empty */
     FIELD_HIT_COUNTS,     /* struct count_list: [{name, hits}], absent when empty */
+    FIELD_SINK_COUNTS,    /* struct count_list: [{name, number}], absent when empty */
     FIELD_FINDING_COUNTS, /* uint64_t[NUM_FINDINGS]: [{name, sessions}], absent when all are 0 */
     FIELD_VERDICT_COUNTS, /* uint64_t[NUM_VERDICTS]: {name: sessions}, all of them */
     FIELD_RATIO           /* two uint64_t in a row, numerator and denominator; absent when that is 0 */

@@ -40,7 +40,7 @@ bool field_always(const struct field *field) {
 }
 
 const char *field_count_key(enum field_kind kind) {
-    return kind == FIELD_HIT_COUNTS ? "hits" : "sessions";
+    return kind == FIELD_HIT_COUNTS ? "hits" : kind == FIELD_SINK_COUNTS ? "number" : "sessions";
 }
 
 static void set_counts(struct field_value *value, const struct count_list *list) {
@@ -158,6 +158,7 @@ void fields_make(const struct event *event, const struct field *field, const voi
         break;
     case FIELD_SESSION_COUNTS:
     case FIELD_HIT_COUNTS:
+    case FIELD_SINK_COUNTS:
         set_counts(value, at);
         break;
     case FIELD_DURATION:

@@ -139,7 +139,8 @@ static void add_property(struct buffer *out, const struct field *field) {
         add_made_enum(out, kind);
     } else if (kind == FIELD_VERDICT_COUNTS) {
         add_verdict_counts(out);
-    } else if (kind == FIELD_SESSION_COUNTS || kind == FIELD_HIT_COUNTS || kind == FIELD_FINDING_COUNTS) {
+    } else if (kind == FIELD_SESSION_COUNTS || kind == FIELD_HIT_COUNTS || kind == FIELD_SINK_COUNTS ||
+               kind == FIELD_FINDING_COUNTS) {
         add_counts(out, field);
     } else {
         buffer_add_string(out, plain_schema(kind));

@@ -56,6 +56,8 @@ static const char *type_name(enum field_kind kind) {
         return "{name, sessions}[]";
     case FIELD_HIT_COUNTS:
         return "{name, hits}[]";
+    case FIELD_SINK_COUNTS:
+        return "{name, number}[]";
     case FIELD_VERDICT_COUNTS:
         return "{verdict: long}";
     case FIELD_RATIO:

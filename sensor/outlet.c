@@ -9,6 +9,7 @@
 #include "../outputs/sink.h"
 #include "log.h"
 #include "signals.h"
+#include "sink_report.h"
 
 #define LOOK_EACH_MS 100 /* while events are delivered */
 
@@ -17,6 +18,7 @@ struct outlet {
     struct progress *progress;
     struct sink **sinks; /* NULL where one failed and was closed */
     size_t num_sinks;
+    struct sink_report *report;
     bool failed, pipe_broken;
 };
 
@@ -66,6 +68,12 @@ static bool write_event(const struct outlet *outlet, struct sink *sink, const st
 }
 
 void outlet_event(struct outlet *outlet, const struct event *event) {
+    struct event told; /* borrows all that event owns */
+    if (event->dataset == DATASET_SENSOR) {
+        told = *event;
+        sink_report_fill(outlet->report, outlet->sinks, outlet->num_sinks, &told.sensor);
+        event = &told;
+    }
     for (size_t i = 0; i < outlet->num_sinks; i++) {
         if (outlet->sinks[i] && !write_event(outlet, outlet->sinks[i], event))
             drop_sink(outlet, i);
@@ -98,6 +106,7 @@ void outlet_free(struct outlet *outlet) {
         return;
     for (size_t i = 0; i < outlet->num_sinks; i++)
         sink_close(outlet->sinks[i]);
+    sink_report_free(outlet->report);
     free(outlet->sinks);
     free(outlet);
 }
@@ -126,13 +135,19 @@ static bool open_all(struct outlet *outlet) {
 struct outlet *outlet_open(const struct config *config, struct progress *progress) {
     struct outlet *outlet = calloc(1, sizeof *outlet);
     struct sink **sinks = calloc(config->num_sinks + 1, sizeof *sinks);
-    if (!outlet || !sinks) {
+    struct sink_report *report = sink_report_new(false);
+    if (!outlet || !sinks || !report) {
         free(outlet);
         free(sinks);
+        sink_report_free(report);
         log_line(LEVEL_ERROR, "out of memory");
         return NULL;
     }
-    *outlet = (struct outlet){config, progress, sinks, config->num_sinks, false, false};
+    *outlet = (struct outlet){.config = config,
+                              .progress = progress,
+                              .sinks = sinks,
+                              .num_sinks = config->num_sinks,
+                              .report = report};
     if (open_all(outlet))
         return outlet;
     outlet_free(outlet);

@@ -14,8 +14,8 @@ struct outlet;
  * one cannot be opened: the log says which and why. */
 struct outlet *outlet_open(const struct config *config, struct progress *progress);
 
-/* Gives the event to each sink. One that is full is waited for; one that fails is closed, and the others go
- * on. */
+/* Gives the event to each sink, that of the sensor with what it says of sinks (sink_report.h). One that is
+ * full is waited for; one that fails is closed, and the others go on. */
 void outlet_event(struct outlet *outlet, const struct event *event);
 
 bool outlet_listens(const struct outlet *outlet); /* false: all sinks failed; reading on is of no use */

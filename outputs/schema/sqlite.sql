@@ -181,7 +181,13 @@ CREATE TABLE IF NOT EXISTS sensors (
     sessions_midstream INTEGER, -- Sessions that had begun before the capture.
     limits_hit INTEGER, -- How often any named limit was reached.
     limits TEXT, -- Limits that were reached, and how often.
-    memory_bytes INTEGER -- Memory in use.
+    memory_bytes INTEGER, -- Memory in use.
+    sink_events TEXT, -- Events that each sink was given. Reading captures, files and databases are left out here and below, unless they failed: the same capture gives the same events.
+    sink_bytes TEXT, -- Bytes of these events.
+    sink_waiting TEXT, -- Events that each sink has not delivered yet, those of earlier runs among them.
+    sink_lag_ms TEXT, -- Age of the oldest of these, in milliseconds.
+    sink_lost TEXT, -- Events that each sink dropped for lack of room, or put aside because they were refused for good.
+    sink_errors TEXT -- Errors of each sink, by class: connection, authentication, topic, size, fatal, spool, disk, other.
 );
 
 -- What is wrong with sessions.
@@ -259,4 +265,4 @@ FROM ages LEFT JOIN servers USING (sha256) LEFT JOIN clients USING (sha256)
 WHERE seconds_left < 30 * 86400 ORDER BY not_after, sha256;
 
 PRAGMA application_id = 1400132720;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;

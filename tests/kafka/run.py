@@ -118,6 +118,8 @@ def test_every_capture(bench, cluster):
         bench.check(headers == {"schema": "1", "dataset": dataset, "sensor": "sensor-1"}, f"headers {headers}")
         bench.check(key == peer_of(event), f"key {key} of {event['event']['id']}")
         bench.check(event == by_id[event["event"]["id"]], f"value of {event['event']['id']}")
+    sensor = next(event["starttap"]["sensor"] for event in written if event["event"]["dataset"] == "starttap.sensor")
+    bench.check([one["number"] for one in sensor["sink_events"]] == [len(written) - 1], f"sensor event: {sensor}")
     order = {event["event"]["id"]: i for i, event in enumerate(written)}
     for key in {key for _, key, _, _ in read}:
         own = [(partition, order[event["event"]["id"]]) for partition, one, headers, event in read

@@ -65,6 +65,7 @@ static inline void sample_fill(struct event *event, const char *text) {
             break;
         case FIELD_SESSION_COUNTS:
         case FIELD_HIT_COUNTS:
+        case FIELD_SINK_COUNTS:
             *(struct count_list *)at = (struct count_list){counts, 2};
             break;
         case FIELD_FINDING_COUNTS:

@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
 
 #include <cmocka.h>
 
@@ -66,6 +68,35 @@ static void test_schema_file(void **state) {
 static void test_sqlite_file(void **state) {
     (void)state;
     check_file(SCHEMA_DIR "sqlite.sql", sqlite_schema_file);
+}
+
+/* Whoever changes a table or a view has to raise the version, so that databases of the one before get it. */
+static void test_sqlite_version_is_raised(void **state) {
+    (void)state;
+    char line[64];
+    struct buffer made = {0};
+    struct sqlite_schema *schema = malloc(sizeof *schema);
+    assert_non_null(schema);
+    sqlite_schema_init(schema);
+    for (size_t i = 0; i < NUM_SQLITE_TABLES; i++) {
+        for (size_t k = 0; k < schema->tables[i].num_columns; k++) {
+            const struct sqlite_column *column = &schema->tables[i].columns[k];
+            buffer_printf(&made, "%s.%s %s\n", schema->tables[i].name, column->name, column->type);
+        }
+    }
+    sqlite_schema_views(&made);
+    assert_false(made.failed);
+    (void)snprintf(line, sizeof line, "\n%d %08lx\n", SQLITE_SCHEMA_VERSION,
+                   crc32(0, (const Bytef *)made.data, (uInt)made.len));
+    struct buffer versions = read_file(TESTS_DIR "/unit/sqlite_versions.txt");
+    if (strstr(versions.data, line) == NULL) {
+        fail_msg(
+            "a table or view was changed: raise SQLITE_SCHEMA_VERSION, and add to sqlite_versions.txt:%s",
+            line);
+    }
+    buffer_cleanup(&versions);
+    free(schema);
+    buffer_cleanup(&made);
 }
 
 static void test_page_file(void **state) {
@@ -248,6 +279,7 @@ int main(void) {
         cmocka_unit_test(test_columns_only_grow),
         cmocka_unit_test(test_schema_file),
         cmocka_unit_test(test_sqlite_file),
+        cmocka_unit_test(test_sqlite_version_is_raised),
         cmocka_unit_test(test_page_file),
         cmocka_unit_test(test_names_stand_in_their_groups),
         cmocka_unit_test(test_names_in_json),

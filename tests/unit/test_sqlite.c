@@ -102,6 +102,19 @@ static char *query(const char *sql) {
     return out.data;
 }
 
+static char *read_text(const char *name) {
+    struct buffer out = {0};
+    FILE *file = fopen(name, "r");
+    assert_non_null(file);
+    for (int c; (c = getc(file)) != EOF;) {
+        buffer_add_char(&out, (char)c);
+    }
+    (void)fclose(file);
+    buffer_add_char(&out, '\0');
+    assert_false(out.failed);
+    return out.data;
+}
+
 static void check_query(const char *sql, const char *expected) {
     char *found = query(sql);
     assert_string_equal(found, expected);
@@ -297,6 +310,35 @@ static void test_migration(void **state) {
     check_query("PRAGMA user_version", version);
     free(before);
     free(after);
+}
+
+/* A database that version 1 made: it gets what came later, and keeps its rows. */
+static void test_migration_from_version_1(void **state) {
+    (void)state;
+    static const char columns[] =
+        "SELECT m.name, c.name FROM (SELECT name FROM sqlite_master WHERE type = 'table') m, "
+        "pragma_table_info(m.name) c ORDER BY m.name, c.cid";
+    static const char others[] = "SELECT name, sql FROM sqlite_master WHERE type <> 'table' ORDER BY 1";
+    char *made = read_text(TESTS_DIR "/unit/sqlite_version_1.sql");
+    execute(made);
+    execute("INSERT INTO sensors (event_id, packets) VALUES ('old', 7)");
+    check_query("PRAGMA user_version", "1\n");
+    check_query("SELECT count(*) FROM pragma_table_info('sensors') WHERE name LIKE 'sink_%'", "0\n");
+    write_run();
+    check_query("SELECT packets, sink_errors FROM sensors WHERE event_id = 'old'", "7|NULL\n");
+    check_query("SELECT sink_errors ->> '$[0].name' FROM sensors WHERE event_id <> 'old'", "sensor\n");
+    check_query("SELECT count(*) FROM sessions", "36\n");
+    char *columns_then = query(columns), *others_then = query(others);
+    remove_files();
+    write_run();
+    char *columns_new = query(columns), *others_new = query(others);
+    assert_string_equal(columns_then, columns_new);
+    assert_string_equal(others_then, others_new);
+    free(made);
+    free(columns_then);
+    free(others_then);
+    free(columns_new);
+    free(others_new);
 }
 
 static void test_databases_that_are_not_ours(void **state) {
@@ -539,6 +581,7 @@ int main(void) {
         cmocka_unit_test_setup(test_certificates_remember, each_begins_empty),
         cmocka_unit_test_setup(test_views, each_begins_empty),
         cmocka_unit_test_setup(test_migration, each_begins_empty),
+        cmocka_unit_test_setup(test_migration_from_version_1, each_begins_empty),
         cmocka_unit_test_setup(test_databases_that_are_not_ours, each_begins_empty),
         cmocka_unit_test_setup(test_reader_meanwhile, each_begins_empty),
         cmocka_unit_test_setup(test_nth_write_fails, each_begins_empty),

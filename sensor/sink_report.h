@@ -1,0 +1,22 @@
+/* sink_report.h: what the sensor event says of sinks: how much they were given, what waits, how late they
+ * are, and how they fail.
+ *
+ * Reading captures, a file or database is reported only once it failed: the same capture has to give the same
+ * events whatever they are called, and says nothing that the file does not. */
+#ifndef STARTTAP_SENSOR_SINK_REPORT_H
+#define STARTTAP_SENSOR_SINK_REPORT_H
+
+#include "../outputs/sink.h"
+
+#define SINK_REPORT_MAX 64 /* entries of one list; what is beyond is left out */
+
+struct sink_report;
+
+struct sink_report *sink_report_new(bool live);    /* live: of all sinks. NULL: out of memory */
+void sink_report_free(struct sink_report *report); /* NULL is fine */
+
+/* Fills the lists of event; they live in report until the next call. sinks may hold NULLs. */
+void sink_report_fill(struct sink_report *report, struct sink *const *sinks, size_t num_sinks,
+                      struct sensor_event *event);
+
+#endif
