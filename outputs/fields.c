@@ -446,7 +446,7 @@ static const struct field table[] = {
     ROW(0, SENSOR, SENSOR, UNSIGNED, sensor.memory_bytes, "memory_bytes", ANY, "Memory in use."),
     ROW(0, SENSOR, SENSOR, SINK_COUNTS, sensor.sink_events, "sink_events", ANY,
         "Events that each sink was given. Reading captures, files and databases are left out here and "
-        "below, unless they failed: the same capture gives the same events."),
+        "below: the same capture gives the same events."),
     ROW(0, SENSOR, SENSOR, SINK_COUNTS, sensor.sink_bytes, "sink_bytes", ANY, "Bytes of these events."),
     ROW(0, SENSOR, SENSOR, SINK_COUNTS, sensor.sink_waiting, "sink_waiting", ANY,
         "Events that each sink has not delivered yet, those of earlier runs among them."),

@@ -24,14 +24,6 @@ void sink_report_free(struct sink_report *report) {
     free(report);
 }
 
-static bool has_errors(const struct sink_stats *stats) {
-    for (size_t i = 0; i < NUM_SINK_ERRORS; i++) {
-        if (stats->errors[i] > 0)
-            return true;
-    }
-    return false;
-}
-
 static void add(struct sink_report *report, enum list which, struct count_list *list, const char *name,
                 uint64_t num) {
     list->items = report->counts[which];
@@ -56,9 +48,7 @@ void sink_report_fill(struct sink_report *report, struct sink *const *sinks, siz
     event->sink_lag_ms = event->sink_lost = event->sink_errors = (struct count_list){0};
     for (size_t i = 0; i < num_sinks; i++) {
         struct sink_stats stats;
-        if (!sinks[i] || !sink_stats(sinks[i], &stats))
-            continue;
-        if (!report->live && !stats.remote && !has_errors(&stats))
+        if (!sinks[i] || !sink_stats(sinks[i], &stats) || !(report->live || stats.remote))
             continue;
         const char *name = sink_target(sinks[i]);
         uint64_t num_lost = stats.num_dropped + stats.num_rejected;

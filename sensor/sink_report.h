@@ -1,8 +1,8 @@
 /* sink_report.h: what the sensor event says of sinks: how much they were given, what waits, how late they
  * are, and how they fail.
  *
- * Reading captures, a file or database is reported only once it failed: the same capture has to give the same
- * events whatever they are called, and says nothing that the file does not. */
+ * Reading captures, files and databases are left out: the same capture has to give the same events in them,
+ * whatever they are called and however full their disk was. */
 #ifndef STARTTAP_SENSOR_SINK_REPORT_H
 #define STARTTAP_SENSOR_SINK_REPORT_H
 

@@ -182,7 +182,7 @@ CREATE TABLE IF NOT EXISTS sensors (
     limits_hit INTEGER, -- How often any named limit was reached.
     limits TEXT, -- Limits that were reached, and how often.
     memory_bytes INTEGER, -- Memory in use.
-    sink_events TEXT, -- Events that each sink was given. Reading captures, files and databases are left out here and below, unless they failed: the same capture gives the same events.
+    sink_events TEXT, -- Events that each sink was given. Reading captures, files and databases are left out here and below: the same capture gives the same events.
     sink_bytes TEXT, -- Bytes of these events.
     sink_waiting TEXT, -- Events that each sink has not delivered yet, those of earlier runs among them.
     sink_lag_ms TEXT, -- Age of the oldest of these, in milliseconds.

@@ -76,6 +76,7 @@ if mount -t tmpfs -o size=64k tmpfs small 2>/dev/null; then
     [ "$(grep -c 'No space left' err)" -le 2 ] || wrong "$what: said more than once"
     rm small/events.ndjson
     dd if=/dev/zero of=small/filler bs=1k count=60 2>/dev/null
+    : >err
     "$starttap" -n -r "$pcaps" -o json:small/events.ndjson >out 2>err &
     pid=$!
     what='full for a while'
