@@ -12,6 +12,8 @@
 
 #include "../outputs/sink.h"
 #include "capture/filter.h"
+#include "capture/filter_mail.h"
+#include "capture/live.h"
 #include "config_file.h"
 #include "config_setting.h"
 #include "config_values.h"
@@ -28,13 +30,18 @@
 #define DEFAULT_MAX_FLOWS  1000000u
 #define DEFAULT_KAFKA_WAIT 60u
 #define DEFAULT_SPOOL_MB   4096u
+#define DEFAULT_RING_MB    64u
+#define DEFAULT_SNAP_LEN   262144u
+#define DEFAULT_INTERVAL_S 60u
+#define LIVE_PEER_WINDOW_S 300u
+#define NOT_GIVEN          UINT32_MAX
 #define HOST_NAME_LEN      256
 #define SPOOL_NAME_LEN     4096
 
 #define USAGE_STATUS 2
 
 /* Options that are about the configuration and no part of it. */
-enum { OPTION_CONFIG = 1000, OPTION_DUMP, OPTION_USAGE, OPTION_DELIVER };
+enum { OPTION_CONFIG = 1000, OPTION_PRINT_FILTER, OPTION_DUMP, OPTION_USAGE, OPTION_DELIVER };
 
 static const char doc[] =
     "Reads captures of mail traffic and says for each connection and each peer whether mail was encrypted, "
@@ -68,12 +75,32 @@ static const struct argp_option options[] = {
      "standard "
      "input; repeatable",
      0},
+    {"interface", SETTING_INTERFACE, "NAME", 0,
+     "capture from a network interface until a signal comes; 'any' is all of them; repeatable", 0},
+    {"list-interfaces", 'D', 0, 0, "list the interfaces and exit", 0},
     {"filter-file", SETTING_FILTER_FILE, "FILE", 0,
      "take the filter expression from FILE; '#' begins a comment", 0},
     {"verify-checksums", SETTING_VERIFY_CHECKSUMS, 0, 0,
      "drop packets with wrong checksums (off: offload makes captured ones wrong)", 0},
 
-    {0, 0, 0, 0, "Output:", 2},
+    {0, 0, 0, 0, "Live capture (with -i):", 2},
+    {"no-promiscuous", SETTING_NO_PROMISCUOUS, 0, 0, "do not put interfaces into promiscuous mode", 0},
+    {"snap-length", SETTING_SNAP_LENGTH, "BYTES", 0,
+     "capture so much of each packet (default 262144: all; less costs handshakes)", 0},
+    {"ring-mb", SETTING_RING_MB, "MB", 0, "buffer for packets in the kernel, for each interface (default 64)",
+     0},
+    {"time-stamps", SETTING_TIME_STAMPS, "TYPE", 0,
+     "host, adapter or adapter_unsynced (default: adapter where it keeps the host's time, else host)", 0},
+    {"tunnels", SETTING_TUNNELS, "LIST", 0,
+     "look into them too: all, or gre, ipip, 6in4, vxlan, geneve, gtpu, mpls, pppoe, pbb, vntag, etag "
+     "(default: none; all packets of these leave the kernel)",
+     0},
+    {"print-filter", OPTION_PRINT_FILTER, 0, 0,
+     "print the filter that live capture would give the kernel (-v: and its program) and exit", 0},
+    {"sensor-interval", SETTING_SENSOR_INTERVAL, "SECONDS", 0,
+     "report what was captured and what was missed each SECONDS (default 60)", 0},
+
+    {0, 0, 0, 0, "Output:", 3},
     {"output", SETTING_OUTPUT, "SINK", 0,
      "json:PATH, csv:PATH ('-' is standard output), sqlite:PATH or kafka://BROKER,BROKER/TOPIC; repeatable. "
      "The summary is printed all the same, on standard error when a sink has standard output",
@@ -90,9 +117,9 @@ static const struct argp_option options[] = {
     {"observer-name", SETTING_OBSERVER_NAME, "NAME", 0, "observer.name in events (default: this host's name)",
      0},
     {"peer-window", SETTING_PEER_WINDOW, "SECONDS", 0,
-     "report peers each SECONDS of packet time (default 0: once, at the end)", 0},
+     "report peers each SECONDS of packet time; 0: once, at the end (default 0, live 300)", 0},
 
-    {0, 0, 0, 0, "Kafka (events are kept in a spool until they are delivered):", 3},
+    {0, 0, 0, 0, "Kafka (events are kept in a spool until they are delivered):", 4},
     {"kafka-config", SETTING_KAFKA_CONFIG, "FILE", 0,
      "properties of librdkafka, key=value on each line: TLS, passwords, time-outs", 0},
     {"kafka-property", SETTING_KAFKA_PROPERTY, "KEY=VALUE", 0, "one of them; repeatable", 0},
@@ -103,7 +130,7 @@ static const struct argp_option options[] = {
      0},
     {"deliver", OPTION_DELIVER, 0, 0, "read nothing, deliver what earlier runs left in the spools", 0},
 
-    {0, 0, 0, 0, "What is mail:", 4},
+    {0, 0, 0, 0, "What is mail:", 5},
     {"mail-ports", SETTING_MAIL_PORTS, "LIST", 0,
      "ports and ranges on which mail begins in clear (default " DEFAULT_MAIL_PORTS "); 'none' for none", 0},
     {"tls-ports", SETTING_TLS_PORTS, "LIST", 0,
@@ -114,13 +141,13 @@ static const struct argp_option options[] = {
     {"max-flows", SETTING_MAX_FLOWS, "NUMBER", 0,
      "connections tracked at a time (default 1000000); beyond, the longest idle one is reported early", 0},
 
-    {0, 0, 0, 0, "Certificates and keys:", 5},
+    {0, 0, 0, 0, "Certificates and keys:", 6},
     {"ca", SETTING_CA, "FILE|DIR", 0, "trusted certificates, PEM (default: the system's)", 0},
     {"no-verify", SETTING_NO_VERIFY, 0, 0, "do not verify certificate chains", 0},
     {"keylog", SETTING_KEYLOG, "FILE", 0, "TLS secrets of your own mail server (NSS format), to look inside",
      0},
 
-    {0, 0, 0, 0, "Configuration:", 6},
+    {0, 0, 0, 0, "Configuration:", 7},
     {"config", OPTION_CONFIG, "FILE", 0,
      "settings from a YAML file, names as here; the command line overrides it", 0},
     {"dump-config", OPTION_DUMP, 0, 0, "print the settings in force as such a file and exit", 0},
@@ -128,13 +155,13 @@ static const struct argp_option options[] = {
 
     {"usage", OPTION_USAGE, 0, OPTION_HIDDEN, 0, 0},
 
-    {0, 0, 0, 0, "Help:", 7},
+    {0, 0, 0, 0, "Help:", 8},
     {"help", 'h', 0, 0, "print this", 0},
     {"version", 'V', 0, 0, "print the version and those of the libraries", 0},
     {0},
 };
 
-enum action { ACTION_RUN, ACTION_TEST, ACTION_DUMP, ACTION_STOP };
+enum action { ACTION_RUN, ACTION_TEST, ACTION_DUMP, ACTION_LIST, ACTION_PRINT_FILTER, ACTION_STOP };
 
 /* The command line while it is read. It is read twice: first for help and --config, then, with the file's
  * settings in place, for the settings, which override the file's. */
@@ -183,6 +210,12 @@ static error_t first_reading(int key, char *value, struct argp_state *state) {
         return 0;
     case OPTION_DELIVER:
         line->config->deliver = true;
+        return 0;
+    case 'D':
+        line->action = ACTION_LIST;
+        return 0;
+    case OPTION_PRINT_FILTER:
+        line->action = ACTION_PRINT_FILTER;
         return 0;
     case OPTION_DUMP:
         line->action = ACTION_DUMP;
@@ -281,6 +314,10 @@ static bool set_defaults(struct config *config) {
     config->max_flows = DEFAULT_MAX_FLOWS;
     config->kafka_wait_s = DEFAULT_KAFKA_WAIT;
     config->spool_max_mb = DEFAULT_SPOOL_MB;
+    config->ring_mb = DEFAULT_RING_MB;
+    config->snap_len = DEFAULT_SNAP_LEN;
+    config->sensor_interval_s = DEFAULT_INTERVAL_S;
+    config->peer_window_s = NOT_GIVEN;
     return ports_add(&config->mail_ports, DEFAULT_MAIL_PORTS, why, sizeof why) &&
            ports_add(&config->tls_ports, DEFAULT_TLS_PORTS, why, sizeof why) &&
            setting_add(config, setting_by_key(SETTING_SPOOL), spool, why, sizeof why) &&
@@ -344,17 +381,23 @@ static bool has_kafka(const struct config *config) {
 }
 
 static bool has_input(const struct config *config) {
-    if (config->deliver && (config->num_inputs > 0 || !has_kafka(config))) {
+    bool live = config->num_interfaces > 0;
+    if (live && config->num_inputs > 0) {
+        complain("-i captures from the network and -r reads files: give one of them");
+        return false;
+    }
+    if (config->deliver && (config->num_inputs > 0 || live || !has_kafka(config))) {
         complain("--deliver reads nothing and needs a Kafka output: starttap --deliver -o kafka://...");
         return false;
     }
-    if (config->deliver || config->num_inputs > 0)
+    if (config->deliver || config->num_inputs > 0 || live)
         return true;
     if (config->filter != NULL && access(config->filter, F_OK) == 0)
         complain("nothing to read; did you mean: starttap -r %s", config->filter);
     else
-        complain("nothing to read: give a capture with -r FILE ('-' is standard input), or see --help. Live "
-                 "capture comes with a later release.");
+        complain(
+            "nothing to read: give a capture with -r FILE ('-' is standard input) or an interface with -i "
+            "NAME (-D lists them), or see --help");
     return false;
 }
 
@@ -371,6 +414,24 @@ static bool check(const struct config *config, enum action action) {
     return check_inputs(config) && check_sinks(config) && check_kafka(config) && check_filter(config);
 }
 
+static bool print_filter(const struct config *config) {
+    const int linktype_ethernet = 1;
+    char *expression = filter_mail(config, linktype_ethernet);
+    bool good = expression && filter_print(expression, linktype_ethernet, config->verbose > 0);
+    if (!good)
+        complain("cannot print the filter");
+    free(expression);
+    return good;
+}
+
+static bool list_interfaces(void) {
+    char why[CONFIG_WHY_MAX];
+    if (live_list(stdout, why, sizeof why))
+        return true;
+    complain("%s", why);
+    return false;
+}
+
 static enum config_result finish(const struct command_line *line) {
     switch (line->action) {
     case ACTION_DUMP:
@@ -378,6 +439,10 @@ static enum config_result finish(const struct command_line *line) {
             return CONFIG_DONE;
         complain("cannot write the configuration as YAML");
         return CONFIG_WRONG;
+    case ACTION_LIST:
+        return list_interfaces() ? CONFIG_DONE : CONFIG_WRONG;
+    case ACTION_PRINT_FILTER:
+        return print_filter(line->config) ? CONFIG_DONE : CONFIG_WRONG;
     case ACTION_TEST:
         puts("starttap: the configuration is good");
         return CONFIG_DONE;
@@ -402,7 +467,11 @@ static enum config_result load(int argc, char **argv, struct config *config) {
         complain("%s", why);
         return CONFIG_WRONG;
     }
-    if (!read_command_line(&line, argc, argv, second_reading) || !check(config, line.action))
+    if (!read_command_line(&line, argc, argv, second_reading))
+        return CONFIG_WRONG;
+    if (config->peer_window_s == NOT_GIVEN)
+        config->peer_window_s = config->num_interfaces > 0 ? LIVE_PEER_WINDOW_S : 0;
+    if (!check(config, line.action))
         return CONFIG_WRONG;
     return finish(&line);
 }

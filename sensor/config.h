@@ -25,7 +25,15 @@ struct network {
 struct config {
     char **inputs; /* -r, in order */
     size_t num_inputs;
-    char **sinks; /* -o specs, in order */
+    char **interfaces; /* -i, in order; not together with inputs */
+    size_t num_interfaces;
+    uint32_t ring_mb;  /* --ring-mb: of each interface */
+    uint32_t snap_len; /* --snap-length */
+    bool no_promiscuous;
+    char *time_stamps;          /* --time-stamps; NULL: the adapter's where they are in the host's time */
+    uint32_t tunnels;           /* --tunnels: bits of filter_tunnel_name() */
+    uint32_t sensor_interval_s; /* --sensor-interval: of packet time; 0: at the end only */
+    char **sinks;               /* -o specs, in order */
     size_t num_sinks;
     bool force;         /* --force: overwrite files that sinks find */
     unsigned datasets;  /* --datasets: bit per enum dataset (event.h), of sinks that do not say; 0: all */
@@ -46,7 +54,7 @@ struct config {
     char *keylog;   /* --keylog */
     bool verify_checksums;
     char *observer_name;    /* default: the host's name */
-    uint32_t peer_window_s; /* 0: one window, to the end of the input (offline default) */
+    uint32_t peer_window_s; /* 0: one window, to the end (default for files) */
     uint32_t max_flows;     /* --max-flows: tracked connections */
     bool no_summary, quiet;
     int verbose;

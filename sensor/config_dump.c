@@ -4,6 +4,7 @@
 
 #include "../outputs/kafka_conf.h"
 #include "../outputs/sink_spec.h"
+#include "capture/filter_mail.h"
 #include "config_file.h"
 #include "config_setting.h"
 #include "config_values.h"
@@ -92,6 +93,16 @@ static void put_networks(struct dump *dump, const struct config *config) {
     end_sequence(dump);
 }
 
+static void put_tunnels(struct dump *dump, uint32_t tunnels) {
+    put_name(dump, SETTING_TUNNELS);
+    start_sequence(dump);
+    for (size_t i = 0; filter_tunnel_name(i) != NULL; i++) {
+        if ((tunnels >> i & 1) != 0)
+            put_scalar(dump, filter_tunnel_name(i), YAML_PLAIN_SCALAR_STYLE);
+    }
+    end_sequence(dump);
+}
+
 static void put_datasets(struct dump *dump, unsigned datasets) {
     put_name(dump, SETTING_DATASETS);
     start_sequence(dump);
@@ -118,6 +129,15 @@ static void put_properties(struct dump *dump, const struct config *config) {
 
 static void put_settings(struct dump *dump, const struct config *config) {
     put_texts(dump, SETTING_READ, config->inputs, config->num_inputs);
+    put_texts(dump, SETTING_INTERFACE, config->interfaces, config->num_interfaces);
+    put_name(dump, SETTING_RING_MB);
+    put_number(dump, config->ring_mb);
+    put_name(dump, SETTING_SNAP_LENGTH);
+    put_number(dump, config->snap_len);
+    put_switch(dump, SETTING_NO_PROMISCUOUS, config->no_promiscuous);
+    put_name(dump, SETTING_TIME_STAMPS);
+    put_text(dump, config->time_stamps);
+    put_tunnels(dump, config->tunnels);
     put_texts(dump, SETTING_OUTPUT, config->sinks, config->num_sinks);
     put_datasets(dump, config->datasets);
     put_name(dump, SETTING_KAFKA_CONFIG);
@@ -143,6 +163,8 @@ static void put_settings(struct dump *dump, const struct config *config) {
     put_switch(dump, SETTING_VERIFY_CHECKSUMS, config->verify_checksums);
     put_name(dump, SETTING_OBSERVER_NAME);
     put_text(dump, config->observer_name);
+    put_name(dump, SETTING_SENSOR_INTERVAL);
+    put_number(dump, config->sensor_interval_s);
     put_name(dump, SETTING_PEER_WINDOW);
     put_number(dump, config->peer_window_s);
     put_name(dump, SETTING_MAX_FLOWS);

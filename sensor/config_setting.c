@@ -7,10 +7,14 @@
 #include <string.h>
 
 #include "../outputs/sink_spec.h"
+#include "capture/filter_mail.h"
 #include "config_values.h"
 
 #define FILTER_FILE_MAX   (1u << 20)            /* bytes of a -F file */
 #define PEER_WINDOW_S_MAX (366u * 24 * 60 * 60) /* a year */
+#define RING_MB_MAX       2047u                 /* libpcap takes the number of bytes as an int */
+#define SNAP_LENGTH_MIN   256u                  /* all headers, and some of what is behind them */
+#define SNAP_LENGTH_MAX   262144u
 #define FLOWS_MAX         100000000u
 #define KAFKA_WAIT_S_MAX  (366u * 24 * 60 * 60)
 #define SPOOL_MB_MIN      32u
@@ -20,6 +24,12 @@
 
 const struct setting settings[NUM_SETTINGS] = {
     {SETTING_READ, "read", true},
+    {SETTING_INTERFACE, "interface", true},
+    {SETTING_RING_MB, "ring-mb", false},
+    {SETTING_SNAP_LENGTH, "snap-length", false},
+    {SETTING_NO_PROMISCUOUS, "no-promiscuous", false},
+    {SETTING_TIME_STAMPS, "time-stamps", false},
+    {SETTING_TUNNELS, "tunnels", true},
     {SETTING_OUTPUT, "output", true},
     {SETTING_DATASETS, "datasets", true},
     {SETTING_KAFKA_CONFIG, "kafka-config", false},
@@ -38,6 +48,7 @@ const struct setting settings[NUM_SETTINGS] = {
     {SETTING_KEYLOG, "keylog", false},
     {SETTING_VERIFY_CHECKSUMS, "verify-checksums", false},
     {SETTING_OBSERVER_NAME, "observer-name", false},
+    {SETTING_SENSOR_INTERVAL, "sensor-interval", false},
     {SETTING_PEER_WINDOW, "peer-window", false},
     {SETTING_MAX_FLOWS, "max-flows", false},
     {SETTING_FORCE, "force", false},
@@ -191,6 +202,16 @@ void setting_clear(struct config *config, const struct setting *setting) {
     case SETTING_READ:
         list_clear(&config->inputs, &config->num_inputs);
         break;
+    case SETTING_INTERFACE:
+        list_clear(&config->interfaces, &config->num_interfaces);
+        break;
+    case SETTING_TIME_STAMPS:
+        free(config->time_stamps);
+        config->time_stamps = NULL;
+        break;
+    case SETTING_TUNNELS:
+        config->tunnels = 0;
+        break;
     case SETTING_OUTPUT:
         list_clear(&config->sinks, &config->num_sinks);
         break;
@@ -249,6 +270,20 @@ bool setting_add(struct config *config, const struct setting *setting, const cha
     switch (setting->key) {
     case SETTING_READ:
         return list_add(&config->inputs, &config->num_inputs, value, why, why_len);
+    case SETTING_INTERFACE:
+        return list_add(&config->interfaces, &config->num_interfaces, value, why, why_len);
+    case SETTING_RING_MB:
+        return number_parse(&config->ring_mb, 1, RING_MB_MAX, value, why, why_len);
+    case SETTING_SNAP_LENGTH:
+        return number_parse(&config->snap_len, SNAP_LENGTH_MIN, SNAP_LENGTH_MAX, value, why, why_len);
+    case SETTING_NO_PROMISCUOUS:
+        return switch_parse(&config->no_promiscuous, value, why, why_len);
+    case SETTING_TIME_STAMPS:
+        return text_set(&config->time_stamps, value, why, why_len);
+    case SETTING_TUNNELS:
+        return filter_tunnels_add(&config->tunnels, value, why, why_len);
+    case SETTING_SENSOR_INTERVAL:
+        return number_parse(&config->sensor_interval_s, 0, PEER_WINDOW_S_MAX, value, why, why_len);
     case SETTING_OUTPUT:
         return list_add(&config->sinks, &config->num_sinks, value, why, why_len);
     case SETTING_DATASETS:

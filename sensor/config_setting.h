@@ -10,6 +10,9 @@
 /* The letter of the option, or a number beyond letters for one that has none. */
 enum setting_key {
     SETTING_READ = 'r',
+    SETTING_INTERFACE = 'i',
+    SETTING_SNAP_LENGTH = 's',
+    SETTING_NO_PROMISCUOUS = 'p',
     SETTING_OUTPUT = 'o',
     SETTING_FILTER_FILE = 'F',
     SETTING_NO_SUMMARY = 'n',
@@ -17,6 +20,10 @@ enum setting_key {
     SETTING_KAFKA_PROPERTY = 'X',
     SETTING_VERBOSE = 'v',
     SETTING_FILTER = 256, /* the expression after the options; a name in the file only */
+    SETTING_RING_MB,
+    SETTING_TIME_STAMPS,
+    SETTING_TUNNELS,
+    SETTING_SENSOR_INTERVAL,
     SETTING_DATASETS,
     SETTING_KAFKA_CONFIG,
     SETTING_KAFKA_WAIT,
@@ -42,7 +49,7 @@ struct setting {
     bool many; /* takes several values; else the last one counts */
 };
 
-#define NUM_SETTINGS 25
+#define NUM_SETTINGS 32
 extern const struct setting settings[NUM_SETTINGS];
 
 const struct setting *setting_by_name(const char *name); /* NULL: no such setting */

@@ -1,6 +1,7 @@
 /* main.c: START HERE. Reads the configuration, wires the parts, runs the loop.
  *
  *   offline (files) -> filter -> pipeline (packet in, events out) -> outlet (all sinks) and summary
+ *   live (interfaces)       -----^
  *
  * The only place that knows all of them. */
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "../outputs/sink.h"
+#include "live.h"
 #include "log.h"
 #include "offline.h"
 #include "query.h"
@@ -57,6 +59,8 @@ static bool wire(struct run *run) {
     if (!run->pipeline)
         return refuse(run, error, config->ca_path ? EXIT_USAGE : EXIT_RUNTIME);
     if (!open_keylog(run))
+        return false;
+    if (config->num_interfaces > 0 && !(run->taps = live_start(run)))
         return false;
     if (!config->no_summary)
         run->summary = summary_new();
@@ -115,7 +119,10 @@ static void print_summary(struct run *run) {
 
 static void work(struct run *run) {
     if (!run->config->deliver) {
-        offline_read(run);
+        if (run->taps)
+            live_capture(run);
+        else
+            offline_read(run);
         pipeline_finish(run->pipeline);
         progress_clear();
     }
@@ -128,6 +135,7 @@ static void work(struct run *run) {
 
 static void run_cleanup(struct run *run) {
     outlet_free(run->outlet);
+    taps_close(run->taps);
     pipeline_free(run->pipeline);
     keylog_file_close(run->keylog);
     filter_free(run->filter);

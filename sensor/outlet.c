@@ -80,6 +80,13 @@ void outlet_event(struct outlet *outlet, const struct event *event) {
     }
 }
 
+void outlet_flush(struct outlet *outlet) {
+    for (size_t i = 0; i < outlet->num_sinks; i++) {
+        if (outlet->sinks[i] && sink_flush(outlet->sinks[i]) != 0)
+            drop_sink(outlet, i);
+    }
+}
+
 bool outlet_listens(const struct outlet *outlet) {
     if (outlet->num_sinks == 0)
         return true;

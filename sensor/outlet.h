@@ -18,6 +18,9 @@ struct outlet *outlet_open(const struct config *config, struct progress *progres
  * full is waited for; one that fails is closed, and the others go on. */
 void outlet_event(struct outlet *outlet, const struct event *event);
 
+/* What was given is written now, not when there is more of it. */
+void outlet_flush(struct outlet *outlet);
+
 bool outlet_listens(const struct outlet *outlet); /* false: all sinks failed; reading on is of no use */
 bool outlet_pipe_broken(
     const struct outlet *outlet);          /* the reader of standard output went away: end quietly */

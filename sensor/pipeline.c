@@ -383,6 +383,14 @@ void pipeline_packet(struct pipeline *p, const struct packet *packet) {
         take_segment(p, &segment);
 }
 
+void pipeline_tick(struct pipeline *p, uint64_t now_ns) {
+    if (p->counters.packets == 0)
+        return;
+    clock_tick(&p->clock, now_ns);
+    expire(p);
+    turn_window(p);
+}
+
 void pipeline_next_input(struct pipeline *p) {
     p->input++;
 }

@@ -23,6 +23,9 @@ void pipeline_set_keylog(struct pipeline *pipeline, struct keylog *keylog);
 
 void pipeline_packet(struct pipeline *pipeline, const struct packet *packet);
 
+/* No packet came up to this time, by the clock that stamps packets: what was due by then is emitted. */
+void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns);
+
 /* The next packets come from another capture: connections go on, but silence across the seam proves nothing.
  */
 void pipeline_next_input(struct pipeline *pipeline);

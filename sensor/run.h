@@ -9,6 +9,7 @@
 #include "outlet.h"
 #include "pipeline.h"
 #include "progress.h"
+#include "taps.h"
 
 enum exit_status { EXIT_READ = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_DAMAGED = 3 };
 
@@ -16,7 +17,8 @@ struct run {
     const struct config *config;
     struct outlet *outlet;
     struct summary *summary;    /* NULL: not wanted */
-    struct filter *filter;      /* NULL: every packet */
+    struct taps *taps;          /* NULL: files are read */
+    struct filter *filter;      /* of files; NULL: every packet */
     struct keylog_file *keylog; /* NULL: none given */
     struct pipeline *pipeline;
     struct progress progress;

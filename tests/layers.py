@@ -18,7 +18,7 @@ PURE = set("assert.h ctype.h inttypes.h limits.h stdbool.h stddef.h stdint.h std
 
 # A library's headers, and the only files that may include them.
 OWNERS = [
-    (r"pcap(/.*)?\.h", r"sensor/capture/(filter|source)\w*\.c"),
+    (r"pcap(/.*)?\.h", r"sensor/capture/(filter|source|live)\w*\.c"),
     (r"ndpi\w*\.h", r"sensor/judge/recognise\w*\.c"),
     (r"openssl/.*", r"sensor/judge/(trust|digest|decrypt)\w*\.[ch]"),
     (r"yaml\.h", r"sensor/config_(file|dump)\.c"),
@@ -31,7 +31,7 @@ OWNERS = [
 # What reads a clock, and the files above the packets that may: the loop, its progress line, and the thread that
 # delivers, for its pauses. Nothing in an event comes from there.
 CLOCKS = {"time", "clock", "clock_gettime", "gettimeofday", "ftime", "timespec_get", "localtime", "localtime_r"}
-MAY_READ_CLOCK = re.compile(r"sensor/(outlet|progress|log)\.c|outputs/sink_clock\.c")
+MAY_READ_CLOCK = re.compile(r"sensor/(live|outlet|progress|log)\.c|outputs/sink_clock\.c")
 
 # Files that may hold something mutable for the whole program: the stop flag and the logger.
 MAY_HOLD_GLOBALS = re.compile(r"sensor/(signals|log)\.c")

@@ -89,3 +89,18 @@ bool filter_match(struct filter *filter, const struct packet *packet) {
     return program != NULL && program->compiled &&
            pcap_offline_filter(&program->code, &header, packet->data) != 0;
 }
+
+bool filter_print(const char *expression, int linktype, bool with_program) {
+    struct bpf_program program;
+    pcap_t *handle = pcap_open_dead(dlt_of(linktype), FILTER_SNAPLEN);
+    bool good = handle != NULL && pcap_compile(handle, &program, expression, 1, PCAP_NETMASK_UNKNOWN) == 0;
+    if (handle != NULL)
+        pcap_close(handle);
+    if (!good)
+        return false;
+    puts(expression);
+    if (with_program)
+        bpf_dump(&program, 1);
+    pcap_freecode(&program);
+    return fflush(stdout) == 0;
+}
