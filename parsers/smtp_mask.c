@@ -115,10 +115,11 @@ static bool partial_is_starttls(struct reader word, const struct smtp_text *keyw
 
 bool smtp_is_masked_starttls(const struct smtp_text *keywords, size_t num, size_t which) {
     struct reader word = smtp_trim(smtp_reader_of(keywords[which]));
-    if (reader_left(&word) != STARTTLS_LEN || shows(keywords, num, "STARTTLS")) {
+    enum mask mask = reader_left(&word) == STARTTLS_LEN ? mask_of(word) : MASK_NONE;
+    if (mask == MASK_NONE || shows(keywords, num, "STARTTLS")) {
         return false;
     }
-    switch (mask_of(word)) {
+    switch (mask) {
     case MASK_PARTIAL:
         return partial_is_starttls(word, keywords, num);
     case MASK_ASA:

@@ -119,20 +119,23 @@ static bool is_greeting(const struct smtp_reply_line *line) {
 /* The first line of a midstream connection decides whether this is its beginning. */
 static void settle_midstream(struct smtp *smtp, bool fresh) {
     struct smtp_server *server = &smtp->server;
-    if (server->midstream && !server->greeting_done) {
-        server->fresh = fresh;
-        server->greeting_done = !fresh;
-        server->partial = !fresh;
-        smtp->lost = smtp->lost || !fresh;
-    }
+    server->fresh = fresh;
+    server->greeting_done = !fresh;
+    server->partial = !fresh;
+    smtp->lost = smtp->lost || !fresh;
+}
+
+static bool is_first_midstream(const struct smtp_server *server) {
+    return server->midstream && !server->greeting_done;
 }
 
 /* What the reply that begins answers. */
 static enum smtp_due due_for(struct smtp *smtp, const struct smtp_reply_line *line) {
     struct smtp_server *server = &smtp->server;
-    bool first_midstream = server->midstream && !server->greeting_done;
-    settle_midstream(smtp, is_greeting(line));
-    server->may_greet = first_midstream && !accepts_starttls(line);
+    server->may_greet = is_first_midstream(server) && !accepts_starttls(line);
+    if (is_first_midstream(server)) {
+        settle_midstream(smtp, is_greeting(line));
+    }
     if (!server->greeting_done && line->code != 220 && line->code < 400) {
         server->greeting_done =
             true; /* no greeting begins like this: it was missed, in a proxy's preamble, say */
@@ -375,7 +378,9 @@ static void handle_line(struct smtp *smtp, const struct smtp_line_whole *whole) 
     if (server->speaks == SMTP_SPEAKS_NOTHING) {
         server->speaks = SMTP_SPEAKS_OTHER;
     }
-    settle_midstream(smtp, false);
+    if (is_first_midstream(server)) {
+        settle_midstream(smtp, false);
+    }
 }
 
 /* Takes a line, or what there is of it; stops before TLS that follows clear text after a 220. */

@@ -19,7 +19,7 @@ struct tls_search { /* zeroed is new */
     uint32_t seen;
     uint8_t have; /* of begin */
     bool found;
-    uint8_t begin[TLS_SEARCH_BEGIN]; /* the last bytes; once found, the first ones of the record */
+    uint8_t begin[TLS_SEARCH_BEGIN]; /* the last bytes, from where a record may begin */
 };
 
 /* Looks at bytes of a side up to the end of what shows a hello. Returns how many were looked at: all of them,
