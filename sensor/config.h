@@ -6,14 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A set of TCP ports, one bit each. */
-struct port_set {
-    uint64_t bits[65536 / 64];
-};
-
-static inline bool port_set_has(const struct port_set *set, uint16_t port) {
-    return (set->bits[port / 64] >> (port % 64) & 1) != 0;
-}
+#include "capture/port_set.h"
 
 /* A network in CIDR notation; IPv4 has addr_len 4. */
 struct network {

@@ -10,10 +10,12 @@
 #include "judge/recognise.h"
 #include "track/connection.h"
 
-#define IDLE_NS                                                                                              \
-    (630 * NS_PER_S) /* RFC 5321 section 4.5.3.2: the longest an SMTP party may take is 10 minutes */
-#define LINGER_NS   (1 * NS_PER_S)  /* a closed connection's late packets still count */
-#define REMEMBER_NS (60 * NS_PER_S) /* and then are known as stragglers */
+/* How long a flow stays in its queue without a packet. */
+static const uint64_t patience_ns[NUM_QUEUES] = {
+    [QUEUE_OPEN] = 630 * NS_PER_S,  /* RFC 5321 section 4.5.3.2: an SMTP party may take 10 minutes */
+    [QUEUE_CLOSING] = 1 * NS_PER_S, /* a closed connection's late packets still count */
+    [QUEUE_CLOSED] = 60 * NS_PER_S, /* and then are known as stragglers */
+};
 
 /* Limits that an input can reach; what is beyond them is lost, so the sensor event names them. */
 enum limit {
@@ -48,6 +50,7 @@ struct pipeline {
     struct recogniser *recogniser; /* with --any-port */
     struct peers *peers;
     struct capture_clock clock;
+    uint64_t due_ns;    /* elapsed time before which no flow's patience ends */
     uint32_t input;     /* number of the input being read */
     struct event event; /* reused for each session */
     uint64_t first_ts_ns, last_ts_ns, window_start_ns;
@@ -70,7 +73,8 @@ static void emit_peer(void *context, struct event *event) {
 static bool open_tools(struct pipeline *p, char *error, size_t error_len) {
     const struct config *config = p->config;
     struct trust_options trust = {.verify = !config->no_verify, .ca_path = config->ca_path};
-    struct decode_options decode = {.verify_checksums = config->verify_checksums};
+    struct decode_options decode = {.ports = config->any_port ? NULL : &p->watched,
+                                    .verify_checksums = config->verify_checksums};
     snprintf(error, error_len, "out of memory");
     p->decoder = decoder_new(&decode);
     p->flows = flow_table_new(config->max_flows);
@@ -199,25 +203,41 @@ static void report(struct pipeline *p, struct flow *flow) {
 
 /* --- expiry --- */
 
-static bool is_due(const struct pipeline *p, const struct flow *flow, uint64_t after_ns) {
-    return flow && p->clock.elapsed_ns - flow->active_ns >= after_ns;
+/* Puts it at the young end of a queue, to wait there anew. */
+static void touch(struct pipeline *p, struct flow *flow, enum flow_queue queue) {
+    uint64_t due_ns = p->clock.elapsed_ns + patience_ns[queue];
+    flow_touch(p->flows, flow, queue, p->clock.elapsed_ns);
+    if (due_ns < p->due_ns)
+        p->due_ns = due_ns;
 }
 
-static void close_flow(struct pipeline *p, struct flow *flow) {
-    report(p, flow);
-    flow_touch(p->flows, flow, QUEUE_CLOSED, p->clock.elapsed_ns);
+static void end_patience(struct pipeline *p, struct flow *flow) {
+    switch ((enum flow_queue)flow->queue) {
+    case QUEUE_CLOSING:
+        report(p, flow);
+        touch(p, flow, QUEUE_CLOSED);
+        return;
+    case QUEUE_OPEN:
+        flow->timed_out = flow->input == p->input;
+        report(p, flow);
+        break;
+    default:
+        break;
+    }
+    remove_flow(p, flow);
 }
 
 static void expire(struct pipeline *p) {
-    struct flow *flow;
-    while (is_due(p, flow = flow_oldest(p->flows, QUEUE_CLOSED), REMEMBER_NS))
-        remove_flow(p, flow);
-    while (is_due(p, flow = flow_oldest(p->flows, QUEUE_CLOSING), LINGER_NS))
-        close_flow(p, flow);
-    while (is_due(p, flow = flow_oldest(p->flows, QUEUE_OPEN), IDLE_NS)) {
-        flow->timed_out = flow->input == p->input;
-        report(p, flow);
-        remove_flow(p, flow);
+    if (p->clock.elapsed_ns < p->due_ns)
+        return;
+    p->due_ns = UINT64_MAX;
+    for (enum flow_queue queue = NUM_QUEUES; queue-- > 0;) {
+        struct flow *flow;
+        while ((flow = flow_oldest(p->flows, queue)) != NULL &&
+               p->clock.elapsed_ns - flow->active_ns >= patience_ns[queue])
+            end_patience(p, flow);
+        if (flow && flow->active_ns + patience_ns[queue] < p->due_ns)
+            p->due_ns = flow->active_ns + patience_ns[queue];
     }
 }
 
@@ -335,8 +355,7 @@ static void take_segment(struct pipeline *p, const struct segment *segment) {
         p->limits[LIMIT_MEMORY]++;
     if (flow->recognition)
         recognise(flow, segment, side);
-    enum flow_queue queue = connection_ended(flow) ? QUEUE_CLOSING : QUEUE_OPEN;
-    flow_touch(p->flows, flow, queue, p->clock.elapsed_ns);
+    touch(p, flow, connection_ended(flow) ? QUEUE_CLOSING : QUEUE_OPEN);
 }
 
 /* --- windows --- */
@@ -351,9 +370,8 @@ static void turn_window(struct pipeline *p) {
     uint64_t length_ns = p->config->peer_window_s * NS_PER_S;
     if (length_ns == 0)
         return;
-    uint64_t window = p->clock.reached_ns - p->clock.reached_ns % length_ns;
-    if (window > p->window_start_ns)
-        end_window(p, window);
+    if (p->clock.reached_ns >= p->window_start_ns + length_ns)
+        end_window(p, p->clock.reached_ns - p->clock.reached_ns % length_ns);
 }
 
 static void take_time(struct pipeline *p, uint64_t ts_ns) {
@@ -376,10 +394,7 @@ void pipeline_packet(struct pipeline *p, const struct packet *packet) {
     take_time(p, packet->ts_ns);
     expire(p);
     turn_window(p);
-    if (decode_packet(p->decoder, packet, &segment) != DECODE_TCP)
-        return;
-    bool watched = is_watched(p, segment.src_port) || is_watched(p, segment.dst_port);
-    if (watched || p->config->any_port)
+    if (decode_packet(p->decoder, packet, &segment) == DECODE_TCP)
         take_segment(p, &segment);
 }
 
@@ -432,8 +447,10 @@ static void emit_sensor(struct pipeline *p) {
 
 void pipeline_finish(struct pipeline *p) {
     struct flow *flow;
-    while ((flow = flow_oldest(p->flows, QUEUE_CLOSING)) != NULL)
-        close_flow(p, flow);
+    while ((flow = flow_oldest(p->flows, QUEUE_CLOSING)) != NULL) {
+        report(p, flow);
+        touch(p, flow, QUEUE_CLOSED);
+    }
     while ((flow = flow_oldest(p->flows, QUEUE_OPEN)) != NULL) {
         report(p, flow);
         remove_flow(p, flow);

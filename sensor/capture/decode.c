@@ -55,7 +55,6 @@ static enum decode_result result_of(const struct frame *frame, enum layer end) {
     struct decode_counters *counters = &frame->decoder->counters;
     switch (end) {
     case END_TCP:
-        counters->truncated += frame->segment->payload_len < frame->segment->payload_wire_len;
         return DECODE_TCP;
     case END_FRAGMENT:
         return DECODE_FRAGMENT;
@@ -72,8 +71,8 @@ static enum decode_result result_of(const struct frame *frame, enum layer end) {
     }
 }
 
-enum decode_result decode_packet(struct decoder *decoder, const struct packet *packet,
-                                 struct segment *segment) {
+enum decode_result decode_by_layers(struct decoder *decoder, const struct packet *packet,
+                                    struct segment *segment) {
     struct frame frame = {
         .r = reader_of(packet->data, packet->captured_len),
         .missing = packet->wire_len > packet->captured_len ? packet->wire_len - packet->captured_len : 0,
@@ -86,4 +85,16 @@ enum decode_result decode_packet(struct decoder *decoder, const struct packet *p
     while (layer < NUM_LAYERS)
         layer = LAYERS[layer](&frame);
     return result_of(&frame, layer);
+}
+
+enum decode_result decode_packet(struct decoder *decoder, const struct packet *packet,
+                                 struct segment *segment) {
+    switch (decode_plain(decoder, packet, segment)) {
+    case END_TCP:
+        return DECODE_TCP;
+    case END_OTHER:
+        return DECODE_OTHER;
+    default:
+        return decode_by_layers(decoder, packet, segment);
+    }
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "packet.h"
+#include "port_set.h"
 
 #define DECODE_DEPTH_MAX          8          /* IP headers inside one another */
 #define DECODE_FRAGMENT_BYTES_MAX (8u << 20) /* memory for unfinished fragments, all together */
@@ -13,12 +14,13 @@ enum decode_result {
     DECODE_TCP, /* *segment is filled, borrowed from the packet or (put together from fragments) the decoder
                  */
     DECODE_FRAGMENT, /* kept, waits for its other pieces */
-    DECODE_OTHER,    /* whole, and no TCP in it */
+    DECODE_OTHER,    /* whole, and no TCP in it, or none between wanted ports */
     DECODE_DAMAGED,  /* headers cut or contradictory; nothing can be said */
 };
 
 struct decode_options {
-    bool verify_checksums; /* drop TCP segments whose IPv4 header or TCP checksum is wrong; counted */
+    const struct port_set *ports; /* borrowed; only segments from or to one of these are wanted. NULL: all */
+    bool verify_checksums;        /* drop TCP segments whose IPv4 header or TCP checksum is wrong; counted */
 };
 
 struct decode_counters {

@@ -107,6 +107,7 @@ enum layer decode_fragment(struct frame *frame);
 enum layer decode_authentication(struct frame *frame);
 
 /* decode_tunnel.c */
+bool is_tunnel_port(uint16_t port); /* of UDP */
 enum layer decode_udp(struct frame *frame);
 enum layer decode_gre(struct frame *frame);
 enum layer decode_erspan2(struct frame *frame);
@@ -117,6 +118,19 @@ enum layer decode_gtpu(struct frame *frame);
 
 /* decode_tcp.c */
 enum layer decode_tcp(struct frame *frame);
+
+static inline bool is_wanted(const struct decoder *decoder, uint16_t src_port, uint16_t dst_port) {
+    const struct port_set *ports = decoder->options.ports;
+    return ports == NULL || port_set_has(ports, src_port) || port_set_has(ports, dst_port);
+}
+
+/* decode_plain.c: all layers at one look. END_TCP or END_OTHER, as the layers would say without counting
+ * anything; LAYER_ETHERNET: not that plain, ask them. */
+enum layer decode_plain(const struct decoder *decoder, const struct packet *packet, struct segment *segment);
+
+/* decode.c: what decode_packet() says, by the layers alone. */
+enum decode_result decode_by_layers(struct decoder *decoder, const struct packet *packet,
+                                    struct segment *segment);
 
 /* The Internet checksum (RFC 1071) of len bytes, begun with the sum of what came before, is it right? */
 bool checksum_right(const uint8_t *data, size_t len, uint32_t sum);

@@ -58,6 +58,10 @@ enum layer decode_tcp(struct frame *frame) {
     size_t options_len = header_len - TCP_HEADER_MIN;
     size_t left = reader_left(&frame->r);
     reader_skip(&frame->r, options_len < left ? options_len : left);
+    uint32_t payload_len = (uint32_t)reader_left(&frame->r);
+    frame->decoder->counters.truncated += payload_len < wire_len - header_len;
+    if (!is_wanted(frame->decoder, src_port, dst_port))
+        return END_OTHER;
     *frame->segment = (struct segment){
         .src = frame->src,
         .dst = frame->dst,
@@ -72,7 +76,7 @@ enum layer decode_tcp(struct frame *frame) {
         .urgent = urgent,
         .ip_id = frame->ip_id,
         .payload = frame->r.pos,
-        .payload_len = (uint32_t)reader_left(&frame->r),
+        .payload_len = payload_len,
         .payload_wire_len = wire_len - header_len,
         .vlan_id = frame->vlan_id,
         .network = frame->network,

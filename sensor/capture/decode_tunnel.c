@@ -27,6 +27,10 @@ static enum layer layer_of_port(uint16_t port) {
     }
 }
 
+bool is_tunnel_port(uint16_t port) {
+    return layer_of_port(port) != END_OTHER;
+}
+
 /* RFC 768. The port may be on either side: some tunnels answer from it. */
 enum layer decode_udp(struct frame *frame) {
     struct reader *r = &frame->r;

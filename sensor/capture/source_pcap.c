@@ -16,7 +16,7 @@
 /* Above the 16 bits of the link type lie the FCS length and reserved bits. */
 #define LINKTYPE_MASK 0xffffu
 
-static uint32_t file_u32(struct reader *r, bool little_endian) {
+static inline uint32_t file_u32(struct reader *r, bool little_endian) {
     return little_endian ? reader_u32le(r) : reader_u32(r);
 }
 

@@ -1,12 +1,12 @@
-/* Frames of one link type, one after the other into one decoder, so that fragments meet.
- * Input: link type (2 bytes), options (1), then frames: captured length (2), what the wire had more (1),
- * bytes. */
+/* Frames of one link type, one after the other into one decoder, so that fragments meet; by the layers, and
+ * where the look at a plain frame is enough, that says the same. Input: link type (2 bytes), options (1),
+ * then frames: captured length (2), what the wire had more (1), bytes. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../parsers/reader.h"
-#include "../../sensor/capture/decode.h"
+#include "../../sensor/capture/decode_layer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -44,8 +44,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
         if (bytes != NULL)
             memcpy(frame, bytes, frame_len);
         struct packet packet = {frame, frame_len, frame_len + more, linktype, ts_ns++};
-        struct segment segment;
-        if (decode_packet(decoder, &packet, &segment) == DECODE_TCP)
+        struct segment segment, glimpse;
+        enum layer plain = decode_plain(decoder, &packet, &glimpse);
+        enum decode_result result = decode_by_layers(decoder, &packet, &segment);
+        assert(plain == LAYER_ETHERNET || result == (plain == END_TCP ? DECODE_TCP : DECODE_OTHER));
+        assert(plain != END_TCP || (glimpse.payload == segment.payload && glimpse.seq == segment.seq &&
+                                    glimpse.payload_len == segment.payload_wire_len));
+        if (result == DECODE_TCP)
             check_segment(&segment);
         free(frame);
     }

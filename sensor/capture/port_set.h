@@ -1,0 +1,16 @@
+/* port_set.h: a set of TCP ports, one bit each. */
+#ifndef STARTTAP_SENSOR_CAPTURE_PORT_SET_H
+#define STARTTAP_SENSOR_CAPTURE_PORT_SET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct port_set {
+    uint64_t bits[65536 / 64];
+};
+
+static inline bool port_set_has(const struct port_set *set, uint16_t port) {
+    return (set->bits[port / 64] >> (port % 64) & 1) != 0;
+}
+
+#endif
