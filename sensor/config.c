@@ -35,6 +35,7 @@
 #define DEFAULT_INTERVAL_S 60u
 #define LIVE_PEER_WINDOW_S 300u
 #define NOT_GIVEN          UINT32_MAX
+#define DEFAULT_DRAIN_S    10u
 #define HOST_NAME_LEN      256
 #define SPOOL_NAME_LEN     4096
 
@@ -147,7 +148,14 @@ static const struct argp_option options[] = {
     {"keylog", SETTING_KEYLOG, "FILE", 0, "TLS secrets of your own mail server (NSS format), to look inside",
      0},
 
-    {0, 0, 0, 0, "Configuration:", 7},
+    {0, 0, 0, 0, "Service:", 7},
+    {"user", SETTING_USER, "USER", 0,
+     "whom root becomes once interfaces and outputs are open (default: starttap, or else nobody)", 0},
+    {"no-sandbox", SETTING_NO_SANDBOX, 0, 0, "leave out seccomp and Landlock", 0},
+    {"drain-timeout", SETTING_DRAIN_TIMEOUT, "SECONDS", 0,
+     "how long outputs may take after SIGTERM (default 10); what Kafka has not then stays in the spool", 0},
+
+    {0, 0, 0, 0, "Configuration:", 8},
     {"config", OPTION_CONFIG, "FILE", 0,
      "settings from a YAML file, names as here; the command line overrides it", 0},
     {"dump-config", OPTION_DUMP, 0, 0, "print the settings in force as such a file and exit", 0},
@@ -155,7 +163,7 @@ static const struct argp_option options[] = {
 
     {"usage", OPTION_USAGE, 0, OPTION_HIDDEN, 0, 0},
 
-    {0, 0, 0, 0, "Help:", 8},
+    {0, 0, 0, 0, "Help:", 9},
     {"help", 'h', 0, 0, "print this", 0},
     {"version", 'V', 0, 0, "print the version and those of the libraries", 0},
     {0},
@@ -318,6 +326,7 @@ static bool set_defaults(struct config *config) {
     config->snap_len = DEFAULT_SNAP_LEN;
     config->sensor_interval_s = DEFAULT_INTERVAL_S;
     config->peer_window_s = NOT_GIVEN;
+    config->drain_timeout_s = DEFAULT_DRAIN_S;
     return ports_add(&config->mail_ports, DEFAULT_MAIL_PORTS, why, sizeof why) &&
            ports_add(&config->tls_ports, DEFAULT_TLS_PORTS, why, sizeof why) &&
            setting_add(config, setting_by_key(SETTING_SPOOL), spool, why, sizeof why) &&

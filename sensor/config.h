@@ -50,6 +50,9 @@ struct config {
     uint32_t peer_window_s; /* 0: one window, to the end (default for files) */
     uint32_t max_flows;     /* --max-flows: tracked connections */
     bool no_summary, quiet;
+    char *user;               /* --user: whom root becomes once it captures; NULL: privilege.h says who */
+    bool no_sandbox;          /* --no-sandbox */
+    uint32_t drain_timeout_s; /* --drain-timeout: for what is left to do after SIGTERM */
     int verbose;
 };
 

@@ -170,6 +170,11 @@ static void put_settings(struct dump *dump, const struct config *config) {
     put_name(dump, SETTING_MAX_FLOWS);
     put_number(dump, config->max_flows);
     put_switch(dump, SETTING_FORCE, config->force);
+    put_name(dump, SETTING_USER);
+    put_text(dump, config->user);
+    put_switch(dump, SETTING_NO_SANDBOX, config->no_sandbox);
+    put_name(dump, SETTING_DRAIN_TIMEOUT);
+    put_number(dump, config->drain_timeout_s);
     put_switch(dump, SETTING_NO_SUMMARY, config->no_summary);
     put_switch(dump, SETTING_QUIET, config->quiet);
     put_name(dump, SETTING_VERBOSE);

@@ -19,6 +19,7 @@
 #define KAFKA_WAIT_S_MAX  (366u * 24 * 60 * 60)
 #define SPOOL_MB_MIN      32u
 #define SPOOL_MB_MAX      (1u << 24) /* 16 TB */
+#define DRAIN_S_MAX       (24u * 60 * 60)
 #define VERBOSE_MAX       9u
 #define SETTING_NAME_MAX  32 /* for comparing; all of ours are shorter */
 
@@ -52,6 +53,9 @@ const struct setting settings[NUM_SETTINGS] = {
     {SETTING_PEER_WINDOW, "peer-window", false},
     {SETTING_MAX_FLOWS, "max-flows", false},
     {SETTING_FORCE, "force", false},
+    {SETTING_USER, "user", false},
+    {SETTING_NO_SANDBOX, "no-sandbox", false},
+    {SETTING_DRAIN_TIMEOUT, "drain-timeout", false},
     {SETTING_NO_SUMMARY, "no-summary", false},
     {SETTING_QUIET, "quiet", false},
     {SETTING_VERBOSE, "verbose", false},
@@ -257,6 +261,10 @@ void setting_clear(struct config *config, const struct setting *setting) {
         free(config->observer_name);
         config->observer_name = NULL;
         break;
+    case SETTING_USER:
+        free(config->user);
+        config->user = NULL;
+        break;
     case SETTING_VERBOSE:
         config->verbose = 0;
         break;
@@ -326,6 +334,12 @@ bool setting_add(struct config *config, const struct setting *setting, const cha
         return number_parse(&config->max_flows, 1, FLOWS_MAX, value, why, why_len);
     case SETTING_FORCE:
         return switch_parse(&config->force, value, why, why_len);
+    case SETTING_USER:
+        return text_set(&config->user, value, why, why_len);
+    case SETTING_NO_SANDBOX:
+        return switch_parse(&config->no_sandbox, value, why, why_len);
+    case SETTING_DRAIN_TIMEOUT:
+        return number_parse(&config->drain_timeout_s, 0, DRAIN_S_MAX, value, why, why_len);
     case SETTING_NO_SUMMARY:
         return switch_parse(&config->no_summary, value, why, why_len);
     case SETTING_QUIET:

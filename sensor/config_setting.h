@@ -41,6 +41,9 @@ enum setting_key {
     SETTING_PEER_WINDOW,
     SETTING_MAX_FLOWS,
     SETTING_FORCE,
+    SETTING_USER,
+    SETTING_NO_SANDBOX,
+    SETTING_DRAIN_TIMEOUT,
 };
 
 struct setting {
@@ -49,7 +52,7 @@ struct setting {
     bool many; /* takes several values; else the last one counts */
 };
 
-#define NUM_SETTINGS 32
+#define NUM_SETTINGS 35
 extern const struct setting settings[NUM_SETTINGS];
 
 const struct setting *setting_by_name(const char *name); /* NULL: no such setting */

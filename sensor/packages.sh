@@ -9,14 +9,14 @@ set -eu
 
 # Debian 12, Ubuntu 24.04. clang by its version, so that formatting is the same everywhere.
 apt_build='gcc libc6-dev cmake ninja-build pkg-config libpcap-dev libndpi-dev libssl-dev libyaml-dev zlib1g-dev
-    libzstd-dev librdkafka-dev libsqlite3-dev'
+    libzstd-dev librdkafka-dev libsqlite3-dev libseccomp-dev'
 apt_test='libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 clang-tidy-14 shellcheck mandoc git
     openssl ca-certificates gzip zstd tcpdump procps iproute2 gnutls-bin tshark
     python3 python3-jsonschema sqlite3 kcat default-jre-headless maven'
 
 # Fedora
 dnf_build='gcc cmake ninja-build pkgconf-pkg-config libpcap-devel ndpi-devel openssl-devel libyaml-devel
-    zlib-devel libzstd-devel librdkafka-devel sqlite-devel'
+    zlib-devel libzstd-devel librdkafka-devel sqlite-devel libseccomp-devel'
 dnf_test='libcmocka-devel clang compiler-rt llvm clang-tools-extra ShellCheck mandoc git openssl ca-certificates
     gzip zstd tcpdump procps-ng iproute gnutls-utils wireshark-cli
     python3 python3-jsonschema sqlite kcat java-headless maven'
@@ -58,6 +58,7 @@ packages.sh: this system (${PRETTY_NAME:-unknown}) is not known. Needed, with he
     libyaml 0.2     https://github.com/yaml/libyaml
     librdkafka 1.9  https://github.com/confluentinc/librdkafka
     SQLite 3.38     https://sqlite.org
+    libseccomp 2.5  https://github.com/seccomp/libseccomp
     zlib, libzstd
 END
     case " $wanted " in

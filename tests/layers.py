@@ -26,6 +26,8 @@ OWNERS = [
     (r"(zlib|zstd)\.h", r"sensor/capture/source_\w+\.c|outputs/(spool_file|compress)\.c"),
     (r"librdkafka/.*", r"outputs/\w*kafka\w*\.c"),
     (r"sqlite3\.h", r"outputs/\w*sqlite\w*\.c"),
+    (r"seccomp\.h", r"sensor/sandbox_calls\.c"),
+    (r"linux/(landlock|capability)\.h", r"sensor/(sandbox|privilege)\.c"),
 ]
 
 # What reads a clock, and the files above the packets that may: the loop, its progress line, and the thread that
@@ -82,7 +84,7 @@ def check_includes():
 
 
 def pkg_config(*arguments):
-    return run("pkg-config", *arguments, "libpcap", "libndpi", "libcrypto", "yaml-0.1", "zlib", "libzstd", "rdkafka", "sqlite3").split()
+    return run("pkg-config", *arguments, "libpcap", "libndpi", "libcrypto", "yaml-0.1", "zlib", "libzstd", "rdkafka", "sqlite3", "libseccomp").split()
 
 
 def check_objects(directory):
