@@ -1,12 +1,11 @@
 #include "event.h"
 
-#include "fields.h"
 #include "text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_BLOCK_LEN 4096 /* holds the texts of a usual session */
+#define ARENA_BLOCK_LEN 8192 /* holds the texts of a usual session */
 
 struct arena_block {
     struct arena_block *next;
@@ -92,16 +91,48 @@ void event_init(struct event *event) {
     event_reset(event, DATASET_SESSION);
 }
 
+/* What is absent by a value other than 0. */
+#define NO_CERT                                                                                              \
+    { .not_before_s = EVENT_ABSENT, .not_after_s = EVENT_ABSENT, .public_key_size = EVENT_ABSENT }
+#define NO_ENDPOINT                                                                                          \
+    { .bytes = EVENT_ABSENT, .packets = EVENT_ABSENT, .as_number = EVENT_ABSENT }
+
+static const struct session_event empty_session = {
+    .source = NO_ENDPOINT,
+    .destination = NO_ENDPOINT,
+    .vlan_id = EVENT_ABSENT,
+    .server_cert = NO_CERT,
+    .client_cert = NO_CERT,
+    .verdict = VERDICT_UNKNOWN,
+    .smtp_last_reply_code = EVENT_ABSENT,
+    .starttls_reply_code = EVENT_ABSENT,
+    .injected_command_bytes = EVENT_ABSENT,
+    .injected_reply_bytes = EVENT_ABSENT,
+    .mail_transactions = EVENT_ABSENT,
+    .mail_cleartext_bytes = EVENT_ABSENT,
+    .tls_cipher_bits = EVENT_ABSENT,
+    .tls_dh_bits = EVENT_ABSENT,
+    .tls_encrypted_alerts = EVENT_ABSENT,
+    .cert_chain_length = EVENT_ABSENT,
+    .cert_days_left = EVENT_ABSENT,
+};
+
+static const struct peer_event empty_peer = {.cert = NO_CERT, .cert_days_left = EVENT_ABSENT};
+
 void event_reset(struct event *event, enum dataset dataset) {
-    struct event empty = {.dataset = dataset,
-                          .observer_name = event->observer_name,
-                          .observer_version = event->observer_version,
-                          .arena = event->arena};
-    arena_reset(&empty.arena);
-    *event = empty;
-    fields_forget(event);
-    if (dataset == DATASET_SESSION) {
-        event->session.verdict = VERDICT_UNKNOWN;
+    event->dataset = dataset;
+    event->id[0] = '\0';
+    arena_reset(&event->arena);
+    switch (dataset) {
+    case DATASET_SESSION:
+        event->session = empty_session;
+        break;
+    case DATASET_PEER:
+        event->peer = empty_peer;
+        break;
+    default:
+        event->sensor = (struct sensor_event){0};
+        break;
     }
 }
 
@@ -115,12 +146,15 @@ const char *event_text(struct event *event, const void *data, size_t len) {
     if (data == NULL) {
         return NULL;
     }
-    size_t size = text_clean(NULL, data, len, EVENT_TEXT_MAX);
-    char *text = arena_take(&event->arena, size + 1, 1);
-    if (text != NULL) {
-        text_clean(text, data, len, EVENT_TEXT_MAX);
-        text[size] = '\0';
+    size_t max = len < EVENT_TEXT_MAX ? len : EVENT_TEXT_MAX;
+    struct arena_block *block = arena_block_for(&event->arena, max * TEXT_CLEAN_GROWTH + 1);
+    if (block == NULL) {
+        return NULL;
     }
+    char *text = (char *)block->data + block->used;
+    size_t size = text_clean(text, data, len, EVENT_TEXT_MAX);
+    text[size] = '\0';
+    block->used += size + 1;
     return text;
 }
 

@@ -2,8 +2,8 @@
  * on the outside meets its value in struct event.
  *
  * JSON, CSV, the JSON Schema and the reference page are all made by walking this
- * table. To add a field: a member in event.h, a row in fields.c (its CSV column
- * is the next free number), then run the schema test with
+ * table. To add a field: a member in event.h (and in event.c, where absent is not
+ * 0), a row in fields.c (its CSV column is the next free number), then run the schema test with
  * STARTTAP_UPDATE_SCHEMA=1, which writes outputs/schema/ anew. */
 #ifndef STARTTAP_OUTPUTS_FIELDS_H
 #define STARTTAP_OUTPUTS_FIELDS_H
@@ -165,8 +165,5 @@ struct field_value {
         struct count made[NUM_FINDINGS];
     } scratch;
 };
-
-/* Sets the optional numbers of event's dataset to EVENT_ABSENT. */
-void fields_forget(struct event *event);
 
 #endif

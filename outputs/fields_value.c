@@ -86,7 +86,7 @@ static void set_findings(struct field_value *value, uint64_t findings) {
         }
     }
     value->shape = num > 0 ? VALUE_TEXTS : VALUE_ABSENT;
-    value->texts = (struct text_list){value->scratch.names, num};
+    value->texts = (struct text_list){.items = value->scratch.names, .num = num};
 }
 
 static void set_severity(struct field_value *value, uint64_t findings) {
@@ -125,7 +125,7 @@ static void set_category(struct field_value *value, const struct event *event) {
     value->scratch.names[0] = "network";
     value->scratch.names[1] = "email";
     value->shape = VALUE_TEXTS;
-    value->texts = (struct text_list){value->scratch.names, email ? 2 : 1};
+    value->texts = (struct text_list){.items = value->scratch.names, .num = email ? 2 : 1};
 }
 
 static void set_type(struct field_value *value, const struct event *event) {
@@ -139,7 +139,7 @@ static void set_type(struct field_value *value, const struct event *event) {
         value->scratch.names[num++] = "info";
     }
     value->shape = VALUE_TEXTS;
-    value->texts = (struct text_list){value->scratch.names, num};
+    value->texts = (struct text_list){.items = value->scratch.names, .num = num};
 }
 
 static const char *outcome_name(enum fact outcome) {
@@ -200,17 +200,5 @@ void fields_make(const struct event *event, const struct field *field, const voi
     default:
         value->shape = VALUE_ABSENT;
         break;
-    }
-}
-
-void fields_forget(struct event *event) {
-    size_t num;
-    const struct field *table = fields_table(&num);
-    for (size_t i = 0; i < num; i++) {
-        bool optional = table[i].kind == FIELD_NUMBER || table[i].kind == FIELD_NUMBER_WORD ||
-                        table[i].kind == FIELD_TIME_S;
-        if (optional && field_in(&table[i], event->dataset)) {
-            memcpy((char *)event + table[i].offset, &(int64_t){EVENT_ABSENT}, sizeof(int64_t));
-        }
     }
 }

@@ -52,14 +52,16 @@ size_t text_decode(const char *data, size_t len, uint32_t *code) {
     return 1u + lead.following;
 }
 
-/* Nearly all text is ASCII that stands for itself. So it is looked at sixteen bytes at a time (a vector type,
- * as gcc and clang know it), each lane of a mask telling where there is something to do. */
+/* Nearly all text is ASCII that stands for itself. So it is copied sixteen bytes at a time (a vector type, as
+ * gcc and clang know it) and looked at on the way, each lane of a mask telling where there is something to
+ * do. The last chunk overlaps the one before. Bytes are signed, so that what is not ASCII is below the blank.
+ */
 #define CHUNK_LEN 16
-typedef uint8_t chunk __attribute__((vector_size(CHUNK_LEN)));
+typedef int8_t chunk __attribute__((vector_size(CHUNK_LEN)));
 typedef uint64_t halves __attribute__((vector_size(CHUNK_LEN)));
 
 static inline chunk not_ascii(chunk bytes) {
-    return (chunk)((bytes == 0) | (bytes > 0x7f));
+    return (chunk)(bytes <= 0);
 }
 
 static inline chunk json_special(chunk bytes) {
@@ -72,25 +74,64 @@ static inline chunk csv_special(chunk bytes) {
                    (bytes == '|'));
 }
 
-/* Whether none of the bytes is special. */
-static inline bool all_plain(const char *text, size_t len, chunk (*special)(chunk)) {
-    chunk found = {0}, bytes;
-    size_t pos = 0;
-    for (; len - pos >= CHUNK_LEN; pos += CHUNK_LEN) {
-        memcpy(&bytes, text + pos, CHUNK_LEN);
-        found |= special(bytes);
+static inline chunk copy_chunk(char *out, const char *text) {
+    chunk bytes;
+    memcpy(&bytes, text, CHUNK_LEN);
+    memcpy(out, &bytes, CHUNK_LEN);
+    return bytes;
+}
+
+/* Fewer bytes than a chunk: the first and the last of them, as many as there are, beside each other. */
+static inline chunk copy_short(char *out, const char *text, size_t len) {
+    halves ends = {0x6161616161616161, 0x6161616161616161};
+    if (len >= 8) {
+        uint64_t first, last;
+        memcpy(&first, text, 8);
+        memcpy(&last, text + len - 8, 8);
+        memcpy(out, &first, 8);
+        memcpy(out + len - 8, &last, 8);
+        ends = (halves){first, last};
+    } else if (len >= 4) {
+        uint32_t first, last;
+        memcpy(&first, text, 4);
+        memcpy(&last, text + len - 4, 4);
+        memcpy(out, &first, 4);
+        memcpy(out + len - 4, &last, 4);
+        ends[0] = (uint64_t)first << 32 | last;
+    } else {
+        for (size_t i = 0; i < len; i++) {
+            out[i] = text[i];
+            ends[0] = ends[0] << 8 | (uint8_t)text[i];
+        }
     }
-    memset(&bytes, 'a', CHUNK_LEN);
-    memcpy(&bytes, text + pos, len - pos);
-    found |= special(bytes);
+    return (chunk)ends;
+}
+
+/* Copies text; whether none of its bytes is special. */
+static inline bool copy_plain(char *out, const char *text, size_t len, chunk (*special)(chunk)) {
+    chunk found = {0};
+    if (len < CHUNK_LEN) {
+        found = special(copy_short(out, text, len));
+    } else {
+        for (size_t pos = 0; pos + CHUNK_LEN < len; pos += CHUNK_LEN) {
+            found |= special(copy_chunk(out + pos, text + pos));
+        }
+        found |= special(copy_chunk(out + len - CHUNK_LEN, text + len - CHUNK_LEN));
+    }
     return (((halves)found)[0] | ((halves)found)[1]) == 0;
 }
 
+/* Adds a text in which nothing is special. False: something is, and nothing was added. */
+static inline bool add_plain(struct buffer *buffer, const char *text, size_t len, chunk (*special)(chunk)) {
+    bool plain = buffer_reserve(buffer, len) && copy_plain(buffer->data + buffer->len, text, len, special);
+    if (plain) {
+        buffer->len += len;
+    }
+    return plain;
+}
+
 size_t text_clean(char *out, const char *data, size_t len, size_t max) {
-    if (len <= max && all_plain(data, len, not_ascii)) {
-        if (out != NULL) {
-            memcpy(out, data, len);
-        }
+    if (out != NULL && len <= max && copy_plain(out, data, len, not_ascii)) {
         return len;
     }
     size_t written = 0;
@@ -149,9 +190,7 @@ static void add_json_slowly(struct buffer *buffer, const char *text, size_t len)
 
 void text_add_json(struct buffer *buffer, const char *text) {
     size_t len = strlen(text);
-    if (all_plain(text, len, json_special)) {
-        buffer_add(buffer, text, len);
-    } else {
+    if (!add_plain(buffer, text, len, json_special)) {
         add_json_slowly(buffer, text, len);
     }
 }
@@ -185,9 +224,7 @@ static void add_csv_slowly(struct buffer *buffer, const char *text, size_t len, 
 
 void text_add_csv(struct buffer *buffer, const char *text, bool in_list) {
     size_t len = strlen(text);
-    if (all_plain(text, len, csv_special) && !begins_formula((uint8_t)text[0])) {
-        buffer_add(buffer, text, len);
-    } else {
+    if (begins_formula((uint8_t)text[0]) || !add_plain(buffer, text, len, csv_special)) {
         add_csv_slowly(buffer, text, len, in_list);
     }
 }

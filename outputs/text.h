@@ -9,8 +9,9 @@
 
 #include "buffer.h"
 
-#define TEXT_BAD      0xfffdu /* U+FFFD REPLACEMENT CHARACTER */
-#define TEXT_TIME_MAX 31      /* "2024-01-31T23:59:59.123456789Z" and the NUL */
+#define TEXT_BAD          0xfffdu /* U+FFFD REPLACEMENT CHARACTER */
+#define TEXT_CLEAN_GROWTH 3       /* bytes of U+FFFD */
+#define TEXT_TIME_MAX     31      /* "2024-01-31T23:59:59.123456789Z" and the NUL */
 
 /* The first character of data (len > 0). Returns how many bytes it takes. Bytes
  * that are not UTF-8 (RFC 3629) give TEXT_BAD once for each maximal run that
@@ -20,7 +21,7 @@ size_t text_decode(const char *data, size_t len, uint32_t *code);
 /* Copies the characters of data as valid UTF-8 without NUL: both bad bytes and
  * NUL become U+FFFD. Reads whole characters while they fit in max bytes.
  * Writes to out unless that is NULL; returns the bytes that it takes (at most
- * 3 * max). Not terminated. */
+ * TEXT_CLEAN_GROWTH * max). Not terminated. */
 size_t text_clean(char *out, const char *data, size_t len, size_t max);
 
 /* The inside of a JSON string (RFC 8259): quote, backslash, C0, DEL, C1 and the
