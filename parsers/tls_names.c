@@ -274,11 +274,6 @@ static int compare_id(const void *key, const void *row) {
     return (id > other) - (id < other);
 }
 
-static const char *copy_name(const char *found, char name[TLS_NAME_BUF]) {
-    snprintf(name, TLS_NAME_BUF, "%s", found);
-    return name;
-}
-
 static const char *write_hex(uint16_t id, char name[TLS_NAME_BUF]) {
     snprintf(name, TLS_NAME_BUF, "0x%04x", id);
     return name;
@@ -286,7 +281,7 @@ static const char *write_hex(uint16_t id, char name[TLS_NAME_BUF]) {
 
 static const char *find_name(const struct named *table, size_t num, uint16_t id, char name[TLS_NAME_BUF]) {
     const struct named *row = bsearch(&id, table, num, sizeof *table, compare_id);
-    return row != NULL ? copy_name(row->name, name) : write_hex(id, name);
+    return row != NULL ? row->name : write_hex(id, name);
 }
 
 static const struct group *find_group(uint16_t id) {
@@ -299,12 +294,12 @@ const struct tls_suite *tls_suite_find(uint16_t id) {
 
 const char *tls_suite_name(uint16_t id, char name[TLS_NAME_BUF]) {
     const struct tls_suite *suite = tls_suite_find(id);
-    return suite != NULL ? copy_name(suite->name, name) : write_hex(id, name);
+    return suite != NULL ? suite->name : write_hex(id, name);
 }
 
 const char *tls_group_name(uint16_t id, char name[TLS_NAME_BUF]) {
     const struct group *group = find_group(id);
-    return group != NULL ? copy_name(group->name, name) : write_hex(id, name);
+    return group != NULL ? group->name : write_hex(id, name);
 }
 
 const char *tls_scheme_name(uint16_t id, char name[TLS_NAME_BUF]) {

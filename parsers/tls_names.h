@@ -27,9 +27,8 @@ struct tls_suite {
 
 const struct tls_suite *tls_suite_find(uint16_t id); /* NULL: unknown */
 
-/* Each writes the IANA name, or the number as "0x1a2b", into name (at least TLS_NAME_BUF bytes); returns
- * name. For example "x25519" and "X25519MLKEM768", "rsa_pss_rsae_sha256", "server_name", "handshake_failure".
- */
+/* Each returns the IANA name, a constant; or name, into which it wrote the number as "0x1a2b". For example
+ * "x25519" and "X25519MLKEM768", "rsa_pss_rsae_sha256", "server_name", "handshake_failure". */
 #define TLS_NAME_BUF 64
 const char *tls_suite_name(uint16_t id, char name[TLS_NAME_BUF]);
 const char *tls_group_name(uint16_t id, char name[TLS_NAME_BUF]);

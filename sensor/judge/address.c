@@ -1,11 +1,65 @@
 #include "address.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
+static char *put_ipv4(char *at, const uint8_t bytes[4]) {
+    for (size_t i = 0; i < 4; i++) {
+        if (i > 0)
+            *at++ = '.';
+        at = put_decimal(at, bytes[i]);
+    }
+    return at;
+}
+
+/* Lower-case hex without leading zeros (RFC 5952 sections 4.1 and 4.3). */
+static char *put_group(char *at, const uint8_t bytes[2]) {
+    static const char digits[] = "0123456789abcdef";
+    unsigned group = (unsigned)bytes[0] << 8 | bytes[1];
+    for (unsigned shift = 12; shift > 0; shift -= 4) {
+        if (group >> shift != 0)
+            *at++ = digits[group >> shift & 15];
+    }
+    *at++ = digits[group & 15];
+    return at;
+}
+
+/* The first of the longest runs of zero groups, of two at least, is "::" (RFC 5952 section 4.2). */
+static size_t longest_zeros(const uint8_t bytes[16], size_t *first) {
+    size_t longest = 1, run = 0;
+    *first = 8;
+    for (size_t i = 0; i < 8; i++) {
+        run = bytes[2 * i] == 0 && bytes[2 * i + 1] == 0 ? run + 1 : 0;
+        if (run > longest) {
+            longest = run;
+            *first = i + 1 - run;
+        }
+    }
+    return longest;
+}
+
+static char *put_ipv6(char *at, const uint8_t bytes[16]) {
+    size_t first, num = longest_zeros(bytes, &first);
+    /* ::192.0.2.1 and ::ffff:192.0.2.1 (RFC 5952 section 5), as inet_ntop() writes them */
+    bool mapped = first == 0 && (num == 6 || (num == 5 && bytes[10] == 0xff && bytes[11] == 0xff));
+    for (size_t i = 0; i < 8; i++) {
+        if (i == first) {
+            *at++ = ':';
+            i += num;
+        }
+        if (i > 0)
+            *at++ = ':';
+        if (mapped && i == 6)
+            return put_ipv4(at, bytes + 12);
+        if (i < 8)
+            at = put_group(at, bytes + 2 * i);
+    }
+    return at;
+}
+
 const char *address_text(const struct endpoint_address *endpoint, char text[ADDRESS_TEXT_MAX]) {
-    int family = endpoint->addr_len == 4 ? AF_INET : AF_INET6;
-    return inet_ntop(family, endpoint->bytes, text, ADDRESS_TEXT_MAX);
+    char *end = endpoint->addr_len == 4 ? put_ipv4(text, endpoint->bytes) : put_ipv6(text, endpoint->bytes);
+    *end = '\0';
+    return text;
 }
 
 static void base64(const uint8_t *bytes, size_t len, char *text) {

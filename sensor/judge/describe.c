@@ -1,11 +1,11 @@
 #include "describe.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "describe_tls.h"
 #include "verdict.h"
+
+#define ID_SUBJECT_MAX 64 /* longer than a Community ID and than an address */
 
 static struct endpoint_address end_of(const struct flow *flow, enum side side) {
     uint8_t end = flow_end(flow, side);
@@ -276,10 +276,16 @@ void describe_session(struct event *event, const struct flow *flow, const struct
 
 void describe_id(struct event *event, struct digest *digest, const char *subject, uint64_t first_ns,
                  uint64_t window_ns) {
-    char text[256];
+    char text[ID_SUBJECT_MAX + 3 * 21], *at = text;
     uint8_t hash[32];
-    int len = snprintf(text, sizeof text, "%s|%" PRIu64 "|%d|%" PRIu64, subject ? subject : "", first_ns,
-                       (int)event->dataset, window_ns);
-    digest_sha256(digest, text, (size_t)len < sizeof text ? (size_t)len : sizeof text - 1, hash);
+    size_t subject_len = subject ? strnlen(subject, ID_SUBJECT_MAX) : 0;
+    memcpy(at, subject ? subject : "", subject_len);
+    at += subject_len;
+    const uint64_t numbers[] = {first_ns, event->dataset, window_ns};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        *at++ = '|';
+        at = put_decimal(at, numbers[i]);
+    }
+    digest_sha256(digest, text, (size_t)(at - text), hash);
     hex_lower(hash, 16, event->id);
 }

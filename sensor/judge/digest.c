@@ -83,3 +83,14 @@ void hex_lower(const uint8_t *bytes, size_t len, char *out) {
     }
     *out = '\0';
 }
+
+char *put_decimal(char *at, uint64_t number) {
+    char digits[20]; /* of UINT64_MAX */
+    size_t first = sizeof digits;
+    do {
+        digits[--first] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    memcpy(at, digits + first, sizeof digits - first);
+    return at + (sizeof digits - first);
+}

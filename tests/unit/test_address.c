@@ -26,6 +26,32 @@ static void assert_id(const char *a, uint16_t a_port, const char *b, uint16_t b_
     digest_free(digest);
 }
 
+static void assert_same_text(int family, const uint8_t bytes[16]) {
+    char expected[INET6_ADDRSTRLEN], text[ADDRESS_TEXT_MAX];
+    struct endpoint_address end = {bytes, family == AF_INET ? 4 : 16, 25};
+    assert_non_null(inet_ntop(family, bytes, expected, sizeof expected));
+    assert_string_equal(address_text(&end, text), expected);
+}
+
+/* Every pattern of zero groups, with groups of one to four digits between them. */
+static void addresses_read_as_inet_ntop_writes_them(void **state) {
+    (void)state;
+    static const uint16_t groups[] = {0x1, 0xab, 0xffff, 0x0def, 0x1000, 0xff, 0x20, 0x1234};
+    for (unsigned round = 0; round < 256 * 8; round++) {
+        uint8_t bytes[16] = {0};
+        for (unsigned i = 0; i < 8; i++) {
+            uint16_t group = (round & 1u << i) != 0 ? groups[(i + (round >> 8)) % 8] : 0;
+            bytes[2 * i] = (uint8_t)(group >> 8);
+            bytes[2 * i + 1] = (uint8_t)group;
+        }
+        assert_same_text(AF_INET6, bytes);
+    }
+    for (unsigned number = 0; number < 256; number++) {
+        const uint8_t bytes[16] = {(uint8_t)number, (uint8_t)(255 - number), 0, (uint8_t)(number * 7)};
+        assert_same_text(AF_INET, bytes);
+    }
+}
+
 /* The first stands in the specification's own baseline, the second is what tshark says of an SMTP connection.
  */
 static void community_ids_are_those_of_the_specification(void **state) {
@@ -56,6 +82,7 @@ static void direction_follows_the_home_networks(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(addresses_read_as_inet_ntop_writes_them),
         cmocka_unit_test(community_ids_are_those_of_the_specification),
         cmocka_unit_test(direction_follows_the_home_networks),
     };
