@@ -124,6 +124,8 @@ void arena_cleanup(struct arena *arena);
 struct text_list {
     const char **items;
     size_t num;
+    const char *json; /* all of it as json_add_texts() makes it, where that was made before; else NULL */
+    size_t json_len;
 };
 
 /* A name and how often it was seen. */

@@ -65,8 +65,12 @@ static void add_quoted(struct buffer *out, const char *text) {
     buffer_add_char(out, '"');
 }
 
-static void add_texts(struct buffer *out, const struct text_list *list) {
+void json_add_texts(const struct text_list *list, struct buffer *out) {
     struct place place = {GROUP_ROOT, true};
+    if (list->json != NULL) {
+        buffer_add(out, list->json, list->json_len);
+        return;
+    }
     buffer_add_char(out, '[');
     for (size_t i = 0; i < list->num; i++) {
         if (list->items[i] != NULL) {
@@ -129,7 +133,7 @@ void json_add_value(const struct field *field, const struct field_value *value, 
         buffer_add_string(out, value->yes ? "true" : "false");
         break;
     case VALUE_TEXTS:
-        add_texts(out, &value->texts);
+        json_add_texts(&value->texts, out);
         break;
     case VALUE_COUNTS:
         add_counts(out, &value->counts, field_count_key((enum field_kind)field->kind));

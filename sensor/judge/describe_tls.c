@@ -20,13 +20,6 @@ static bool is_obsolete(uint16_t version) {
     return version != 0 && version < VERSION_TLS12;
 }
 
-/* Borrowed: the hello is held by the session, which outlives its event. */
-static void describe_hello(struct session_event *s, const struct hello *hello) {
-    s->tls_ja3 = hello->ja3[0] ? hello->ja3 : NULL;
-    s->tls_ja4 = hello->ja4[0] ? hello->ja4 : NULL;
-    s->tls_supported_ciphers = hello->suites;
-}
-
 static void describe_client(struct event *event, const struct tls_facts *tls, const struct tls_notes *notes) {
     struct session_event *s = &event->session;
     char name[TLS_NAME_BUF];
@@ -35,12 +28,12 @@ static void describe_client(struct event *event, const struct tls_facts *tls, co
     if (tls->server_name_len > 0)
         s->tls_server_name = event_text(event, tls->server_name, tls->server_name_len);
     if (notes->hello)
-        describe_hello(s, notes->hello);
+        hello_show(notes->hello, event);
     if (tls->num_client_versions > 0 &&
         event_list(event, &s->tls_client_versions, tls->num_client_versions)) {
         for (size_t i = 0; i < s->tls_client_versions.num; i++)
             s->tls_client_versions.items[i] =
-                event_string(event, tls_version_name(tls->client_versions[i], name));
+                event_name(event, tls_version_name(tls->client_versions[i], name), name);
     }
     s->tls_ech = fact_of(tls->ech);
     s->tls_early_data = fact_of(tls->early_data);
@@ -67,7 +60,7 @@ static void describe_key_exchange(struct event *event, const struct tls_facts *t
     struct session_event *s = &event->session;
     char name[TLS_NAME_BUF];
     if (tls->group != 0) {
-        s->tls_key_exchange_group = event_string(event, tls_group_name(tls->group, name));
+        s->tls_key_exchange_group = event_name(event, tls_group_name(tls->group, name), name);
         s->tls_curve = s->tls_key_exchange_group;
         s->tls_post_quantum = fact_of(tls_group_is_post_quantum(tls->group));
     }
@@ -77,7 +70,7 @@ static void describe_key_exchange(struct event *event, const struct tls_facts *t
     if (weak_group || (tls->dh_bits != 0 && tls->dh_bits < WEAK_DH_BITS))
         event_find(s, FINDING_TLS_WEAK_KEY_EXCHANGE);
     if (tls->signature_scheme != 0)
-        s->tls_signature_scheme = event_string(event, tls_scheme_name(tls->signature_scheme, name));
+        s->tls_signature_scheme = event_name(event, tls_scheme_name(tls->signature_scheme, name), name);
 }
 
 static void describe_server(struct event *event, const struct tls_facts *tls, const struct tls_notes *notes) {
@@ -86,7 +79,7 @@ static void describe_server(struct event *event, const struct tls_facts *tls, co
     if (!tls->server_hello)
         return;
     if (tls->version != 0) {
-        s->tls_version = event_string(event, tls_version_name(tls->version, name));
+        s->tls_version = event_name(event, tls_version_name(tls->version, name), name);
         s->tls_version_protocol = tls_version_is_ssl(tls->version) ? "ssl" : "tls";
     }
     if (tls->version != VERSION_SSL2) /* its suites are no registered ones, and the client chooses */
@@ -95,7 +88,7 @@ static void describe_server(struct event *event, const struct tls_facts *tls, co
     if (tls->next_protocol_len > 0)
         s->tls_next_protocol = event_text(event, tls->next_protocol, tls->next_protocol_len);
     if (notes->ja3s[0])
-        s->tls_ja3s = notes->ja3s;
+        s->tls_ja3s = event_string(event, notes->ja3s);
     if (tls->resumed != TLS_RESUMED_OPEN)
         s->tls_resumed = fact_of(tls->resumed == TLS_RESUMED_YES);
     s->tls_hello_retry = fact_of(tls->hello_retry);
@@ -112,7 +105,7 @@ static void describe_server(struct event *event, const struct tls_facts *tls, co
 
 static void describe_alerts(struct event *event, const struct tls_facts *tls) {
     struct session_event *s = &event->session;
-    char name[TLS_NAME_BUF], text[TLS_NAME_BUF + 8];
+    char name[TLS_NAME_BUF], text[TLS_NAME_BUF + 8]; /* "client:" */
     if (tls->encrypted_alerts > 0)
         s->tls_encrypted_alerts = tls->encrypted_alerts;
     if (tls->num_alerts == 0 || !event_list(event, &s->tls_alerts, tls->num_alerts))

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../outputs/json.h"
 #include "../../parsers/tls_fingerprint.h"
 #include "../../parsers/tls_hello.h"
 #include "../../parsers/tls_names.h"
@@ -35,6 +36,7 @@ void hello_release(struct hello *hello) {
     if (!hello || --hello->holders > 0)
         return;
     free(hello->suites.items);
+    free((char *)(uintptr_t)hello->suites.json);
     free(hello->key);
     free(hello);
 }
@@ -168,10 +170,24 @@ static bool describe_suites(const struct tls_client_hello *wire, struct hello *h
         uint32_t id = width == 3 ? reader_u24(&suites) : reader_u16(&suites);
         if (id > UINT16_MAX || tls_is_grease((uint16_t)id))
             continue;
-        const struct tls_suite *suite = tls_suite_find((uint16_t)id);
-        hello->suites.items[hello->suites.num++] = suite ? suite->name : tls_suite_name((uint16_t)id, names);
+        const char *name = tls_suite_name((uint16_t)id, names);
+        hello->suites.items[hello->suites.num++] = name;
+        hello->unnamed_suites |= name == names;
     }
     return true;
+}
+
+/* So that it need not be made for each event. Out of memory, it is. */
+static void encode_suites(struct hello *hello) {
+    struct buffer json = {0};
+    json_add_texts(&hello->suites, &json);
+    char *kept = !json.failed && json.len <= HELLO_JSON_MAX ? malloc(json.len) : NULL;
+    if (kept) {
+        memcpy(kept, json.data, json.len);
+        hello->suites.json = kept;
+        hello->suites.json_len = json.len;
+    }
+    buffer_cleanup(&json);
 }
 
 static struct hello *describe(struct hello_cache *cache, const struct tls_client_hello *wire) {
@@ -180,10 +196,33 @@ static struct hello *describe(struct hello_cache *cache, const struct tls_client
         return NULL;
     hello->holders = 1;
     describe_fingerprints(cache, wire, hello);
-    if (describe_suites(wire, hello))
-        return hello;
-    hello_release(hello);
-    return NULL;
+    if (!describe_suites(wire, hello)) {
+        hello_release(hello);
+        return NULL;
+    }
+    encode_suites(hello);
+    return hello;
+}
+
+static void show_suites(const struct text_list *suites, bool unnamed, struct event *event) {
+    struct text_list *shown = &event->session.tls_supported_ciphers;
+    if (suites->num == 0 || !event_list(event, shown, suites->num))
+        return;
+    for (size_t i = 0; i < shown->num; i++)
+        shown->items[i] = unnamed ? event_string(event, suites->items[i]) : suites->items[i];
+    char *json = suites->json ? arena_alloc(&event->arena, suites->json_len) : NULL;
+    if (!json)
+        return;
+    shown->json = memcpy(json, suites->json, suites->json_len);
+    shown->json_len = suites->json_len;
+}
+
+void hello_show(const struct hello *hello, struct event *event) {
+    if (hello->ja3[0])
+        event->session.tls_ja3 = event_string(event, hello->ja3);
+    if (hello->ja4[0])
+        event->session.tls_ja4 = event_string(event, hello->ja4);
+    show_suites(&hello->suites, hello->unnamed_suites, event);
 }
 
 struct hello *hello_describe(struct hello_cache *cache, const struct tls_client_hello *wire) {

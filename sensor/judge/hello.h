@@ -12,10 +12,12 @@
 #define HELLO_CACHE_MAX  1024 /* descriptions kept; one of the same slot makes room */
 #define HELLO_KEY_MAX    2048 /* bytes of a hello that tell its kind; a longer one is described each time */
 #define HELLO_SUITES_MAX EVENT_LIST_MAX
+#define HELLO_JSON_MAX   4096 /* bytes of the suites as JSON that are kept */
 
 struct hello {               /* owned by the cache and by whoever holds it */
     char ja3[33], ja4[40];   /* "" when there is none: a hello in SSLv2 format */
-    struct text_list suites; /* names of the offered cipher suites, GREASE left out */
+    struct text_list suites; /* names of the offered cipher suites, GREASE left out; json too, unless long */
+    bool unnamed_suites;     /* among them are numbers for want of a name, which go with the hello */
     uint32_t holders;
     uint32_t key_len;
     uint8_t *key;
@@ -28,6 +30,9 @@ void hello_cache_free(struct hello_cache *cache);
 /* Held until hello_release(). NULL: out of memory. */
 struct hello *hello_describe(struct hello_cache *cache, const struct tls_client_hello *wire);
 void hello_release(struct hello *hello); /* NULL is fine */
+
+/* Sets fingerprints and suites of the event, which owns them. */
+void hello_show(const struct hello *hello, struct event *event);
 
 /* JA3S of a ServerHello; "" when it could not be made. */
 void hello_ja3s(struct hello_cache *cache, const struct tls_server_hello *wire, char ja3s[33]);

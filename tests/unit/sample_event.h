@@ -45,7 +45,7 @@ static inline void sample_fill(struct event *event, const char *text) {
             memcpy(at, &word, sizeof word);
             break;
         case FIELD_TEXTS:
-            *(struct text_list *)at = (struct text_list){items, 3};
+            *(struct text_list *)at = (struct text_list){.items = items, .num = 3};
             break;
         case FIELD_NUMBER:
         case FIELD_NUMBER_WORD:
@@ -124,7 +124,7 @@ static inline void sample_session(struct event *event) {
     session->server_cert.sha256 = "0687f666a054ef17a08e2f2162eab4cbc0d265e1d7875be74bf3c712ca92daf0";
     session->server_cert.subject_cn = "mx.example.org";
     session->server_cert.subject_dn = "CN=mx.example.org";
-    session->server_cert.alternative_names = (struct text_list){(const char **)names, 2};
+    session->server_cert.alternative_names = (struct text_list){.items = (const char **)names, .num = 2};
     session->server_cert.not_before_s = 1690000000;
     session->server_cert.not_after_s = 1710000000;
     session->server_cert.public_key_size = 2048;
@@ -132,7 +132,7 @@ static inline void sample_session(struct event *event) {
     session->mode = "starttls";
     session->smtp_banner = "mx.example.org ESMTP Postfix";
     session->smtp_ehlo = "client.example.net";
-    session->smtp_capabilities = (struct text_list){(const char **)capabilities, 4};
+    session->smtp_capabilities = (struct text_list){.items = (const char **)capabilities, .num = 4};
     session->smtp_last_reply_code = 220;
     session->starttls_offered = FACT_YES;
     session->starttls_requested = FACT_YES;

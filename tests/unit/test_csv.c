@@ -108,7 +108,7 @@ static void test_hostile_texts(void **state) {
     static const char *items[] = {"a|b", NULL, "=c", "d\"e"};
     struct event event = {0};
     sample_session(&event);
-    event.session.smtp_capabilities = (struct text_list){items, 4};
+    event.session.smtp_capabilities = (struct text_list){.items = items, .num = 4};
     check_cell(&event, "starttap.smtp.capabilities", "a\\u007cb|'=c|d\"e");
     static const struct {
         const char *text, *expected;

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "../../outputs/json.h"
 #include "../../parsers/tls_hello.h"
 #include "../../sensor/judge/hello.h"
 
@@ -81,6 +82,34 @@ static void ja3_is_the_md5_of_its_text(void **state) {
     digest_free(digest);
 }
 
+static void an_event_owns_what_it_shows(void **state) {
+    (void)state;
+    struct digest *digest = digest_new();
+    struct hello_cache *cache = hello_cache_new(digest);
+    struct wire wire = make_hello(1, 0x7f, "mx.example.org");
+    struct hello *hello = describe(cache, &wire);
+    struct event event = {0};
+    event_init(&event);
+    hello_show(hello, &event);
+    hello_release(hello);
+    hello_cache_free(cache);
+    digest_free(digest);
+    const struct text_list *shown = &event.session.tls_supported_ciphers;
+    assert_string_equal(event.session.tls_ja3, "dfe92bb40360ac5af315586ef6b087c1");
+    assert_int_equal(shown->num, 3);
+    assert_string_equal(shown->items[2], "0xfe7f");
+    struct buffer prepared = {0}, made = {0};
+    struct text_list items = {.items = shown->items, .num = shown->num};
+    json_add_texts(shown, &prepared);
+    json_add_texts(&items, &made);
+    assert_non_null(shown->json);
+    assert_int_equal(prepared.len, made.len);
+    assert_memory_equal(prepared.data, made.data, made.len);
+    buffer_cleanup(&prepared);
+    buffer_cleanup(&made);
+    event_cleanup(&event);
+}
+
 static void many_kinds_do_not_grow_it(void **state) {
     (void)state;
     struct digest *digest = digest_new();
@@ -98,6 +127,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_description_for_each_kind_of_client),
         cmocka_unit_test(ja3_is_the_md5_of_its_text),
+        cmocka_unit_test(an_event_owns_what_it_shows),
         cmocka_unit_test(many_kinds_do_not_grow_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,7 +121,7 @@ static void test_conversions(void **state) {
         check_has(&zeek_encoder, &event, versions[i][1]);
         check_has(&eve_encoder, &event, versions[i][2]);
     }
-    session->tls_alerts = (struct text_list){alerts, 3};
+    session->tls_alerts = (struct text_list){.items = alerts, .num = 3};
     check_has(&zeek_encoder, &event, "\"last_alert\":\"close_notify\"");
     session->server_cert.public_key_algorithm = "id-ecPublicKey";
     check_has(&zeek_encoder, &event,
