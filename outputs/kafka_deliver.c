@@ -185,6 +185,9 @@ static bool put_aside(struct kafka_delivery *d, const void *value, size_t len, c
 static enum kafka_message_state on_too_large(struct kafka_delivery *d, const rd_kafka_message_t *message) {
     const char *topic = rd_kafka_topic_name(message->rkt);
     count_error(d, SINK_ERROR_SIZE);
+    if (d->restart) {
+        return KAFKA_MESSAGE_FAILED; /* the rest of such a batch; batch_len is already that of the next */
+    }
     if (message->len + message->key_len >= d->batch_len) {
         if (put_aside(d, message->payload, message->len, topic, message->err)) {
             return KAFKA_MESSAGE_DONE;
@@ -192,13 +195,11 @@ static enum kafka_message_state on_too_large(struct kafka_delivery *d, const rd_
         pause_sending(d);
         return KAFKA_MESSAGE_FAILED;
     }
-    if (!d->restart) {
-        d->batch_len /= BATCH_SHRINK;
-        d->restart = d->failed = true;
-        d->resume_ms = 0;
-        say(d, "topic '%s' at %s: %s: going on with batches of at most %" PRIu64 " bytes", topic,
-            d->options.target->brokers, rd_kafka_err2str(message->err), d->batch_len);
-    }
+    d->batch_len /= BATCH_SHRINK;
+    d->restart = d->failed = true;
+    d->resume_ms = 0;
+    say(d, "topic '%s' at %s: %s: going on with batches of at most %" PRIu64 " bytes", topic,
+        d->options.target->brokers, rd_kafka_err2str(message->err), d->batch_len);
     return KAFKA_MESSAGE_FAILED;
 }
 

@@ -269,6 +269,22 @@ static void test_batch_too_large(void **state) {
     assert_int_equal(sink_close(sink), 0);
 }
 
+/* All messages of one refused batch are judged by its size, not by that of the smaller ones to come. */
+static void test_batch_of_few_too_large(void **state) {
+    (void)state;
+    char *properties[] = {"batch.size=5000", "linger.ms=500"};
+    rd_kafka_mock_push_request_errors(mock.cluster, 0, 1, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+    struct sink *sink = open_sink(properties, 2);
+    write_events(sink, 0, NUM_EVENTS);
+    struct sink_stats stats = stats_of(sink);
+    assert_in_range(stats.bytes_written / NUM_EVENTS, 5000 / 4 + 1, 5000 / 2 - 1);
+    expect_delivery(sink);
+    (void)expect_events(NUM_EVENTS);
+    stats = stats_of(sink);
+    assert_int_equal(stats.num_rejected, 0);
+    assert_int_equal(sink_close(sink), 0);
+}
+
 static size_t count_rejected(const char *id) {
     static char line[1 << 17];
     char path[SPOOL_DIR_LEN + 32];
@@ -458,12 +474,19 @@ static void test_default_topics(void **state) {
 int main(void) {
 #define KAFKA_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        KAFKA_TEST(test_messages),          KAFKA_TEST(test_passing_errors),
-        KAFKA_TEST(test_fatal_error),       KAFKA_TEST(test_refused_topic),
-        KAFKA_TEST(test_missing_topic),     KAFKA_TEST(test_batch_too_large),
-        KAFKA_TEST(test_message_too_large), KAFKA_TEST(test_broker_refuses_message),
-        KAFKA_TEST(test_broker_away),       KAFKA_TEST(test_next_run_delivers),
-        KAFKA_TEST(test_full_spool),        KAFKA_TEST(test_refused_at_start),
+        KAFKA_TEST(test_messages),
+        KAFKA_TEST(test_passing_errors),
+        KAFKA_TEST(test_fatal_error),
+        KAFKA_TEST(test_refused_topic),
+        KAFKA_TEST(test_missing_topic),
+        KAFKA_TEST(test_batch_too_large),
+        KAFKA_TEST(test_batch_of_few_too_large),
+        KAFKA_TEST(test_message_too_large),
+        KAFKA_TEST(test_broker_refuses_message),
+        KAFKA_TEST(test_broker_away),
+        KAFKA_TEST(test_next_run_delivers),
+        KAFKA_TEST(test_full_spool),
+        KAFKA_TEST(test_refused_at_start),
         KAFKA_TEST(test_default_topics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
