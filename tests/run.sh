@@ -59,7 +59,11 @@ suite() {
 # Every test counts for itself. One whose program is missing, or that ctest does not know, is a failure.
 run_ctest() {
     log=$logs/ctest.log
+    STARTTAP_KEEP_EVENTS=$logs/unit-events
+    export STARTTAP_KEEP_EVENTS
+    mkdir "$STARTTAP_KEEP_EVENTS"
     ctest --test-dir build-asan --parallel "$jobs" --output-on-failure >"$log" 2>&1 </dev/null
+    unset STARTTAP_KEEP_EVENTS
     grep -q '^100% tests passed' "$log" || tail -n 200 "$log"
     for source in tests/unit/test_*.c tests/golden/test_*.c tests/invariants/test_*.c; do
         [ -e "$source" ] || continue
@@ -118,6 +122,7 @@ suite quickstart 600 sh tests/quickstart.sh
 suite 'build: gcc with sanitizers' 900 sh tests/build.sh build-asan -DCMAKE_BUILD_TYPE=RelWithDebInfo \
     -DSTARTTAP_SANITIZE=ON
 run_ctest
+suite 'unit tests: their events' 300 python3 tests/golden/unit_events.py "$logs/unit-events"
 run_cli
 run_golden
 suite 'bench, short' 120 sh tests/bench/run.sh --short --build=build-asan --starttap=build/starttap

@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+static inline void sample_id(struct event *event) {
+    memcpy(event->id, "0123456789abcdef0123456789abcdef", 33);
+}
+
 /* Fills what is optional in event from the table of fields, so that no member is
  * forgotten: texts with `text`, numbers with 7, facts with yes. */
 static inline void sample_fill(struct event *event, const char *text) {
@@ -82,7 +86,7 @@ static inline void sample_fill(struct event *event, const char *text) {
             break;
         }
     }
-    memcpy(event->id, "0123456789abcdef0123456789abcdef", 33);
+    sample_id(event);
     if (event->dataset == DATASET_SESSION) {
         event->session.start_ns = UINT64_C(1700000000000000001);
         event->session.end_ns = UINT64_C(1700000002500000001);
@@ -98,7 +102,7 @@ static inline void sample_session(struct event *event) {
     static const char *const capabilities[] = {"PIPELINING", "SIZE 10240000", "STARTTLS", "8BITMIME"};
     static const char *const names[] = {"mx.example.org", "mail.example.org"};
     event_reset(event, DATASET_SESSION);
-    memcpy(event->id, "0123456789abcdef0123456789abcdef", 33);
+    sample_id(event);
     event->observer_name = "sensor1";
     event->observer_version = "0.1.0";
     struct session_event *session = &event->session;

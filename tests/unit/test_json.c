@@ -89,6 +89,7 @@ static void test_peer(void **state) {
     static struct count versions[] = {{"1.3", 12}, {"1.\"2", 1}};
     struct event event = {0};
     event_reset(&event, DATASET_PEER);
+    sample_id(&event);
     event.peer.window_end_ns = 1;
     event.peer.ip = "2001:db8::25";
     event.peer.sessions = 14;
@@ -128,6 +129,7 @@ static void test_sensor(void **state) {
     static struct count limits[] = {{"flow.max", 3}};
     struct event event = {0};
     event_reset(&event, DATASET_SENSOR);
+    sample_id(&event);
     event.sensor.packets = UINT64_MAX;
     event.sensor.limits = (struct count_list){limits, 1};
     char *json = encode(&event);

@@ -369,6 +369,7 @@ static void test_datasets(void **state) {
     struct event peer = {0};
     sample_session(&session);
     event_reset(&peer, DATASET_PEER);
+    sample_id(&peer);
     temporary_path(path);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct sink_options options = {.datasets = cases[i].all, .force = true};
