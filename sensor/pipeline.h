@@ -1,5 +1,5 @@
-/* pipeline.h: the whole sensor as one function call. Packets in, events out; no I/O, no clock.
- * The fuzzer enters here, and so do the tests of the invariants. */
+/* pipeline.h: the whole sensor as one function call, in one thread: intake -> tracker -> reporter.
+ * Packets in, events out; no I/O, no clock. The fuzzer enters here, and so do the tests of the invariants. */
 #ifndef STARTTAP_SENSOR_PIPELINE_H
 #define STARTTAP_SENSOR_PIPELINE_H
 
@@ -7,9 +7,9 @@
 #include "capture/packet.h"
 #include "config.h"
 #include "judge/keylog.h"
+#include "reporter.h"
 
-/* Called for each event, which is borrowed for the call. */
-typedef void (*pipeline_emit)(void *context, const struct event *event);
+typedef reporter_emit pipeline_emit;
 
 struct pipeline;
 

@@ -13,4 +13,9 @@ static inline bool port_set_has(const struct port_set *set, uint16_t port) {
     return (set->bits[port / 64] >> (port % 64) & 1) != 0;
 }
 
+static inline void port_set_join(const struct port_set *a, const struct port_set *b, struct port_set *out) {
+    for (unsigned i = 0; i < sizeof out->bits / sizeof out->bits[0]; i++)
+        out->bits[i] = a->bits[i] | b->bits[i];
+}
+
 #endif

@@ -37,7 +37,8 @@ struct flow {
     uint8_t client; /* which end of the key opened the connection */
     uint8_t queue;
     struct flow *older, *newer; /* neighbours in the queue */
-    uint64_t active_ns;         /* elapsed time at the last packet */
+    uint64_t active_ns;         /* elapsed time at the last packet; when closed, at the report */
+    uint64_t last_packet;       /* its number */
 
     /* TCP, by side */
     struct stream streams[2];

@@ -1,0 +1,104 @@
+#include "intake.h"
+
+#include <stdlib.h>
+
+#include "track/clock.h"
+
+struct intake {
+    const struct config *config;
+    struct port_set watched; /* mail and TLS ports */
+    struct decoder *decoder;
+    struct capture_clock clock;
+    uint64_t window_start_ns;
+    struct intake_counters counters;
+};
+
+struct intake *intake_new(const struct config *config) {
+    struct intake *intake = calloc(1, sizeof *intake);
+    if (!intake)
+        return NULL;
+    intake->config = config;
+    port_set_join(&config->mail_ports, &config->tls_ports, &intake->watched);
+    struct decode_options decode = {.ports = config->any_port ? NULL : &intake->watched,
+                                    .verify_checksums = config->verify_checksums};
+    intake->decoder = decoder_new(&decode);
+    if (intake->decoder)
+        return intake;
+    intake_free(intake);
+    return NULL;
+}
+
+void intake_free(struct intake *intake) {
+    if (!intake)
+        return;
+    decoder_free(intake->decoder);
+    free(intake);
+}
+
+static uint64_t window_length_ns(const struct intake *intake) {
+    return intake->config->peer_window_s * NS_PER_S;
+}
+
+static void take_time(struct intake *intake, uint64_t ts_ns) {
+    struct intake_counters *counters = &intake->counters;
+    clock_tick(&intake->clock, ts_ns);
+    if (counters->packets == 1) {
+        uint64_t length_ns = window_length_ns(intake);
+        counters->first_ts_ns = counters->last_ts_ns = ts_ns;
+        intake->window_start_ns = length_ns == 0 ? ts_ns : ts_ns - ts_ns % length_ns;
+    }
+    if (ts_ns < counters->first_ts_ns)
+        counters->first_ts_ns = ts_ns;
+    if (ts_ns > counters->last_ts_ns)
+        counters->last_ts_ns = ts_ns;
+}
+
+/* By packet time that two packets in a row have reached, so that one false stamp ends no window. */
+static bool turn_window(struct intake *intake, struct window *ended) {
+    uint64_t length_ns = window_length_ns(intake);
+    if (length_ns == 0 || intake->clock.reached_ns < intake->window_start_ns + length_ns)
+        return false;
+    ended->start_ns = intake->window_start_ns;
+    ended->end_ns = intake->clock.reached_ns - intake->clock.reached_ns % length_ns;
+    intake->window_start_ns = ended->end_ns;
+    return true;
+}
+
+struct arrival intake_arrive(struct intake *intake, const struct packet *packet) {
+    intake->counters.packets++;
+    intake->counters.bytes += packet->wire_len;
+    take_time(intake, packet->ts_ns);
+    struct arrival arrival = {.moment = intake_moment(intake)};
+    arrival.window_ended = turn_window(intake, &arrival.window);
+    return arrival;
+}
+
+struct arrival intake_tick(struct intake *intake, uint64_t now_ns) {
+    struct arrival arrival = {0};
+    if (intake->counters.packets == 0)
+        return arrival;
+    clock_tick(&intake->clock, now_ns);
+    arrival.moment = intake_moment(intake);
+    arrival.window_ended = turn_window(intake, &arrival.window);
+    return arrival;
+}
+
+bool intake_segment(struct intake *intake, const struct packet *packet, struct segment *segment) {
+    return decode_packet(intake->decoder, packet, segment) == DECODE_TCP;
+}
+
+struct window intake_last_window(const struct intake *intake) {
+    return (struct window){intake->window_start_ns, intake->counters.last_ts_ns};
+}
+
+struct moment intake_moment(const struct intake *intake) {
+    return (struct moment){intake->clock.elapsed_ns, intake->counters.packets};
+}
+
+const struct intake_counters *intake_counters(const struct intake *intake) {
+    return &intake->counters;
+}
+
+const struct decode_counters *intake_decoded(const struct intake *intake) {
+    return decoder_counters(intake->decoder);
+}

@@ -1,0 +1,53 @@
+/* intake.h: packet in, segment of a connection that may be mail out.
+ *
+ * Everything that has to see every packet: the clock, the counters, decoding (fragments, tunnels), and which
+ * ports are watched. One per reading thread. */
+#ifndef STARTTAP_SENSOR_INTAKE_H
+#define STARTTAP_SENSOR_INTAKE_H
+
+#include "capture/decode.h"
+#include "capture/packet.h"
+#include "config.h"
+#include "notice.h"
+
+struct intake;
+
+/* config is borrowed. NULL: out of memory. */
+struct intake *intake_new(const struct config *config);
+void intake_free(struct intake *intake); /* NULL is fine */
+
+/* A window of the peers' reports, by packet time. */
+struct window {
+    uint64_t start_ns, end_ns;
+};
+
+/* What a packet's coming means. */
+struct arrival {
+    struct moment moment;
+    bool window_ended; /* before it, and which */
+    struct window window;
+};
+
+/* First for each packet: counts it and lets time pass. */
+struct arrival intake_arrive(struct intake *intake, const struct packet *packet);
+
+/* No packet came up to this time, by the clock that stamps packets; nothing before the first one. */
+struct arrival intake_tick(struct intake *intake, uint64_t now_ns);
+
+/* After intake_arrive(): true when there is a TCP segment in it to be followed. It is borrowed until the next
+ * call, from the packet or (put together from fragments) from the intake. */
+bool intake_segment(struct intake *intake, const struct packet *packet, struct segment *segment);
+
+/* The window that is still open at the end of the input. */
+struct window intake_last_window(const struct intake *intake);
+
+struct moment intake_moment(const struct intake *intake); /* of the last packet */
+
+struct intake_counters {
+    uint64_t packets, bytes;
+    uint64_t first_ts_ns, last_ts_ns; /* earliest and latest stamp */
+};
+const struct intake_counters *intake_counters(const struct intake *intake);
+const struct decode_counters *intake_decoded(const struct intake *intake);
+
+#endif

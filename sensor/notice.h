@@ -1,0 +1,60 @@
+/* notice.h: what a tracker tells the reporter, and where it stands among the notices of all trackers.
+ *
+ * The order is a function of the connections alone, so that it is the same however they are shared out. */
+#ifndef STARTTAP_SENSOR_NOTICE_H
+#define STARTTAP_SENSOR_NOTICE_H
+
+#include "../outputs/event.h"
+#include "judge/address.h"
+
+/* Where in the run: packets are numbered from 1 in the order in which they were read. */
+struct moment {
+    uint64_t elapsed_ns; /* track/clock.h */
+    uint64_t packet;
+};
+
+/* Compared field by field. What packet k brings about at once, at elapsed time e: (e, k, 0). What was due at
+ * elapsed time d: (d, 0, number of the connection's last packet), which is before the packets of that time.
+ * What is still open at the end comes after all (tracker.c). */
+struct order {
+    uint64_t elapsed_ns, packet, tie;
+};
+
+static inline int order_compare(const struct order *a, const struct order *b) {
+    if (a->elapsed_ns != b->elapsed_ns)
+        return a->elapsed_ns < b->elapsed_ns ? -1 : 1;
+    if (a->packet != b->packet)
+        return a->packet < b->packet ? -1 : 1;
+    return a->tie < b->tie ? -1 : a->tie > b->tie;
+}
+
+enum notice_kind {
+    NOTICE_OPENED,  /* a connection is tracked from now on */
+    NOTICE_SESSION, /* one is over: event is filled, but for what only the memory of peers can tell */
+    NOTICE_GONE,    /* one is forgotten */
+};
+
+struct session;
+
+struct notice {
+    struct order order;
+    enum notice_kind kind;
+    enum direction direction; /* of the session */
+    struct event event;
+    struct session *session; /* from which the event may borrow; the tracker frees it when it uses the notice
+                                again */
+};
+
+/* Limits that an input can reach; what is beyond them is lost, so the sensor event names them. */
+enum limit {
+    LIMIT_SMTP,       /* parsers/smtp.h */
+    LIMIT_TLS,        /* parsers/tls.h */
+    LIMIT_TCP_BUFFER, /* track/stream.h */
+    LIMIT_FLOWS,
+    LIMIT_FRAGMENTS, /* capture/decode.h */
+    LIMIT_TUNNEL_DEPTH,
+    LIMIT_MEMORY,
+    NUM_LIMITS
+};
+
+#endif

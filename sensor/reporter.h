@@ -1,0 +1,38 @@
+/* reporter.h: notices in, in their order; events out.
+ *
+ * What joins the connections: the peers with their memory and windows, and the totals of the sensor. One per
+ * run. */
+#ifndef STARTTAP_SENSOR_REPORTER_H
+#define STARTTAP_SENSOR_REPORTER_H
+
+#include "intake.h"
+#include "notice.h"
+#include "tracker.h"
+
+/* Called for each event, which is borrowed for the call. */
+typedef void (*reporter_emit)(void *context, const struct event *event);
+
+struct reporter;
+
+/* config is borrowed. NULL: out of memory. */
+struct reporter *reporter_new(const struct config *config, reporter_emit emit, void *context);
+void reporter_free(struct reporter *reporter); /* NULL is fine */
+
+void reporter_notice(struct reporter *reporter, struct notice *notice);
+
+/* Reports the peers that had a session in the window. */
+void reporter_end_window(struct reporter *reporter, const struct window *window);
+
+/* What others have counted. */
+struct reporter_facts {
+    struct intake_counters intake;
+    struct decode_counters decoded;
+    struct tracker_counters trackers; /* all of them together: tracker_counters_add() */
+};
+
+/* The sensor's own event. */
+void reporter_sensor(struct reporter *reporter, const struct reporter_facts *facts);
+
+uint64_t reporter_sessions(const struct reporter *reporter); /* emitted so far */
+
+#endif

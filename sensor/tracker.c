@@ -1,0 +1,375 @@
+#include "tracker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../parsers/reader.h"
+#include "judge/describe.h"
+#include "judge/recognise.h"
+#include "track/connection.h"
+
+/* How long a flow stays in its queue without a packet. */
+static const uint64_t patience_ns[NUM_QUEUES] = {
+    [QUEUE_OPEN] = 630 * NS_PER_S,  /* RFC 5321 section 4.5.3.2: an SMTP party may take 10 minutes */
+    [QUEUE_CLOSING] = 1 * NS_PER_S, /* a closed connection's late packets still count */
+    [QUEUE_CLOSED] = 60 * NS_PER_S, /* and then are known as stragglers */
+};
+
+struct tracker {
+    const struct config *config;
+    struct tracker_output output;
+    struct port_set watched; /* mail and TLS ports */
+    struct flow_table *flows;
+    struct session_tools tools;
+    struct recogniser *recogniser; /* with --any-port */
+    uint64_t due_ns;               /* elapsed time before which no flow's patience ends */
+    struct order order;            /* of what is told now */
+    uint32_t input;                /* number of the input being read */
+    struct tracker_counters counters;
+};
+
+static bool open_tools(struct tracker *tracker, size_t max_flows, char *error, size_t error_len) {
+    const struct config *config = tracker->config;
+    struct session_tools *tools = &tracker->tools;
+    struct trust_options trust = {.verify = !config->no_verify, .ca_path = config->ca_path};
+    snprintf(error, error_len, "out of memory");
+    tracker->flows = flow_table_new(max_flows);
+    tools->digest = digest_new();
+    if (!tracker->flows || !tools->digest)
+        return false;
+    tools->hellos = hello_cache_new(tools->digest);
+    tools->trust = trust_new(&trust, tools->digest, error, error_len);
+    if (!tools->hellos || !tools->trust)
+        return false;
+    if (!config->any_port)
+        return true;
+    snprintf(error, error_len, "nDPI would not start");
+    tracker->recogniser = recogniser_new();
+    return tracker->recogniser != NULL;
+}
+
+struct tracker *tracker_new(const struct config *config, size_t max_flows,
+                            const struct tracker_output *output, char *error, size_t error_len) {
+    struct tracker *tracker = calloc(1, sizeof *tracker);
+    if (!tracker) {
+        snprintf(error, error_len, "out of memory");
+        return NULL;
+    }
+    tracker->config = config;
+    tracker->output = *output;
+    tracker->due_ns = UINT64_MAX;
+    port_set_join(&config->mail_ports, &config->tls_ports, &tracker->watched);
+    if (open_tools(tracker, max_flows, error, error_len))
+        return tracker;
+    tracker_free(tracker);
+    return NULL;
+}
+
+void tracker_set_keylog(struct tracker *tracker, struct keylog *keylog) {
+    tracker->tools.keylog = keylog;
+}
+
+static void drop_session(struct flow *flow) {
+    session_free(flow->session);
+    flow->session = NULL;
+    recognition_free(flow->recognition);
+    flow->recognition = NULL;
+    stream_cleanup(&flow->streams[SIDE_CLIENT]);
+    stream_cleanup(&flow->streams[SIDE_SERVER]);
+}
+
+void tracker_free(struct tracker *tracker) {
+    if (!tracker)
+        return;
+    for (enum flow_queue queue = 0; tracker->flows && queue < NUM_QUEUES; queue++) {
+        struct flow *flow;
+        while ((flow = flow_oldest(tracker->flows, queue)) != NULL) {
+            drop_session(flow);
+            flow_remove(tracker->flows, flow);
+        }
+    }
+    flow_table_free(tracker->flows);
+    recogniser_free(tracker->recogniser);
+    trust_free(tracker->tools.trust);
+    hello_cache_free(tracker->tools.hellos);
+    digest_free(tracker->tools.digest);
+    free(tracker);
+}
+
+/* --- notices --- */
+
+void notice_cleanup(struct notice *notice) {
+    session_free(notice->session);
+    notice->session = NULL;
+    event_cleanup(&notice->event);
+}
+
+static struct notice *begin_notice(struct tracker *tracker, enum notice_kind kind) {
+    struct notice *notice = tracker->output.next(tracker->output.context);
+    session_free(notice->session);
+    notice->session = NULL;
+    notice->kind = kind;
+    notice->order = tracker->order;
+    return notice;
+}
+
+static void send_notice(struct tracker *tracker, struct notice *notice) {
+    tracker->output.send(tracker->output.context, notice);
+}
+
+static void tell(struct tracker *tracker, enum notice_kind kind) {
+    send_notice(tracker, begin_notice(tracker, kind));
+}
+
+static void remove_flow(struct tracker *tracker, struct flow *flow) {
+    drop_session(flow);
+    flow_remove(tracker->flows, flow);
+    tell(tracker, NOTICE_GONE);
+}
+
+static void touch(struct tracker *tracker, struct flow *flow, enum flow_queue queue, uint64_t elapsed_ns) {
+    flow_touch(tracker->flows, flow, queue, elapsed_ns);
+    if (elapsed_ns + patience_ns[queue] < tracker->due_ns)
+        tracker->due_ns = elapsed_ns + patience_ns[queue];
+}
+
+/* What both sides said is SMTP beyond doubt, whatever nDPI thinks. */
+static bool is_surely_smtp(const struct session *session) {
+    const struct smtp_facts *smtp = smtp_facts(session->smtp);
+    return smtp->server_speaks == SMTP_SPEAKS_SMTP && (smtp->ehlo_seen || smtp->helo_seen);
+}
+
+/* A SYN that nobody answered is no connection. On an unexpected port only what was recognised is mail. */
+static bool is_reported(const struct flow *flow) {
+    if (flow->ignored)
+        return false;
+    if (!flow->unexpected_port)
+        return flow->session || flow->syn_ack_seen;
+    bool recognised = !flow->recognition && !session_asked_proxy(flow->session);
+    return flow->session && (recognised || is_surely_smtp(flow->session));
+}
+
+static void count_limits(struct tracker *tracker, const struct flow *flow) {
+    const struct session *session = flow->session;
+    uint64_t *limits = tracker->counters.limits;
+    limits[LIMIT_SMTP] += smtp_facts(session->smtp)->limits_hit;
+    if (session->tls)
+        limits[LIMIT_TLS] += tls_facts(session->tls)->limits_hit;
+    limits[LIMIT_TCP_BUFFER] += flow->buffer_full;
+}
+
+static void tell_session(struct tracker *tracker, struct flow *flow) {
+    struct notice *notice = begin_notice(tracker, NOTICE_SESSION);
+    connection_finish(flow);
+    event_reset(&notice->event, DATASET_SESSION);
+    describe_session(&notice->event, flow, tracker->config, &tracker->tools);
+    notice->direction = describe_direction(flow, tracker->config);
+    count_limits(tracker, flow);
+    notice->session = flow->session;
+    flow->session = NULL;
+    send_notice(tracker, notice);
+}
+
+static void report(struct tracker *tracker, struct flow *flow) {
+    if (is_reported(flow)) {
+        if (connection_open_session(flow, &tracker->tools))
+            tell_session(tracker, flow);
+        else
+            tracker->counters.limits[LIMIT_MEMORY]++;
+    }
+    drop_session(flow);
+}
+
+/* --- expiry --- */
+
+/* The flow whose time comes first, if that is by elapsed_ns, and the order of what is told of it. */
+static struct flow *next_due(const struct tracker *tracker, uint64_t elapsed_ns, struct order *order) {
+    struct flow *first = NULL;
+    for (enum flow_queue queue = 0; queue < NUM_QUEUES; queue++) {
+        struct flow *flow = flow_oldest(tracker->flows, queue);
+        if (!flow || elapsed_ns < flow->active_ns + patience_ns[queue])
+            continue;
+        struct order due = {flow->active_ns + patience_ns[queue], 0, flow->last_packet};
+        if (!first || order_compare(&due, order) < 0) {
+            first = flow;
+            *order = due;
+        }
+    }
+    return first;
+}
+
+static void expire(struct tracker *tracker, struct flow *flow) {
+    switch ((enum flow_queue)flow->queue) {
+    case QUEUE_OPEN:
+        flow->timed_out = flow->input == tracker->input;
+        report(tracker, flow);
+        remove_flow(tracker, flow);
+        break;
+    case QUEUE_CLOSING:
+        report(tracker, flow);
+        touch(tracker, flow, QUEUE_CLOSED, tracker->order.elapsed_ns);
+        break;
+    case QUEUE_CLOSED:
+    case NUM_QUEUES:
+        remove_flow(tracker, flow);
+        break;
+    }
+}
+
+void tracker_advance(struct tracker *tracker, uint64_t elapsed_ns) {
+    struct flow *flow;
+    if (elapsed_ns < tracker->due_ns)
+        return;
+    while ((flow = next_due(tracker, elapsed_ns, &tracker->order)) != NULL)
+        expire(tracker, flow);
+    tracker->due_ns = UINT64_MAX;
+    for (enum flow_queue queue = 0; queue < NUM_QUEUES; queue++) {
+        flow = flow_oldest(tracker->flows, queue);
+        if (flow && flow->active_ns + patience_ns[queue] < tracker->due_ns)
+            tracker->due_ns = flow->active_ns + patience_ns[queue];
+    }
+}
+
+static void make_room(struct tracker *tracker) {
+    for (enum flow_queue queue = NUM_QUEUES; queue-- > 0;) {
+        struct flow *flow = flow_oldest(tracker->flows, queue);
+        if (!flow)
+            continue;
+        if (queue == QUEUE_OPEN) {
+            flow->evicted = true;
+            tracker->counters.flows_evicted++;
+            tracker->counters.limits[LIMIT_FLOWS]++;
+        }
+        if (queue != QUEUE_CLOSED)
+            report(tracker, flow);
+        remove_flow(tracker, flow);
+        return;
+    }
+}
+
+/* --- which connections --- */
+
+static bool is_watched(const struct tracker *tracker, uint16_t port) {
+    return port_set_has(&tracker->watched, port);
+}
+
+/* Picked up in the middle: who is the server? A mail port tells; with two of them (or none) the first bytes
+ * do. */
+static bool sender_is_client(const struct tracker *tracker, const struct segment *segment) {
+    if (segment->flags & TCP_SYN)
+        return !(segment->flags & TCP_ACK);
+    bool from_watched = is_watched(tracker, segment->src_port),
+         to_watched = is_watched(tracker, segment->dst_port);
+    if (from_watched != to_watched)
+        return to_watched;
+    struct reader r = reader_of(segment->payload, segment->payload_len);
+    uint8_t first[6];
+    for (size_t i = 0; i < sizeof first; i++)
+        first[i] = reader_u8(&r);
+    if (first[0] == 22 && first[1] == 3)
+        return first[5] != 2; /* a TLS handshake record: 2 is ServerHello */
+    if (first[0] >= '2' && first[0] <= '5' && (first[3] == ' ' || first[3] == '-'))
+        return false;
+    return segment->src_port > segment->dst_port;
+}
+
+static struct flow *add_flow(struct tracker *tracker, const struct segment *segment,
+                             const struct flow *before, uint8_t *sender) {
+    bool client_sent = sender_is_client(tracker, segment);
+    uint16_t server_port = client_sent ? segment->dst_port : segment->src_port;
+    if (!is_watched(tracker, server_port) && !tracker->config->any_port)
+        return NULL;
+    if (flow_table_full(tracker->flows))
+        make_room(tracker);
+    struct flow *flow = flow_add(tracker->flows, segment, sender);
+    if (!flow) {
+        tracker->counters.limits[LIMIT_MEMORY]++;
+        return NULL;
+    }
+    tell(tracker, NOTICE_OPENED);
+    flow->client = client_sent ? *sender : (uint8_t)(1 - *sender);
+    flow->mail_port = port_set_has(&tracker->config->mail_ports, server_port);
+    flow->tls_port = port_set_has(&tracker->config->tls_ports, server_port);
+    flow->unexpected_port = !flow->mail_port && !flow->tls_port;
+    if (flow->unexpected_port)
+        flow->recognition = recognition_new(tracker->recogniser);
+    connection_begin(flow, before, segment);
+    return flow;
+}
+
+/* The flow that the segment belongs to, made when it begins one. NULL: not to be followed. */
+static struct flow *follow(struct tracker *tracker, const struct segment *segment, uint8_t *sender) {
+    struct flow *flow = flow_find(tracker->flows, segment, sender);
+    if (flow && !connection_is_new(flow, segment, flow_side(flow, *sender)))
+        return flow;
+    bool begins = (segment->flags & TCP_SYN) != 0 || segment->payload_len > 0;
+    if (!flow)
+        return begins && !(segment->flags & TCP_RST) ? add_flow(tracker, segment, NULL, sender) : NULL;
+    struct flow before = {.syn_pending = flow->syn_pending,
+                          .syn_pending_seq = flow->syn_pending_seq,
+                          .syn_pending_ts_ns = flow->syn_pending_ts_ns};
+    if (flow->queue != QUEUE_CLOSED)
+        report(tracker, flow);
+    remove_flow(tracker, flow);
+    return add_flow(tracker, segment, &before, sender);
+}
+
+static void recognise(struct flow *flow, const struct segment *segment, enum side side) {
+    switch (recognition_look(flow->recognition, segment, side == SIDE_CLIENT)) {
+    case RECOGNISED_NOT_YET:
+        return;
+    case RECOGNISED_OTHER:
+        flow->ignored =
+            !flow->session || !(is_surely_smtp(flow->session) || session_asked_proxy(flow->session));
+        if (flow->ignored)
+            drop_session(flow);
+        break;
+    case RECOGNISED_SMTP:
+        break;
+    }
+    recognition_free(flow->recognition);
+    flow->recognition = NULL;
+}
+
+void tracker_segment(struct tracker *tracker, const struct segment *segment, struct moment now) {
+    uint8_t sender = 0;
+    tracker_advance(tracker, now.elapsed_ns);
+    tracker->order = (struct order){now.elapsed_ns, now.packet, 0};
+    struct flow *flow = follow(tracker, segment, &sender);
+    if (!flow)
+        return;
+    flow->input = tracker->input;
+    enum side side = flow_side(flow, sender);
+    if (flow->queue == QUEUE_CLOSED)
+        return;
+    if (!flow->ignored && !connection_segment(flow, segment, side, now.elapsed_ns, &tracker->tools))
+        tracker->counters.limits[LIMIT_MEMORY]++;
+    if (flow->recognition)
+        recognise(flow, segment, side);
+    flow->last_packet = now.packet;
+    touch(tracker, flow, connection_ended(flow) ? QUEUE_CLOSING : QUEUE_OPEN, now.elapsed_ns);
+}
+
+void tracker_next_input(struct tracker *tracker, uint64_t elapsed_ns) {
+    tracker_advance(tracker, elapsed_ns);
+    tracker->input++;
+}
+
+/* In each queue the order is that of the last packets already. */
+static void finish_queue(struct tracker *tracker, enum flow_queue queue, uint64_t order_ns) {
+    struct flow *flow;
+    while ((flow = flow_oldest(tracker->flows, queue)) != NULL) {
+        tracker->order = (struct order){order_ns, flow->active_ns, flow->last_packet};
+        report(tracker, flow);
+        remove_flow(tracker, flow);
+    }
+}
+
+void tracker_finish(struct tracker *tracker) {
+    finish_queue(tracker, QUEUE_CLOSING, UINT64_MAX - 1);
+    finish_queue(tracker, QUEUE_OPEN, UINT64_MAX);
+}
+
+const struct tracker_counters *tracker_counters(const struct tracker *tracker) {
+    return &tracker->counters;
+}

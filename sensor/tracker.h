@@ -1,0 +1,53 @@
+/* tracker.h: segments in, notices of connections out, in the order of notice.h.
+ *
+ * The table of connections, their expiry, their sessions, and what judges them. One thread at a time; several
+ * trackers may share the work when each connection's segments all come to the same one. */
+#ifndef STARTTAP_SENSOR_TRACKER_H
+#define STARTTAP_SENSOR_TRACKER_H
+
+#include "capture/packet.h"
+#include "config.h"
+#include "judge/keylog.h"
+#include "notice.h"
+
+/* Where the notices go: next() lends one to be filled, send() takes it back. A notice is lent only once at a
+ * time, and zeroed when it is lent for the first time. */
+struct tracker_output {
+    struct notice *(*next)(void *context);
+    void (*send)(void *context, struct notice *notice);
+    void *context;
+};
+
+struct tracker;
+
+/* config is borrowed; max_flows is its share of config->max_flows. NULL with a message in error. */
+struct tracker *tracker_new(const struct config *config, size_t max_flows,
+                            const struct tracker_output *output, char *error, size_t error_len);
+void tracker_free(struct tracker *tracker); /* NULL is fine; notices that it filled were cleaned up before */
+
+/* What a notice holds; before tracker_free(), by the tracker's thread. */
+void notice_cleanup(struct notice *notice);
+
+/* Before the first segment: secrets to look inside TLS 1.3 with. Borrowed, must outlive the tracker. */
+void tracker_set_keylog(struct tracker *tracker, struct keylog *keylog);
+
+/* Time has passed, up to this moment: what was due by then is told. */
+void tracker_advance(struct tracker *tracker, uint64_t elapsed_ns);
+
+/* The next segment, which came at this moment; time need not have been advanced to it. */
+void tracker_segment(struct tracker *tracker, const struct segment *segment, struct moment now);
+
+/* The next segments come from another capture; the one that ends here reached elapsed_ns. Connections go on,
+ * but silence across the seam proves nothing. */
+void tracker_next_input(struct tracker *tracker, uint64_t elapsed_ns);
+
+/* End of the input: tells of every connection that is still open. */
+void tracker_finish(struct tracker *tracker);
+
+struct tracker_counters {
+    uint64_t flows_evicted;
+    uint64_t limits[NUM_LIMITS]; /* how often each was reached */
+};
+const struct tracker_counters *tracker_counters(const struct tracker *tracker);
+
+#endif
