@@ -299,7 +299,7 @@ static size_t list_mechanisms(const struct smtp_text *keywords, size_t num_keywo
     size_t num = 0;
     for (size_t i = 0; i < num_keywords; i++) {
         struct reader words;
-        if (smtp_keyword_of(smtp_reader_of(keywords[i]), &words) != SMTP_KEYWORD_AUTH) {
+        if (!smtp_is_auth(smtp_reader_of(keywords[i]), &words)) {
             continue;
         }
         while (reader_left(&words) > 0 && num < SMTP_MECHANISMS_MAX) {

@@ -37,6 +37,21 @@ bool smtp_reply_parse(struct reader line, struct smtp_reply_line *reply) {
     return true;
 }
 
+bool smtp_is_auth(struct reader text, struct reader *mechanisms) {
+    struct reader at = text;
+    if (!smtp_skip_prefix(&at, "AUTH")) {
+        return false;
+    }
+    if (!smtp_skip_prefix(&at, "=")) {
+        at = text;
+        if (!smtp_is(smtp_word(&at), "AUTH")) {
+            return false;
+        }
+    }
+    *mechanisms = at;
+    return true;
+}
+
 enum smtp_keyword smtp_keyword_of(struct reader text, struct reader *parameters) {
     struct reader rest = text;
     struct reader word = smtp_word(&rest);
@@ -47,11 +62,7 @@ enum smtp_keyword smtp_keyword_of(struct reader text, struct reader *parameters)
     if (smtp_is(word, "REQUIRETLS")) {
         return SMTP_KEYWORD_REQUIRETLS;
     }
-    if (smtp_is(word, "AUTH")) {
-        return SMTP_KEYWORD_AUTH;
-    }
-    if (smtp_skip_prefix(&text, "AUTH=")) {
-        *parameters = text;
+    if (smtp_is_auth(text, parameters)) {
         return SMTP_KEYWORD_AUTH;
     }
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {

@@ -24,7 +24,8 @@ enum smtp_keyword {
     SMTP_KEYWORD_KNOWN, /* another one of the common keywords */
 };
 
-/* parameters is what follows the keyword. */
+/* parameters is what follows the keyword; text has no blanks at its ends. */
 enum smtp_keyword smtp_keyword_of(struct reader text, struct reader *parameters);
+bool smtp_is_auth(struct reader text, struct reader *mechanisms); /* true: SMTP_KEYWORD_AUTH */
 
 #endif

@@ -9,21 +9,17 @@ static bool is_blank(uint8_t c) {
     return c == ' ' || c == '\t';
 }
 
-static uint8_t upper_of(uint8_t c) {
-    return c >= 'a' && c <= 'z' ? (uint8_t)(c - 'a' + 'A') : c;
-}
-
 static uint8_t lower_of(uint8_t c) {
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
 }
 
 /* How many bytes at the front are blanks (or are not). */
-static size_t span(struct reader text, bool blanks) {
-    size_t len = 0;
-    while (reader_left(&text) > 0 && is_blank(reader_u8(&text)) == blanks) {
-        len++;
+static inline size_t span(struct reader text, bool blanks) {
+    const uint8_t *at = text.pos;
+    while (at < text.end && is_blank(*at) == blanks) {
+        at++;
     }
-    return len;
+    return (size_t)(at - text.pos);
 }
 
 struct reader smtp_word(struct reader *line) {
@@ -70,30 +66,10 @@ void smtp_skip_enhanced_code(struct reader *line) {
 
 struct reader smtp_trim(struct reader line) {
     reader_skip(&line, span(line, true));
-    size_t kept = 0, len = 0;
-    struct reader at = line;
-    while (reader_left(&at) > 0) {
-        len++;
-        if (!is_blank(reader_u8(&at))) {
-            kept = len;
-        }
+    while (reader_left(&line) > 0 && is_blank(line.end[-1])) {
+        line.end--;
     }
-    return reader_sub(&line, kept);
-}
-
-bool smtp_skip_prefix(struct reader *text, const char *upper) {
-    struct reader at = *text;
-    for (; *upper != '\0'; upper++) {
-        if (upper_of(reader_u8(&at)) != (uint8_t)*upper) {
-            return false;
-        }
-    }
-    *text = at;
-    return true;
-}
-
-bool smtp_is(struct reader word, const char *upper) {
-    return smtp_skip_prefix(&word, upper) && reader_left(&word) == 0;
+    return line;
 }
 
 bool smtp_same(struct reader word, struct reader other) {
@@ -101,7 +77,7 @@ bool smtp_same(struct reader word, struct reader other) {
         return false;
     }
     while (reader_left(&word) > 0) {
-        if (upper_of(reader_u8(&word)) != upper_of(reader_u8(&other))) {
+        if (smtp_upper_of(reader_u8(&word)) != smtp_upper_of(reader_u8(&other))) {
             return false;
         }
     }
@@ -121,7 +97,7 @@ struct reader smtp_lower(struct reader text, uint8_t *buffer, size_t len) {
 }
 
 struct reader smtp_upper(struct reader text, uint8_t *buffer, size_t len) {
-    return in_case(text, buffer, len, upper_of);
+    return in_case(text, buffer, len, smtp_upper_of);
 }
 
 bool smtp_contains(struct reader text, const char *upper) {

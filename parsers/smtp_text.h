@@ -20,9 +20,6 @@ void smtp_skip_enhanced_code(struct reader *line);
 /* What is left of a line, blanks at both ends cut off. */
 struct reader smtp_trim(struct reader line);
 
-/* Equality with an upper-case ASCII word, without regard to case. */
-bool smtp_is(struct reader word, const char *upper);
-
 /* Equality of two words, without regard to the case of ASCII letters. */
 bool smtp_same(struct reader word, struct reader other);
 
@@ -30,8 +27,26 @@ bool smtp_same(struct reader word, struct reader other);
 struct reader smtp_lower(struct reader text, uint8_t *buffer, size_t len);
 struct reader smtp_upper(struct reader text, uint8_t *buffer, size_t len);
 
+static inline uint8_t smtp_upper_of(uint8_t c) {
+    return c >= 'a' && c <= 'z' ? (uint8_t)(c - 'a' + 'A') : c;
+}
+
 /* Whether text starts with an upper-case ASCII prefix, without regard to case; skips it if so. */
-bool smtp_skip_prefix(struct reader *text, const char *upper);
+static inline bool smtp_skip_prefix(struct reader *text, const char *upper) {
+    struct reader at = *text;
+    for (; *upper != '\0'; upper++) {
+        if (smtp_upper_of(reader_u8(&at)) != (uint8_t)*upper) {
+            return false;
+        }
+    }
+    *text = at;
+    return true;
+}
+
+/* Equality with an upper-case ASCII word, without regard to case. */
+static inline bool smtp_is(struct reader word, const char *upper) {
+    return smtp_skip_prefix(&word, upper) && reader_left(&word) == 0;
+}
 
 /* Whether an upper-case ASCII word stands anywhere in text, without regard to case. */
 bool smtp_contains(struct reader text, const char *upper);

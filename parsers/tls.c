@@ -252,14 +252,6 @@ static enum parse_result take_fragment(struct tls *tls, enum side side, struct t
     return PARSE_OK;
 }
 
-static void settle(struct tls *tls) {
-    if (tls->stale) {
-        tls->stale = false;
-        tls_outcome_decide(&tls->facts, &tls->sides[SIDE_CLIENT].evidence, &tls->sides[SIDE_SERVER].evidence,
-                           tls->choice);
-    }
-}
-
 enum parse_result tls_push(struct tls *tls, enum side side, const uint8_t *data, size_t len,
                            size_t *consumed) {
     struct tls_side *s = &tls->sides[side];
@@ -279,7 +271,6 @@ enum parse_result tls_push(struct tls *tls, enum side side, const uint8_t *data,
         tls->stale = true;
     }
     *consumed = len - reader_left(&in);
-    settle(tls);
     return result == PARSE_MORE ? PARSE_OK : result;
 }
 
@@ -307,7 +298,6 @@ void tls_gap(struct tls *tls, enum side side, uint64_t len) {
     gather_clear(&s->gather);
     s->alert_open = false;
     tls->stale = true;
-    settle(tls);
 }
 
 static void push_plain_alert(struct tls *tls, enum side side, struct reader in) {
@@ -339,15 +329,21 @@ void tls_push_plain(struct tls *tls, enum side side, uint8_t content_type, const
             tls_messages_release(messages);
         }
     }
-    settle(tls);
 }
 
 const struct tls_facts *tls_facts(const struct tls *tls) {
+    if (tls->stale) {
+        /* What follows from the evidence; it is all that this changes. */
+        struct tls *owner = (struct tls *)(uintptr_t)tls;
+        owner->stale = false;
+        tls_outcome_decide(&owner->facts, &tls->sides[SIDE_CLIENT].evidence,
+                           &tls->sides[SIDE_SERVER].evidence, tls->choice);
+    }
     return &tls->facts;
 }
 
 bool tls_settled(const struct tls *tls) {
-    return tls->facts.outcome == TLS_ESTABLISHED && tls->handler.protected_record == NULL;
+    return tls_facts(tls)->outcome == TLS_ESTABLISHED && tls->handler.protected_record == NULL;
 }
 
 size_t tls_memory(const struct tls *tls) {

@@ -158,8 +158,24 @@ static enum parse_result scan(struct tls_record *r, struct reader *in) {
     }
 }
 
+/* A header that lies whole in the bytes given, of a side that is known to speak TLS: false when it cannot be
+ * one, which is then seen byte by byte. */
+static bool read_whole_header(struct tls_record *r, struct reader *in) {
+    if (r->family != TLS_FAMILY_TLS || r->have > 0 || reader_left(in) < TLS_RECORD_HEADER ||
+        !header_possible(in->pos, TLS_RECORD_HEADER)) {
+        return false;
+    }
+    memcpy(r->head, reader_bytes(in, TLS_RECORD_HEADER), TLS_RECORD_HEADER);
+    r->have = TLS_RECORD_HEADER;
+    enter_body(r, r->head[0], body_length(r->head));
+    return true;
+}
+
 /* One more header byte in a stream in step, or after a tentative body. */
 static enum parse_result read_header(struct tls_record *r, struct reader *in) {
+    if (read_whole_header(r, in)) {
+        return PARSE_OK;
+    }
     while (reader_left(in) > 0) {
         r->head[r->have++] = *in->pos;
         enum parse_result result = judge_header(r);

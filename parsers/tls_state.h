@@ -28,7 +28,7 @@ struct tls {
     struct tls_facts facts;
     struct tls_side sides[2];
     struct tls_server_choice choice;
-    bool stale; /* evidence was added since the outcome was decided */
+    bool stale; /* evidence was added since the outcome was decided, which is when somebody asks */
 };
 
 /* One handshake message of a side, in clear (plain false) or decrypted. */
