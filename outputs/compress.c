@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <zstd.h>
 
 #define ROOM (128u << 10) /* for output, at a time; what the library recommends */
@@ -56,6 +57,24 @@ bool compressor_add(struct compressor *compressor, const char *data, size_t len,
         }
     }
     return true;
+}
+
+size_t compressor_peek(int fd, char *out, size_t len) {
+    ZSTD_DCtx *context = ZSTD_createDCtx();
+    ZSTD_outBuffer room = {out, len, 0};
+    char data[4096];
+    off_t at = 0;
+    ssize_t num = 0;
+    bool good = context != NULL;
+    while (good && room.pos < len && (num = pread(fd, data, sizeof data, at)) > 0) {
+        ZSTD_inBuffer in = {data, (size_t)num, 0};
+        while (good && room.pos < len && in.pos < in.size) {
+            good = !ZSTD_isError(ZSTD_decompressStream(context, &room, &in));
+        }
+        at += num;
+    }
+    (void)ZSTD_freeDCtx(context);
+    return room.pos;
 }
 
 bool compressor_is_whole(int fd) {

@@ -19,6 +19,9 @@ void compressor_free(struct compressor *compressor);
 bool compressor_add(struct compressor *compressor, const char *data, size_t len, enum compress_how how,
                     struct buffer *out);
 
+/* The first len bytes, or all that there are, of what the file holds compressed; how many. */
+size_t compressor_peek(int fd, char *out, size_t len);
+
 /* Whether the file is a row of whole frames, so that another may follow. */
 bool compressor_is_whole(int fd);
 

@@ -73,6 +73,42 @@ static bool add_head(struct file_sink *file) {
     return true;
 }
 
+/* Why nothing can be added behind what the file begins with, found, where head is what a new one would begin
+ * with: values under the names of other columns would be wrong. NULL: it can. */
+static const char *compare_heads(const struct buffer *found, const struct buffer *head) {
+    const char *end = found->len > 0 ? memchr(found->data, '\n', found->len) : NULL;
+    size_t line_len = end != NULL ? (size_t)(end - found->data) : found->len;
+    if (found->len == head->len && memcmp(found->data, head->data, head->len) == 0) {
+        return NULL;
+    }
+    if (line_len < head->len && head->data[line_len] == ',' &&
+        memcmp(found->data, head->data, line_len) == 0) {
+        return "has the columns of an earlier version, which are fewer; put it aside";
+    }
+    return "begins with other columns; put it aside";
+}
+
+/* False with the error set when events cannot be added to what the file holds. */
+static bool head_fits(struct file_sink *file) {
+    struct buffer head = {0}, found = {0};
+    const char *why = NULL;
+    file->encoder->begin(file->state, &head);
+    if (head.failed || !buffer_reserve(&found, head.len + 1)) {
+        why = strerror(ENOMEM);
+    } else if (head.len > 0) {
+        ssize_t len = file->compressor != NULL ? (ssize_t)compressor_peek(file->file.fd, found.data, head.len)
+                                               : pread(file->file.fd, found.data, head.len, 0);
+        found.len = len > 0 ? (size_t)len : 0;
+        why = len < 0 ? strerror(errno) : compare_heads(&found, &head);
+    }
+    if (why != NULL) {
+        set_error(file, why);
+    }
+    buffer_cleanup(&head);
+    buffer_cleanup(&found);
+    return why == NULL;
+}
+
 static bool open_path(struct file_sink *file, enum sink_path_mode mode) {
     char why[SINK_PATH_WHY_MAX];
     if (!sink_path_open(&file->file, file->path, mode, why)) {
@@ -81,6 +117,8 @@ static bool open_path(struct file_sink *file, enum sink_path_mode mode) {
     }
     if (file->compressor != NULL && file->file.len > 0 && !compressor_is_whole(file->file.fd)) {
         set_error(file, "ends within a frame, so nothing can be added to it; mend or remove it");
+    } else if (file->file.len > 0 && !head_fits(file)) {
+        /* says why */
     } else if (!add_head(file)) {
         set_error(file, strerror(ENOMEM));
     } else {

@@ -28,7 +28,7 @@
 #define DEFAULT_MAIL_PORTS "25,587,2525"
 #define DEFAULT_TLS_PORTS  "465"
 #define DEFAULT_MAX_FLOWS  1000000u
-#define DEFAULT_KAFKA_WAIT 60u
+#define DEFAULT_SINK_WAIT  60u
 #define DEFAULT_SPOOL_MB   4096u
 #define DEFAULT_RING_MB    64u
 #define DEFAULT_SNAP_LEN   262144u
@@ -112,6 +112,10 @@ static const struct argp_option options[] = {
      "overwrite a file that is there; json:PATH?append adds to it, json:PATH?rotate=100MB&every=1h puts full "
      "files aside, PATH.zst is compressed",
      0},
+    {"sink-wait", SETTING_SINK_WAIT, "SECONDS", 0,
+     "give up (exit status 1; what is for Kafka stays in its spool) when for so long a sink takes nothing: "
+     "brokers away, disk full (default 60)",
+     0},
     {"no-summary", SETTING_NO_SUMMARY, 0, 0, "leave the summary out", 0},
     {"quiet", SETTING_QUIET, 0, 0, "no progress line and no warnings, errors only", 0},
     {"verbose", SETTING_VERBOSE, 0, 0, "name each input as it is read or passed over", 0},
@@ -124,8 +128,6 @@ static const struct argp_option options[] = {
     {"kafka-config", SETTING_KAFKA_CONFIG, "FILE", 0,
      "properties of librdkafka, key=value on each line: TLS, passwords, time-outs", 0},
     {"kafka-property", SETTING_KAFKA_PROPERTY, "KEY=VALUE", 0, "one of them; repeatable", 0},
-    {"kafka-wait", SETTING_KAFKA_WAIT, "SECONDS", 0,
-     "give up (exit status 1, events stay in the spool) when so long none is delivered (default 60)", 0},
     {"spool", SETTING_SPOOL, "DIR", 0, "where the spools are (default: see --dump-config)", 0},
     {"spool-max", SETTING_SPOOL_MAX, "MB", 0, "a spool of that size is full: reading waits (default 4096)",
      0},
@@ -320,7 +322,7 @@ static bool set_defaults(struct config *config) {
         snprintf(host, sizeof host, "localhost");
     find_spool(spool);
     config->max_flows = DEFAULT_MAX_FLOWS;
-    config->kafka_wait_s = DEFAULT_KAFKA_WAIT;
+    config->sink_wait_s = DEFAULT_SINK_WAIT;
     config->spool_max_mb = DEFAULT_SPOOL_MB;
     config->ring_mb = DEFAULT_RING_MB;
     config->snap_len = DEFAULT_SNAP_LEN;

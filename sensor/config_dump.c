@@ -143,8 +143,8 @@ static void put_settings(struct dump *dump, const struct config *config) {
     put_name(dump, SETTING_KAFKA_CONFIG);
     put_text(dump, config->kafka_config);
     put_properties(dump, config);
-    put_name(dump, SETTING_KAFKA_WAIT);
-    put_number(dump, config->kafka_wait_s);
+    put_name(dump, SETTING_SINK_WAIT);
+    put_number(dump, config->sink_wait_s);
     put_name(dump, SETTING_SPOOL);
     put_text(dump, config->spool);
     put_name(dump, SETTING_SPOOL_MAX);

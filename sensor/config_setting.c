@@ -16,7 +16,7 @@
 #define SNAP_LENGTH_MIN   256u                  /* all headers, and some of what is behind them */
 #define SNAP_LENGTH_MAX   262144u
 #define FLOWS_MAX         100000000u
-#define KAFKA_WAIT_S_MAX  (366u * 24 * 60 * 60)
+#define SINK_WAIT_S_MAX  (366u * 24 * 60 * 60)
 #define SPOOL_MB_MIN      32u
 #define SPOOL_MB_MAX      (1u << 24) /* 16 TB */
 #define DRAIN_S_MAX       (24u * 60 * 60)
@@ -35,7 +35,7 @@ const struct setting settings[NUM_SETTINGS] = {
     {SETTING_DATASETS, "datasets", true},
     {SETTING_KAFKA_CONFIG, "kafka-config", false},
     {SETTING_KAFKA_PROPERTY, "kafka-property", true},
-    {SETTING_KAFKA_WAIT, "kafka-wait", false},
+    {SETTING_SINK_WAIT, "sink-wait", false},
     {SETTING_SPOOL, "spool", false},
     {SETTING_SPOOL_MAX, "spool-max", false},
     {SETTING_FILTER, "filter", false},
@@ -300,8 +300,8 @@ bool setting_add(struct config *config, const struct setting *setting, const cha
         return text_set(&config->kafka_config, value, why, why_len);
     case SETTING_KAFKA_PROPERTY:
         return list_add(&config->kafka_properties, &config->num_kafka_properties, value, why, why_len);
-    case SETTING_KAFKA_WAIT:
-        return number_parse(&config->kafka_wait_s, 0, KAFKA_WAIT_S_MAX, value, why, why_len);
+    case SETTING_SINK_WAIT:
+        return number_parse(&config->sink_wait_s, 0, SINK_WAIT_S_MAX, value, why, why_len);
     case SETTING_SPOOL:
         return text_set(&config->spool, value, why, why_len);
     case SETTING_SPOOL_MAX:

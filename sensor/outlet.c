@@ -52,7 +52,7 @@ static bool has_patience(const struct outlet *outlet, struct sink *sink, struct 
     sink_stats(sink, &stats);
     if (patience->since_ms == 0 || stats.num_delivered != patience->num_delivered)
         *patience = (struct patience){stats.num_delivered, now_ms};
-    return now_ms - patience->since_ms < outlet->config->kafka_wait_s * UINT64_C(1000);
+    return now_ms - patience->since_ms < outlet->config->sink_wait_s * UINT64_C(1000);
 }
 
 /* Reading waits for a sink that is full. */

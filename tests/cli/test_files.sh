@@ -72,7 +72,7 @@ fi
 # A disk that is full for a while.
 mkdir small
 if mount -t tmpfs -o size=64k tmpfs small 2>/dev/null; then
-    run 1 -n -r "$pcaps" --kafka-wait 1 -o json:small/events.ndjson
+    run 1 -n -r "$pcaps" --sink-wait 1 -o json:small/events.ndjson
     [ "$(grep -c 'No space left' err)" -le 2 ] || wrong "$what: said more than once"
     rm small/events.ndjson
     dd if=/dev/zero of=small/filler bs=1k count=60 2>/dev/null

@@ -199,10 +199,10 @@ def test_broker_away(bench, cluster):
     output = f"kafka://{cluster.addresses}/away"
     data = bench.template.capture(200 * CONNECTIONS, CONNECTIONS)
     cluster.stop()
-    complaints = bench.run(output, "away", "--kafka-wait", "2", data=data, status=1)
+    complaints = bench.run(output, "away", "--sink-wait", "2", data=data, status=1)
     bench.check("events are not delivered; they are kept in" in complaints and cluster.addresses in complaints,
                 f"away: {complaints}")
-    complaints = bench.deliver(output, "away", "--kafka-wait", "1", status=1)
+    complaints = bench.deliver(output, "away", "--sink-wait", "1", status=1)
     cluster.start()
     bench.deliver(output, "away")
     bench.check_set("away", ids(consume(cluster.addresses, "away")), bench.expected(data=data))
@@ -280,7 +280,7 @@ def test_credentials(bench, cluster, address, certificates):
     for ca, password, says in (("ca.pem", "wrong-horse", "uthentication"), ("other.pem", PASSWORD, "certificate")):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         complaints = bench.run(output, "secure", *write_config(config, certificates, ca, password),
-                               "--kafka-wait", "3", data=data, status=1)
+                               "--sink-wait", "3", data=data, status=1)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
         bench.check(says in complaints and address in complaints, f"secure: {says} is not in: {complaints}")
@@ -295,7 +295,7 @@ def test_missing_topic(bench, cluster):
     """A topic that is not there, and is not made, is named; when it comes, its events come."""
     output = f"kafka://{cluster.addresses}/missing"
     data = bench.template.capture(500 * CONNECTIONS, 100)
-    quick = ("-X", "topic.metadata.propagation.max.ms=1000", "--kafka-wait", "4")
+    quick = ("-X", "topic.metadata.propagation.max.ms=1000", "--sink-wait", "4")
     complaints = bench.run(output, "missing", *quick, data=data, status=1)
     bench.check("topic 'missing' at" in complaints and cluster.addresses in complaints, f"missing: {complaints}")
     cluster.stop()

@@ -133,9 +133,10 @@ static struct sink *open_sink(const struct encoder *encoder, struct sink_file_se
     return sink;
 }
 
-static void check_refused(struct sink_file_settings settings, const char *says) {
+static void check_refused(const struct encoder *encoder, struct sink_file_settings settings,
+                          const char *says) {
     char error[256] = "";
-    assert_null(sink_file_open(&json_encoder, "json:x", path, &settings, error, sizeof error));
+    assert_null(sink_file_open(encoder, "json:x", path, &settings, error, sizeof error));
     if (strstr(error, says) == NULL) {
         fail_msg("%s, not %s", error, says);
     }
@@ -185,7 +186,8 @@ static void test_new_append_force(void **state) {
     struct sink *sink = open_sink(&json_encoder, (struct sink_file_settings){0});
     write_sessions(sink, 1, 2);
     close_sink(sink);
-    check_refused((struct sink_file_settings){0}, "json:x: is there already: add to it by ?append");
+    check_refused(&json_encoder, (struct sink_file_settings){0},
+                  "json:x: is there already: add to it by ?append");
     check_sessions(read_file("events.ndjson"), 1, 2);
     sink = open_sink(&json_encoder, (struct sink_file_settings){.append = true});
     write_sessions(sink, 3, 2);
@@ -218,6 +220,44 @@ static void test_csv_header_once(void **state) {
 }
 
 /* A line that a crash cut takes none of the next with it. */
+static void write_file(const char *data, size_t len) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(data, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A table that has other columns is left as it is. */
+static void test_append_to_other_columns(void **state) {
+    (void)state;
+    struct sink_file_settings append = {.append = true};
+    close_sink(open_sink(&csv_encoder, (struct sink_file_settings){0}));
+    struct buffer head = read_file("events.ndjson");
+    size_t fewer = (size_t)((char *)memrchr(head.data, ',', head.len) - head.data);
+    head.data[fewer] = '\n';
+    write_file(head.data, fewer + 1);
+    check_refused(&csv_encoder, append, "json:x: has the columns of an earlier version");
+    write_file(head.data, fewer); /* not even a line */
+    check_refused(&csv_encoder, append, "json:x: has the columns of an earlier version");
+    write_file("a,b\n1,2\n", 8);
+    check_refused(&csv_encoder, append, "json:x: begins with other columns");
+    struct buffer kept = read_file("events.ndjson");
+    assert_int_equal(kept.len, 8);
+    buffer_cleanup(&kept);
+    buffer_cleanup(&head);
+    name_file("events.csv.zst");
+    struct sink *sink = open_sink(&csv_encoder, (struct sink_file_settings){0});
+    write_sessions(sink, 1, 2);
+    close_sink(sink);
+    sink = open_sink(&csv_encoder, append);
+    write_sessions(sink, 3, 2);
+    close_sink(sink);
+    sink = open_sink(&json_encoder, (struct sink_file_settings){.force = true});
+    write_sessions(sink, 1, 2);
+    close_sink(sink);
+    check_refused(&csv_encoder, append, "json:x: begins with other columns");
+}
+
 static void test_append_to_torn_line(void **state) {
     (void)state;
     FILE *file = fopen(path, "w");
@@ -237,8 +277,10 @@ static void test_append_to_torn_line(void **state) {
 static void test_locked(void **state) {
     (void)state;
     struct sink *sink = open_sink(&json_encoder, (struct sink_file_settings){0});
-    check_refused((struct sink_file_settings){.append = true}, "json:x: another process writes it");
-    check_refused((struct sink_file_settings){.force = true}, "json:x: another process writes it");
+    check_refused(&json_encoder, (struct sink_file_settings){.append = true},
+                  "json:x: another process writes it");
+    check_refused(&json_encoder, (struct sink_file_settings){.force = true},
+                  "json:x: another process writes it");
     close_sink(sink);
 }
 
@@ -274,7 +316,7 @@ static void test_compressed_and_torn(void **state) {
     assert_int_equal(stat(path, &status), 0);
     for (off_t len = status.st_size - 1; len > 0; len -= 97) {
         assert_int_equal(truncate(path, len), 0);
-        check_refused((struct sink_file_settings){.append = true}, "ends within a frame");
+        check_refused(&json_encoder, (struct sink_file_settings){.append = true}, "ends within a frame");
     }
     sink = open_sink(&json_encoder, (struct sink_file_settings){.force = true});
     write_sessions(sink, 1, 10);
@@ -577,6 +619,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_new_append_force, each_begins_empty),
         cmocka_unit_test_setup(test_csv_header_once, each_begins_empty),
+        cmocka_unit_test_setup(test_append_to_other_columns, each_begins_empty),
         cmocka_unit_test_setup(test_append_to_torn_line, each_begins_empty),
         cmocka_unit_test_setup(test_locked, each_begins_empty),
         cmocka_unit_test_setup(test_compressed, each_begins_empty),
