@@ -33,7 +33,7 @@ struct config {
     char *kafka_config; /* --kafka-config; NULL: none */
     char **kafka_properties; /* -X, "key=value", in order */
     size_t num_kafka_properties;
-    uint32_t sink_wait_s; /* --sink-wait: how long a run goes on when nothing is delivered any more */
+    uint32_t sink_wait_s;  /* --sink-wait: how long a run goes on when nothing is delivered any more */
     char *spool;           /* --spool: where each Kafka sink has its directory */
     uint32_t spool_max_mb; /* --spool-max: of each */
     bool deliver;          /* --deliver: read nothing, deliver what the spools hold */

@@ -16,7 +16,7 @@
 #define SNAP_LENGTH_MIN   256u                  /* all headers, and some of what is behind them */
 #define SNAP_LENGTH_MAX   262144u
 #define FLOWS_MAX         100000000u
-#define SINK_WAIT_S_MAX  (366u * 24 * 60 * 60)
+#define SINK_WAIT_S_MAX   (366u * 24 * 60 * 60)
 #define SPOOL_MB_MIN      32u
 #define SPOOL_MB_MAX      (1u << 24) /* 16 TB */
 #define DRAIN_S_MAX       (24u * 60 * 60)
