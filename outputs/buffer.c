@@ -37,13 +37,19 @@ bool buffer_grow(struct buffer *buffer, size_t more) {
     return true;
 }
 
+const char buffer_pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+                            "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+                            "8081828384858687888990919293949596979899";
+
 void buffer_add_unsigned(struct buffer *buffer, uint64_t number) {
     char digits[20]; /* of UINT64_MAX */
     size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
+    while (number >= 100) {
+        memcpy(digits + (at -= 2), buffer_pairs + 2 * (number % 100), 2);
+        number /= 100;
+    }
+    memcpy(digits + at - 2, buffer_pairs + 2 * number, 2);
+    at -= number >= 10 ? 2 : 1;
     buffer_add(buffer, digits + at, sizeof digits - at);
 }
 

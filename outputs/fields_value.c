@@ -80,7 +80,7 @@ static void set_ratio(struct field_value *value, uint64_t numerator, uint64_t de
 
 static void set_findings(struct field_value *value, uint64_t findings) {
     size_t num = 0;
-    for (unsigned i = 0; i < NUM_FINDINGS; i++) {
+    for (unsigned i = 0; findings >> i != 0; i++) {
         if ((findings >> i & 1) != 0) {
             value->scratch.names[num++] = finding_info((enum finding)i)->name;
         }
@@ -91,7 +91,7 @@ static void set_findings(struct field_value *value, uint64_t findings) {
 
 static void set_severity(struct field_value *value, uint64_t findings) {
     int worst = 0;
-    for (unsigned i = 0; i < NUM_FINDINGS; i++) {
+    for (unsigned i = 0; findings >> i != 0; i++) {
         if ((findings >> i & 1) != 0 && (int)finding_info((enum finding)i)->severity > worst) {
             worst = (int)finding_info((enum finding)i)->severity;
         }

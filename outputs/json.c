@@ -59,10 +59,16 @@ static void enter_group(struct buffer *out, struct place *place, enum field_grou
     }
 }
 
-static void add_quoted(struct buffer *out, const char *text) {
-    buffer_add_char(out, '"');
-    text_add_json(out, text);
-    buffer_add_char(out, '"');
+/* A string in which nothing needs an escape. */
+static void add_word(struct buffer *out, const char *word) {
+    size_t len = strlen(word);
+    if (buffer_reserve(out, len + 2)) {
+        char *at = out->data + out->len;
+        at[0] = '"';
+        memcpy(at + 1, word, len);
+        at[len + 1] = '"';
+        out->len += len + 2;
+    }
 }
 
 void json_add_texts(const struct text_list *list, struct buffer *out) {
@@ -75,7 +81,7 @@ void json_add_texts(const struct text_list *list, struct buffer *out) {
     for (size_t i = 0; i < list->num; i++) {
         if (list->items[i] != NULL) {
             add_separator(out, &place);
-            add_quoted(out, list->items[i]);
+            text_add_json(out, list->items[i]);
         }
     }
     buffer_add_char(out, ']');
@@ -86,7 +92,7 @@ static void add_counts(struct buffer *out, const struct count_list *list, const 
     buffer_add_char(out, '[');
     for (size_t i = 0; i < list->num; i++) {
         buffer_add_string(out, i > 0 ? ",{\"name\":" : "{\"name\":");
-        add_quoted(out, list->items[i].name);
+        text_add_json(out, list->items[i].name);
         buffer_add_string(out, ",\"");
         buffer_add_string(out, key);
         buffer_add_string(out, "\":");
@@ -101,7 +107,7 @@ static void add_object(struct buffer *out, const struct count_list *list) {
     buffer_add_char(out, '{');
     for (size_t i = 0; i < list->num; i++) {
         buffer_add_string(out, i > 0 ? "," : "");
-        add_quoted(out, list->items[i].name);
+        text_add_json(out, list->items[i].name);
         buffer_add_char(out, ':');
         buffer_add_unsigned(out, list->items[i].num);
     }
@@ -113,12 +119,10 @@ void json_add_value(const struct field *field, const struct field_value *value, 
     case VALUE_ABSENT:
         break;
     case VALUE_TEXT:
-        add_quoted(out, value->text);
+        text_add_json(out, value->text);
         break;
     case VALUE_WORD:
-        buffer_add_char(out, '"');
-        buffer_add_string(out, value->text);
-        buffer_add_char(out, '"');
+        add_word(out, value->text);
         break;
     case VALUE_LITERAL:
         buffer_add_string(out, value->text);

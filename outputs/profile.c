@@ -59,12 +59,6 @@ static void add_key(struct buffer *out, const struct profile *profile, const cha
 
 /* --- values --- */
 
-static void add_quoted(struct buffer *out, const char *text) {
-    buffer_add_char(out, '"');
-    text_add_json(out, text);
-    buffer_add_char(out, '"');
-}
-
 /* A version that has no name there is written as it is. */
 static const char *version_name(const char *version, bool zeek) {
     static const char *const names[][3] = {
@@ -112,7 +106,7 @@ static void add_colons(struct buffer *out, const char *digits) {
         text[used++] = digits[i];
     }
     text[used] = '\0';
-    add_quoted(out, text);
+    text_add_json(out, text);
 }
 
 /* Seconds since 1970 of what the field holds; events' own times have a fraction. */
@@ -162,7 +156,7 @@ static void add_converted(struct buffer *out, const struct event *event, const s
         break;
     case PROFILE_LIST:
         buffer_add_char(out, '[');
-        add_quoted(out, value->text);
+        text_add_json(out, value->text);
         buffer_add_char(out, ']');
         break;
     case PROFILE_NUMBERS:
@@ -170,13 +164,13 @@ static void add_converted(struct buffer *out, const struct event *event, const s
         break;
     case PROFILE_ZEEK_TLS:
     case PROFILE_EVE_TLS:
-        add_quoted(out, version_name(value->text, convert == PROFILE_ZEEK_TLS));
+        text_add_json(out, version_name(value->text, convert == PROFILE_ZEEK_TLS));
         break;
     case PROFILE_LAST_ALERT:
-        add_quoted(out, last_alert(&value->texts));
+        text_add_json(out, last_alert(&value->texts));
         break;
     case PROFILE_KEY_TYPE:
-        add_quoted(out, key_type(value->text));
+        text_add_json(out, key_type(value->text));
         break;
     case PROFILE_COLONS:
         add_colons(out, value->text);

@@ -13,15 +13,9 @@ static void add_line(struct buffer *out, size_t depth) {
     }
 }
 
-static void add_quoted(struct buffer *out, const char *text) {
-    buffer_add_char(out, '"');
-    text_add_json(out, text);
-    buffer_add_char(out, '"');
-}
-
 static void add_item(struct buffer *out, const char *text, bool first) {
     buffer_add_string(out, first ? "" : ", ");
-    add_quoted(out, text);
+    text_add_json(out, text);
 }
 
 /* "enum": [...] of words with blanks between. */
@@ -118,11 +112,11 @@ static const char *plain_schema(enum field_kind kind) {
 static void add_property(struct buffer *out, const struct field *field) {
     enum field_kind kind = (enum field_kind)field->kind;
     buffer_add_string(out, "{\"description\": ");
-    add_quoted(out, field->describe);
+    text_add_json(out, field->describe);
     buffer_add_string(out, ", ");
     if (kind == FIELD_FIXED) {
         buffer_add_string(out, "\"const\": ");
-        add_quoted(out, field->values);
+        text_add_json(out, field->values);
     } else if (kind == FIELD_FIXED_NUMBER) {
         buffer_printf(out, "\"const\": %s", field->values);
     } else if (kind == FIELD_CATEGORY || kind == FIELD_TYPE) {
@@ -172,7 +166,7 @@ static void add_group_key(struct buffer *out, enum field_group group) {
 static void add_key(struct buffer *out, const struct field *field, enum field_group group,
                     enum field_group child) {
     if (child == group) {
-        add_quoted(out, field->name + fields_group(group)->prefix_len);
+        text_add_json(out, field->name + fields_group(group)->prefix_len);
     } else {
         add_group_key(out, child);
     }

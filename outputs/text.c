@@ -121,15 +121,6 @@ static inline bool copy_plain(char *out, const char *text, size_t len, chunk (*s
     return (((halves)found)[0] | ((halves)found)[1]) == 0;
 }
 
-/* Adds a text in which nothing is special. False: something is, and nothing was added. */
-static inline bool add_plain(struct buffer *buffer, const char *text, size_t len, chunk (*special)(chunk)) {
-    bool plain = buffer_reserve(buffer, len) && copy_plain(buffer->data + buffer->len, text, len, special);
-    if (plain) {
-        buffer->len += len;
-    }
-    return plain;
-}
-
 size_t text_clean(char *out, const char *data, size_t len, size_t max) {
     if (out != NULL && len <= max && copy_plain(out, data, len, not_ascii)) {
         return len;
@@ -190,8 +181,18 @@ static void add_json_slowly(struct buffer *buffer, const char *text, size_t len)
 
 void text_add_json(struct buffer *buffer, const char *text) {
     size_t len = strlen(text);
-    if (!add_plain(buffer, text, len, json_special)) {
+    if (!buffer_reserve(buffer, len + 2)) {
+        return;
+    }
+    char *out = buffer->data + buffer->len;
+    out[0] = '"';
+    if (copy_plain(out + 1, text, len, json_special)) {
+        out[len + 1] = '"';
+        buffer->len += len + 2;
+    } else {
+        buffer->len++;
         add_json_slowly(buffer, text, len);
+        buffer_add_char(buffer, '"');
     }
 }
 
@@ -224,7 +225,13 @@ static void add_csv_slowly(struct buffer *buffer, const char *text, size_t len, 
 
 void text_add_csv(struct buffer *buffer, const char *text, bool in_list) {
     size_t len = strlen(text);
-    if (begins_formula((uint8_t)text[0]) || !add_plain(buffer, text, len, csv_special)) {
+    if (!buffer_reserve(buffer, len)) {
+        return;
+    }
+    if (!begins_formula((uint8_t)text[0]) &&
+        copy_plain(buffer->data + buffer->len, text, len, csv_special)) {
+        buffer->len += len;
+    } else {
         add_csv_slowly(buffer, text, len, in_list);
     }
 }
@@ -314,8 +321,7 @@ size_t text_add_terminal(struct buffer *buffer, const char *text, size_t columns
 
 /* Two digits. */
 static char *put_pair(char *out, uint64_t number) {
-    out[0] = (char)('0' + number / 10);
-    out[1] = (char)('0' + number % 10);
+    memcpy(out, buffer_pairs + 2 * number, 2);
     return out + 2;
 }
 

@@ -24,7 +24,7 @@ size_t text_decode(const char *data, size_t len, uint32_t *code);
  * TEXT_CLEAN_GROWTH * max). Not terminated. */
 size_t text_clean(char *out, const char *data, size_t len, size_t max);
 
-/* The inside of a JSON string (RFC 8259): quote, backslash, C0, DEL, C1 and the
+/* A JSON string (RFC 8259) with its quotes: within, quote, backslash, C0, DEL, C1 and the
  * line separators U+2028 and U+2029 are written as escapes. */
 void text_add_json(struct buffer *buffer, const char *text);
 

@@ -54,8 +54,10 @@ static void test_clean_cuts_between_characters(void **state) {
 
 static void check_json(const char *in, const char *expected) {
     struct buffer buffer = {0};
+    char quoted[64];
+    (void)snprintf(quoted, sizeof quoted, "\"%s\"", expected);
     text_add_json(&buffer, in);
-    assert_string_equal(finish(&buffer), expected);
+    assert_string_equal(finish(&buffer), quoted);
     buffer_cleanup(&buffer);
 }
 
