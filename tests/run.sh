@@ -93,10 +93,11 @@ run_golden() {
     done
 }
 
-# Against tshark, and real TLS peers against what they print.
+# Against tshark, real TLS peers against what they print, and mail servers on a switch against their logs.
 run_live() {
     suite 'live: tshark' 300 python3 tests/live/tshark_compare.py --program build/starttap
     suite 'live: matrix' 180 python3 tests/live/matrix.py build/starttap
+    suite 'live: span' 300 python3 tests/live/span.py build/starttap
 }
 
 # Each target replays its corpus, then searches on for a while.
