@@ -29,7 +29,9 @@ struct kafka_sink {
     struct rd_kafka_conf_s *conf;
     char dir[DIR_LEN];
     struct spool *spool;
-    struct kafka_delivery *delivery;
+    struct kafka_delivery *delivery; /* NULL: not started yet */
+    void (*log)(void *context, const char *message);
+    void *log_context;
     struct buffer record;
     uint64_t num_written, bytes_written;
     char error[ERROR_LEN]; /* "" when nothing failed */
@@ -71,6 +73,30 @@ static void encode(struct buffer *out, const struct event *event) {
 }
 
 /* --- the sink --- */
+
+static bool start_delivery(struct kafka_sink *kafka, char *error, size_t error_len) {
+    struct kafka_delivery_options delivery = {
+        .name = kafka->sink.target,
+        .target = &kafka->target,
+        .conf = kafka->conf,
+        .spool = kafka->spool,
+        .spool_dir = kafka->dir,
+        .log = kafka->log,
+        .log_context = kafka->log_context,
+    };
+    kafka->delivery = kafka_delivery_start(&delivery, error, error_len);
+    return kafka->delivery != NULL;
+}
+
+static int kafka_start(struct sink *sink) {
+    struct kafka_sink *kafka = (struct kafka_sink *)sink;
+    char why[ERROR_LEN - DIR_LEN];
+    if (kafka->delivery != NULL || start_delivery(kafka, why, sizeof why)) {
+        return 0;
+    }
+    (void)snprintf(kafka->error, sizeof kafka->error, "%s: %s", sink->target, why);
+    return -1;
+}
 
 static int kafka_write(struct sink *sink, const struct event *event) {
     struct kafka_sink *kafka = (struct kafka_sink *)sink;
@@ -122,7 +148,9 @@ static uint64_t kafka_wait(struct sink *sink, unsigned timeout_ms) {
 static void kafka_stats(struct sink *sink, struct sink_stats *stats) {
     struct kafka_sink *kafka = (struct kafka_sink *)sink;
     struct spool_stats spool = spool_stats(kafka->spool);
-    kafka_delivery_stats(kafka->delivery, stats);
+    if (kafka->delivery != NULL) {
+        kafka_delivery_stats(kafka->delivery, stats);
+    }
     stats->remote = true;
     stats->num_written = kafka->num_written;
     stats->bytes_written = kafka->bytes_written;
@@ -159,7 +187,8 @@ static const struct sink_ops kafka_ops = {.write = kafka_write,
                                           .close = kafka_close,
                                           .error = kafka_error,
                                           .wait = kafka_wait,
-                                          .stats = kafka_stats};
+                                          .stats = kafka_stats,
+                                          .start = kafka_start};
 
 /* --- opening --- */
 
@@ -216,18 +245,24 @@ static void tell_of_others(const struct kafka_sink *kafka, const char *own_name,
     }
 }
 
-/* The sink's own directory: the one that its spec names, or one within that of all. */
-static bool find_dir(struct kafka_sink *kafka, const struct sink_spec *spec,
-                     const struct sink_options *options) {
+bool kafka_spool_dir(const struct sink_spec *spec, const char *spool, char *dir, size_t dir_len) {
     char name[KAFKA_DIR_NAME_LEN];
     const char *own = sink_spec_option(spec, "spool");
     if (own != NULL) {
-        return (size_t)snprintf(kafka->dir, sizeof kafka->dir, "%s", own) < sizeof kafka->dir;
+        return (size_t)snprintf(dir, dir_len, "%s", own) < dir_len;
     }
     kafka_dir_name(spec->target, name);
-    int len = snprintf(kafka->dir, sizeof kafka->dir, "%s/%s", options->spool, name);
-    tell_of_others(kafka, name, options);
-    return (size_t)len < sizeof kafka->dir;
+    return (size_t)snprintf(dir, dir_len, "%s/%s", spool, name) < dir_len;
+}
+
+static bool find_dir(struct kafka_sink *kafka, const struct sink_spec *spec,
+                     const struct sink_options *options) {
+    char name[KAFKA_DIR_NAME_LEN];
+    if (sink_spec_option(spec, "spool") == NULL) {
+        kafka_dir_name(spec->target, name);
+        tell_of_others(kafka, name, options);
+    }
+    return kafka_spool_dir(spec, options->spool, kafka->dir, sizeof kafka->dir);
 }
 
 static bool open_parts(struct kafka_sink *kafka, const struct sink_spec *spec,
@@ -248,17 +283,9 @@ static bool open_parts(struct kafka_sink *kafka, const struct sink_spec *spec,
     if (kafka->spool == NULL) {
         return false;
     }
-    struct kafka_delivery_options delivery = {
-        .name = kafka->sink.target,
-        .target = &kafka->target,
-        .conf = kafka->conf,
-        .spool = kafka->spool,
-        .spool_dir = kafka->dir,
-        .log = options->log,
-        .log_context = options->log_context,
-    };
-    kafka->delivery = kafka_delivery_start(&delivery, error, error_len);
-    return kafka->delivery != NULL;
+    kafka->log = options->log;
+    kafka->log_context = options->log_context;
+    return options->start_later || start_delivery(kafka, error, error_len);
 }
 
 struct sink *kafka_open(const struct sink_spec *spec, const char *name, const struct sink_options *options,

@@ -28,4 +28,7 @@ const char *kafka_key(const struct event *event);
 /* The directory of a sink within that of all spools: readable, and different for each target. */
 void kafka_dir_name(const char *target, char name[KAFKA_DIR_NAME_LEN]);
 
+/* The directory of a sink: the one that its spec names, or one within spool. False: the name is too long. */
+bool kafka_spool_dir(const struct sink_spec *spec, const char *spool, char *dir, size_t dir_len);
+
 #endif

@@ -210,6 +210,31 @@ struct rd_kafka_conf_s *kafka_conf_new(const struct kafka_settings *settings,
     return NULL;
 }
 
+/* ssl.ca.location and its kin. */
+static bool names_file(const char *key) {
+    size_t len = strlen(key), ending_len = strlen(".location");
+    return (len > ending_len && strcmp(key + len - ending_len, ".location") == 0) ||
+           strcmp(key, "sasl.kerberos.keytab") == 0 || strcmp(key, "plugin.library.paths") == 0;
+}
+
+void kafka_conf_files(const struct kafka_settings *settings, void (*take)(void *context, const char *path),
+                      void *context) {
+    char error[WHY_LEN];
+    rd_kafka_conf_t *conf = kafka_conf_new(settings, NULL, error, sizeof error);
+    if (conf == NULL) {
+        return;
+    }
+    size_t num = 0;
+    const char **pairs = rd_kafka_conf_dump(conf, &num);
+    for (size_t i = 0; i + 1 < num; i += 2) {
+        if (names_file(pairs[i])) {
+            take(context, pairs[i + 1]);
+        }
+    }
+    rd_kafka_conf_dump_free(pairs, num);
+    rd_kafka_conf_destroy(conf);
+}
+
 bool kafka_conf_check(const struct kafka_settings *settings, char *error, size_t error_len) {
     rd_kafka_conf_t *conf = kafka_conf_new(settings, NULL, error, error_len);
     if (conf == NULL) {

@@ -37,6 +37,11 @@ struct rd_kafka_conf_s *kafka_conf_new(const struct kafka_settings *settings,
 
 bool kafka_conf_check(const struct kafka_settings *settings, char *error, size_t error_len);
 
+/* Tells take of every file that the library will read by these settings, such as certificates; what is
+ * wrong with them is left to kafka_conf_new(). */
+void kafka_conf_files(const struct kafka_settings *settings, void (*take)(void *context, const char *path),
+                      void *context);
+
 /* The length of a property's key, when its value is not to be seen by anybody; else 0. */
 size_t kafka_secret_key_len(const char *property);
 

@@ -304,6 +304,33 @@ void sink_reopen(struct sink *sink) {
     }
 }
 
+int sink_start(struct sink *sink) {
+    return sink->ops->start != NULL ? sink->ops->start(sink) : 0;
+}
+
+bool sink_place(const char *text, const struct sink_options *options, struct sink_place *place) {
+    struct sink_spec spec;
+    char error[8];
+    *place = (struct sink_place){0};
+    const struct scheme *scheme = spec_read(&spec, text, error, sizeof error);
+    if (scheme == NULL) {
+        return false;
+    }
+    bool has_place = strcmp(spec.target, "-") != 0;
+    if (scheme->is_file) {
+        place->is_database = scheme->open == sqlite_open;
+        place->creates =
+            sink_spec_option(&spec, "rotate") != NULL || sink_spec_option(&spec, "every") != NULL;
+        has_place = has_place && strlen(spec.target) < sizeof place->path;
+        (void)snprintf(place->path, sizeof place->path, "%s", has_place ? spec.target : "");
+    } else {
+        place->is_dir = place->creates = true;
+        has_place = kafka_spool_dir(&spec, options->spool, place->path, sizeof place->path);
+    }
+    sink_spec_cleanup(&spec);
+    return has_place;
+}
+
 const char *sink_error_class_name(enum sink_error_class error_class) {
     static const char *const names[NUM_SINK_ERRORS] = {
         [SINK_ERROR_CONNECTION] = "connection", [SINK_ERROR_AUTHENTICATION] = "authentication",

@@ -24,6 +24,7 @@ struct sink_ops {
     uint64_t (*wait)(struct sink *sink, unsigned timeout_ms);
     void (*stats)(struct sink *sink, struct sink_stats *stats);
     void (*reopen)(struct sink *sink); /* of files; else NULL */
+    int (*start)(struct sink *sink);   /* of sinks with threads; else NULL */
 };
 
 /* What every kind of sink begins with; for sinks themselves, callers use the functions below. */
@@ -38,6 +39,7 @@ struct sink {
 struct sink_options {
     unsigned datasets; /* of sinks whose spec does not say (?datasets=); bit per enum dataset, 0: all */
     bool force;        /* files: one that is there is overwritten */
+    bool start_later;  /* threads do not begin with sink_open(), but with sink_start() */
 
     /* Of Kafka sinks: */
     struct kafka_settings kafka;
@@ -87,6 +89,21 @@ struct sink *sink_open(const char *text, const struct sink_options *options, cha
 bool sink_check(const char *text, char *error, size_t error_len);
 bool sink_is_stdout(const char *text);
 bool sink_same_place(const char *text, const char *other); /* both write to one file, or one target */
+
+/* Begins what works beside the caller, where options->start_later put it off, so that the threads get what
+ * the caller has become meanwhile. 0, or -1: sink_error() says why. Other sinks: nothing. */
+int sink_start(struct sink *sink);
+
+/* What a sink has on disk, for whoever limits what the program may touch. */
+#define SINK_PLACE_MAX 4096
+struct sink_place {
+    char path[SINK_PLACE_MAX]; /* the file, or the directory that is the sink's own */
+    bool is_dir;
+    bool is_database; /* SQLite has files of the same name and more beside it */
+    bool creates;     /* needs new files beside it, or in it, later */
+};
+/* False: it has none, or its name is too long. */
+bool sink_place(const char *text, const struct sink_options *options, struct sink_place *place);
 
 /* 0 when the event was taken, or is of a dataset that this sink leaves out: it is written at once or later,
  * in order. -1 when it was not taken, sink_error() says why. Bytes taken earlier are kept, and the next call

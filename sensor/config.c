@@ -235,7 +235,7 @@ static error_t first_reading(int key, char *value, struct argp_state *state) {
             complain("--config is given twice");
             return EINVAL;
         }
-        line->config_path = value;
+        line->config_path = line->config->path = value;
         return 0;
     default:
         return 0;

@@ -16,7 +16,8 @@ struct network {
 };
 
 struct config {
-    char **inputs; /* -r, in order */
+    const char *path; /* --config, as in argv; NULL: none */
+    char **inputs;    /* -r, in order */
     size_t num_inputs;
     char **interfaces; /* -i, in order; not together with inputs */
     size_t num_interfaces;
@@ -38,6 +39,7 @@ struct config {
     uint32_t spool_max_mb; /* --spool-max: of each */
     bool deliver;          /* --deliver: read nothing, deliver what the spools hold */
     char *filter;          /* BPF expression or NULL */
+    char *filter_path;     /* where it was read from; NULL: it was given itself */
     struct port_set mail_ports, tls_ports;
     bool any_port;
     struct network *home;

@@ -184,7 +184,7 @@ static bool filter_file_read(struct config *config, const char *path, char *why,
         snprintf(why, why_len, "'%s' is not a text file", path);
     } else {
         filter_strip_comments(text);
-        good = filter_set(config, text, why, why_len);
+        good = filter_set(config, text, why, why_len) && text_set(&config->filter_path, path, why, why_len);
     }
 done:
     if (file != NULL)
@@ -236,7 +236,8 @@ void setting_clear(struct config *config, const struct setting *setting) {
     case SETTING_FILTER:
     case SETTING_FILTER_FILE:
         free(config->filter);
-        config->filter = NULL;
+        free(config->filter_path);
+        config->filter = config->filter_path = NULL;
         break;
     case SETTING_MAIL_PORTS:
         config->mail_ports = (struct port_set){0};

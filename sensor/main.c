@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../outputs/sink.h"
+#include "confine.h"
 #include "live.h"
 #include "log.h"
 #include "offline.h"
@@ -50,7 +51,8 @@ static bool open_keylog(struct run *run) {
     return true;
 }
 
-static bool wire(struct run *run) {
+/* Opens everything that the run needs. */
+static bool open_parts(struct run *run) {
     char error[512];
     const struct config *config = run->config;
     if (config->filter && !(run->filter = filter_new(config->filter, error, sizeof error)))
@@ -68,6 +70,22 @@ static bool wire(struct run *run) {
     if (!run->outlet)
         run->status = EXIT_RUNTIME;
     return run->outlet != NULL;
+}
+
+/* Threads begin last, so that they get what the program has become. */
+static bool wire(struct run *run) {
+    struct confine confine;
+    run->status = EXIT_RUNTIME;
+    if (!confine_prepare(&confine, run->config))
+        return false;
+    run->status = EXIT_READ;
+    if (!open_parts(run))
+        return false;
+    if (confine_enter(&confine, run->config, run->taps && taps_needs_admin(run->taps)) &&
+        outlet_start(run->outlet))
+        return true;
+    run->status = EXIT_RUNTIME;
+    return false;
 }
 
 /* --- the summary --- */

@@ -128,6 +128,7 @@ static bool open_all(struct outlet *outlet) {
         .spool = config->spool,
         .spool_max = (uint64_t)config->spool_max_mb << 20,
         .log = on_message,
+        .start_later = true,
     };
     for (size_t i = 0; i < outlet->num_sinks; i++) {
         outlet->sinks[i] = sink_open(config->sinks[i], &options, error, sizeof error);
@@ -159,6 +160,18 @@ struct outlet *outlet_open(const struct config *config, struct progress *progres
         return outlet;
     outlet_free(outlet);
     return NULL;
+}
+
+bool outlet_start(struct outlet *outlet) {
+    bool good = true;
+    signals_hold_begin(); /* they are for the loop */
+    for (size_t i = 0; good && i < outlet->num_sinks; i++) {
+        good = sink_start(outlet->sinks[i]) == 0;
+        if (!good)
+            log_line(LEVEL_ERROR, "%s", sink_error(outlet->sinks[i]));
+    }
+    signals_hold_end();
+    return good;
 }
 
 static bool wait_for(struct outlet *outlet, struct sink *sink) {

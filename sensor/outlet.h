@@ -14,6 +14,9 @@ struct outlet;
  * one cannot be opened: the log says which and why. */
 struct outlet *outlet_open(const struct config *config, struct progress *progress);
 
+/* Begins the threads of sinks: once the program has become what it will be. False: the log says why. */
+bool outlet_start(struct outlet *outlet);
+
 /* Gives the event to each sink, that of the sensor with what it says of sinks (sink_report.h). One that is
  * full is waited for; one that fails is closed, and the others go on. */
 void outlet_event(struct outlet *outlet, const struct event *event);

@@ -28,7 +28,7 @@ struct taps {
     struct pollfd *polled;
     uint64_t outages, outage_ms;
     uint64_t now_ms;
-    bool stamps_foreign;
+    bool stamps_foreign, needs_admin;
 };
 
 /* --- opening --- */
@@ -45,6 +45,7 @@ static enum live_open_result open_tap(struct taps *taps, struct tap *tap, char *
         free(expression);
         tap->drained = tap->has_head = false;
         taps->stamps_foreign = taps->stamps_foreign || live_stamps_foreign(tap->live);
+        taps->needs_admin = taps->needs_admin || live_needs_admin(tap->live);
         return LIVE_OPENED;
     }
     free(expression);
@@ -166,6 +167,10 @@ void taps_count(struct taps *taps, uint64_t now_ms, struct taps_counts *counts) 
 
 bool taps_stamps_foreign(const struct taps *taps) {
     return taps->stamps_foreign;
+}
+
+bool taps_needs_admin(const struct taps *taps) {
+    return taps->needs_admin;
 }
 
 /* --- packets --- */

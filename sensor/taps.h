@@ -45,5 +45,6 @@ struct taps_counts {
 void taps_count(struct taps *taps, uint64_t now_ms, struct taps_counts *counts);
 
 bool taps_stamps_foreign(const struct taps *taps); /* of any interface: packet time is not the host's */
+bool taps_needs_admin(const struct taps *taps);    /* opening one of them again takes CAP_NET_ADMIN */
 
 #endif

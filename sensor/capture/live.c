@@ -18,6 +18,7 @@ struct live {
     int linktype;
     int fd;
     bool stamps_foreign;
+    bool stamps_of_adapter;
     struct live_counts counts;
     struct pcap_stat last; /* libpcap's counters have 32 bits */
     char note[NOTE_LEN];
@@ -98,6 +99,7 @@ static bool choose_stamps(struct live *live, const char *wanted, char *message, 
         return true;
     }
     live->stamps_foreign = type == PCAP_TSTAMP_ADAPTER_UNSYNCED;
+    live->stamps_of_adapter = live->stamps_foreign || type == PCAP_TSTAMP_ADAPTER;
     return true;
 }
 
@@ -119,7 +121,7 @@ static void note_warning(struct live *live, int status) {
     else if (status > 0)
         snprintf(live->note, sizeof live->note, "%s: %s", live->interface, pcap_geterr(live->handle));
     if (status == PCAP_WARNING_TSTAMP_TYPE_NOTSUP)
-        live->stamps_foreign = false;
+        live->stamps_foreign = live->stamps_of_adapter = false;
 }
 
 /* "any" stays with LINUX_SLL: in LINUX_SLL2 there is no place for the VLAN tag that the kernel took off. */
@@ -204,6 +206,10 @@ const char *live_note(const struct live *live) {
 
 bool live_stamps_foreign(const struct live *live) {
     return live->stamps_foreign;
+}
+
+bool live_needs_admin(const struct live *live) {
+    return live->stamps_of_adapter;
 }
 
 /* --- reading --- */

@@ -42,6 +42,7 @@ int live_linktype(const struct live *live);     /* LINKTYPE_ value */
 int live_fd(const struct live *live);           /* readable when a block is ready, or the interface failed */
 const char *live_note(const struct live *live); /* what could not be had but is not needed; "" when nothing */
 bool live_stamps_foreign(const struct live *live); /* the adapter's clock runs on its own */
+bool live_needs_admin(const struct live *live); /* opening it again takes CAP_NET_ADMIN: the adapter stamps */
 
 enum live_result {
     LIVE_PACKET, /* borrows the handle's buffer until the next call */

@@ -1,0 +1,196 @@
+#include "confine.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../outputs/sink.h"
+#include "capture/source.h"
+#include "log.h"
+#include "sandbox.h"
+
+/* Where the sink at index i writes; false: nowhere on disk. */
+static bool place_of(const struct config *config, size_t i, struct sink_place *place) {
+    const struct sink_options options = {.spool = config->spool};
+    return sink_place(config->sinks[i], &options, place);
+}
+
+/* The directory in which a sink makes files. */
+static void directory_of(const struct sink_place *place, char out[SINK_PLACE_MAX]) {
+    char copy[SINK_PLACE_MAX];
+    memcpy(copy, place->path, sizeof copy);
+    snprintf(out, SINK_PLACE_MAX, "%s", place->is_dir ? copy : dirname(copy));
+}
+
+static bool has_network(const struct config *config) {
+    for (size_t i = 0; i < config->num_sinks; i++) {
+        if (strncmp(config->sinks[i], "kafka:", 6) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool refuse(const char *why) {
+    log_line(LEVEL_ERROR, "%s", why);
+    return false;
+}
+
+bool confine_prepare(struct confine *confine, const struct config *config) {
+    char why[PRIVILEGE_WHY_MAX];
+    *confine = (struct confine){.changes_user = config->num_interfaces > 0 && geteuid() == 0};
+    if (!confine->changes_user)
+        return true;
+    if (!privilege_find_user(config->user, &confine->user, why))
+        return refuse(why);
+    for (size_t i = 0; i < config->num_sinks; i++) {
+        struct sink_place place;
+        if (place_of(config, i, &place) && place.is_dir &&
+            !privilege_make_dir(&confine->user, place.path, why))
+            return refuse(why);
+    }
+    return true;
+}
+
+/* --- the user --- */
+
+/* A database has files beside it as long as it is open. */
+static bool hand_over(const struct privilege_user *user, const struct sink_place *place) {
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char path[SINK_PLACE_MAX + 8], why[PRIVILEGE_WHY_MAX];
+    if (place->is_dir)
+        return privilege_hand_over_dir(user, place->path, why) || refuse(why);
+    for (size_t i = 0; i < (place->is_database ? 3 : 1); i++) {
+        snprintf(path, sizeof path, "%s%s", place->path, suffixes[i]);
+        if (!privilege_hand_over(user, path, why))
+            return refuse(why);
+    }
+    return true;
+}
+
+/* As whoever the program is by now. */
+static bool check_place(const struct confine *confine, const char *sink, const struct sink_place *place) {
+    char directory[SINK_PLACE_MAX];
+    if (!place->creates)
+        return true;
+    directory_of(place, directory);
+    if (privilege_may_create(directory))
+        return true;
+    char *real = realpath(directory, NULL); /* "." says little */
+    snprintf(directory, sizeof directory, "%s", real ? real : place->path);
+    free(real);
+    if (confine->changes_user)
+        log_line(
+            LEVEL_ERROR,
+            "%s: user %s may not create files in %s, which this output needs later: chown %s %s, or name "
+            "another user by --user",
+            sink, confine->user.name, directory, confine->user.name, directory);
+    else
+        log_line(LEVEL_ERROR, "%s: no permission to create files in %s, which this output needs later", sink,
+                 directory);
+    return false;
+}
+
+static bool change_user(const struct confine *confine, const struct config *config, bool needs_admin) {
+    char why[PRIVILEGE_WHY_MAX];
+    struct sink_place place;
+    unsigned keep = PRIVILEGE_NET_RAW | (needs_admin ? PRIVILEGE_NET_ADMIN : 0);
+    for (size_t i = 0; confine->changes_user && i < config->num_sinks; i++) {
+        if (place_of(config, i, &place) && !hand_over(&confine->user, &place))
+            return false;
+    }
+    if (!privilege_drop(confine->changes_user ? &confine->user : NULL, keep, why))
+        return refuse(why);
+    for (size_t i = 0; i < config->num_sinks; i++) {
+        if (place_of(config, i, &place) && !check_place(confine, config->sinks[i], &place))
+            return false;
+    }
+    if (config->path && access(config->path, R_OK) != 0)
+        log_line(LEVEL_WARNING, "%s: %s: SIGHUP will not be able to read it again", config->path,
+                 strerror(errno));
+    if (confine->changes_user)
+        log_line(LEVEL_INFO, "now user %s, with CAP_NET_RAW%s only", confine->user.name,
+                 needs_admin ? " and CAP_NET_ADMIN" : "");
+    return true;
+}
+
+/* --- the sandbox --- */
+
+static void allow_file(void *context, const char *path) {
+    sandbox_allow_beside(context, SANDBOX_READ, path);
+}
+
+/* By name, so that what a link points to counts as well. */
+static void allow_inputs(struct sandbox *sandbox, const struct config *config) {
+    char error[512];
+    for (size_t i = 0; i < config->num_inputs; i++) {
+        struct path_list list = {0};
+        sandbox_allow(sandbox, SANDBOX_READ, config->inputs[i]);
+        if (source_expand(config->inputs[i], &list, error, sizeof error) != 0)
+            continue; /* the loop says so */
+        for (size_t k = 0; k < list.num; k++)
+            sandbox_allow(sandbox, SANDBOX_READ, list.paths[k]);
+        path_list_cleanup(&list);
+    }
+}
+
+/* What is read once more at a reload, or grows. */
+static void allow_settings(struct sandbox *sandbox, const struct config *config) {
+    const char *paths[] = {config->path,          config->filter_path,  config->ca_path,
+                           config->keylog,        config->kafka_config, getenv("SSL_CERT_FILE"),
+                           getenv("SSL_CERT_DIR")};
+    const struct kafka_settings kafka = {config->kafka_config, config->kafka_properties,
+                                         config->num_kafka_properties};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        if (!paths[i] || paths[i][0] == '\0')
+            continue;
+        sandbox_allow(sandbox, SANDBOX_READ, paths[i]); /* which may be a directory */
+        sandbox_allow_beside(sandbox, SANDBOX_READ, paths[i]);
+    }
+    if (has_network(config))
+        kafka_conf_files(&kafka, allow_file, sandbox);
+}
+
+static void allow_outputs(struct sandbox *sandbox, const struct config *config) {
+    char directory[SINK_PLACE_MAX];
+    struct sink_place place;
+    for (size_t i = 0; i < config->num_sinks; i++) {
+        if (!place_of(config, i, &place))
+            continue;
+        directory_of(&place, directory);
+        sandbox_allow(sandbox, SANDBOX_WRITE, directory);
+    }
+}
+
+static struct sandbox *build_sandbox(const struct config *config) {
+    struct sandbox *sandbox = sandbox_new();
+    if (!sandbox)
+        return NULL;
+    sandbox_allow_system(sandbox);
+    allow_inputs(sandbox, config);
+    allow_settings(sandbox, config);
+    allow_outputs(sandbox, config);
+    return sandbox;
+}
+
+bool confine_enter(const struct confine *confine, const struct config *config, bool needs_admin) {
+    char missing[SANDBOX_MISSING_MAX];
+    bool live = config->num_interfaces > 0;
+    const struct sandbox_needs needs = {.network = has_network(config), .capture = live};
+    /* While root can still look at all paths. */
+    struct sandbox *sandbox = config->no_sandbox ? NULL : build_sandbox(config);
+    bool good = config->no_sandbox || sandbox || refuse("out of memory");
+    if (good && live)
+        good = change_user(confine, config, needs_admin);
+    if (good && sandbox) {
+        bool whole = sandbox_enter(sandbox, &needs, missing);
+        if (!whole) /* for reading a file, worth mentioning to those who ask */
+            log_line(live ? LEVEL_NOTICE : LEVEL_INFO, "not in the sandbox: %s", missing);
+        else
+            log_line(LEVEL_INFO, "in the sandbox: no_new_privs, seccomp, Landlock");
+    }
+    sandbox_free(sandbox);
+    return good;
+}
