@@ -28,6 +28,8 @@
  *    certain only if there are more of them than other names to hide under them. */
 #include "smtp.h"
 
+#include <string.h>
+
 #include "smtp_text.h"
 
 #define STARTTLS_LEN 8
@@ -115,6 +117,9 @@ static bool partial_is_starttls(struct reader word, const struct smtp_text *keyw
 
 bool smtp_is_masked_starttls(const struct smtp_text *keywords, size_t num, size_t which) {
     struct reader word = smtp_trim(smtp_reader_of(keywords[which]));
+    if (memchr(word.pos, 'X', reader_left(&word)) == NULL) {
+        return false;
+    }
     enum mask mask = reader_left(&word) == STARTTLS_LEN ? mask_of(word) : MASK_NONE;
     if (mask == MASK_NONE || shows(keywords, num, "STARTTLS")) {
         return false;

@@ -4,13 +4,25 @@
 
 #include "smtp_text.h"
 
-static const char *const known[] = {
-    "SIZE",        "PIPELINING",     "8BITMIME",   "ENHANCEDSTATUSCODES",
-    "DSN",         "CHUNKING",       "BINARYMIME", "HELP",
-    "ETRN",        "SMTPUTF8",       "VRFY",       "EXPN",
-    "XCLIENT",     "XFORWARD",       "LIMITS",     "DELIVERBY",
-    "CHECKPOINT",  "X-ANONYMOUSTLS", "TURN",       "BURL",
-    "MT-PRIORITY",
+#define NAME(text) text, sizeof(text) - 1
+
+static const struct {
+    const char *name;
+    size_t len;
+    enum smtp_keyword keyword;
+} keywords[] = {
+    {NAME("STARTTLS"), SMTP_KEYWORD_STARTTLS}, {NAME("REQUIRETLS"), SMTP_KEYWORD_REQUIRETLS},
+    {NAME("SIZE"), SMTP_KEYWORD_KNOWN},        {NAME("PIPELINING"), SMTP_KEYWORD_KNOWN},
+    {NAME("8BITMIME"), SMTP_KEYWORD_KNOWN},    {NAME("ENHANCEDSTATUSCODES"), SMTP_KEYWORD_KNOWN},
+    {NAME("DSN"), SMTP_KEYWORD_KNOWN},         {NAME("CHUNKING"), SMTP_KEYWORD_KNOWN},
+    {NAME("BINARYMIME"), SMTP_KEYWORD_KNOWN},  {NAME("HELP"), SMTP_KEYWORD_KNOWN},
+    {NAME("ETRN"), SMTP_KEYWORD_KNOWN},        {NAME("SMTPUTF8"), SMTP_KEYWORD_KNOWN},
+    {NAME("VRFY"), SMTP_KEYWORD_KNOWN},        {NAME("EXPN"), SMTP_KEYWORD_KNOWN},
+    {NAME("XCLIENT"), SMTP_KEYWORD_KNOWN},     {NAME("XFORWARD"), SMTP_KEYWORD_KNOWN},
+    {NAME("LIMITS"), SMTP_KEYWORD_KNOWN},      {NAME("DELIVERBY"), SMTP_KEYWORD_KNOWN},
+    {NAME("CHECKPOINT"), SMTP_KEYWORD_KNOWN},  {NAME("X-ANONYMOUSTLS"), SMTP_KEYWORD_KNOWN},
+    {NAME("TURN"), SMTP_KEYWORD_KNOWN},        {NAME("BURL"), SMTP_KEYWORD_KNOWN},
+    {NAME("MT-PRIORITY"), SMTP_KEYWORD_KNOWN},
 };
 
 bool smtp_reply_parse(struct reader line, struct smtp_reply_line *reply) {
@@ -56,18 +68,12 @@ enum smtp_keyword smtp_keyword_of(struct reader text, struct reader *parameters)
     struct reader rest = text;
     struct reader word = smtp_word(&rest);
     *parameters = rest;
-    if (smtp_is(word, "STARTTLS")) {
-        return SMTP_KEYWORD_STARTTLS;
-    }
-    if (smtp_is(word, "REQUIRETLS")) {
-        return SMTP_KEYWORD_REQUIRETLS;
-    }
     if (smtp_is_auth(text, parameters)) {
         return SMTP_KEYWORD_AUTH;
     }
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (smtp_is(word, known[i])) {
-            return SMTP_KEYWORD_KNOWN;
+    for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
+        if (reader_left(&word) == keywords[i].len && smtp_is(word, keywords[i].name)) {
+            return keywords[i].keyword;
         }
     }
     return SMTP_KEYWORD_UNKNOWN;

@@ -15,6 +15,7 @@ struct flow_key {
     uint8_t address[2][16]; /* IPv4 in the first 4 bytes, the rest 0 */
     uint16_t port[2];
     uint8_t addr_len;
+    uint8_t zero[3]; /* no padding: keys are compared and hashed as bytes */
 };
 
 enum flow_queue {
