@@ -307,6 +307,10 @@ void event_init(struct event *event);
 void event_reset(struct event *event, enum dataset dataset);
 void event_cleanup(struct event *event);
 
+/* Makes `to`, which was zeroed or an event before, an event of its own that says the same (event_copy.c). The
+ * observer is borrowed as ever. False when out of memory: `to` is then empty. */
+bool event_copy(struct event *to, const struct event *from);
+
 /* A copy of len wire bytes as valid UTF-8: bytes that are not become U+FFFD, so
  * does NUL; cut to EVENT_TEXT_MAX bytes on a character's edge. NULL when out of
  * memory or data is NULL. */

@@ -46,7 +46,6 @@ static void look(struct run *run, bool quiet) {
     taps_look(run->taps, read_clock(CLOCK_MONOTONIC) / UINT64_C(1000000));
     if (quiet)
         pipeline_tick(run->pipeline, read_clock(CLOCK_REALTIME) - MARGIN_NS);
-    outlet_flush(run->outlet);
     if (signals_take_reopen())
         outlet_reopen(run->outlet);
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../outputs/sink.h"
+#include "capture/filter_reach.h"
 #include "confine.h"
 #include "live.h"
 #include "log.h"
@@ -51,12 +52,27 @@ static bool open_keylog(struct run *run) {
     return true;
 }
 
+/* Of interfaces the kernel filters. */
+static bool set_filter(struct run *run) {
+    char error[512];
+    const struct config *config = run->config;
+    if (!filter_reaches_mail(config))
+        log_line(LEVEL_WARNING,
+                 "no mail can match the filter '%s': see --mail-ports, --tls-ports and, for live "
+                 "capture, --tunnels",
+                 config->filter);
+    if (!config->filter || config->num_interfaces > 0)
+        return true;
+    run->filter = filter_new(config->filter, error, sizeof error);
+    return run->filter || refuse(run, error, EXIT_USAGE);
+}
+
 /* Opens everything that the run needs. */
 static bool open_parts(struct run *run) {
     char error[512];
     const struct config *config = run->config;
-    if (config->filter && !(run->filter = filter_new(config->filter, error, sizeof error)))
-        return refuse(run, error, EXIT_USAGE);
+    if (!set_filter(run))
+        return false;
     run->pipeline = pipeline_new(config, on_event, run, error, sizeof error);
     if (!run->pipeline)
         return refuse(run, error, config->ca_path ? EXIT_USAGE : EXIT_RUNTIME);

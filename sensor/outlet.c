@@ -8,15 +8,18 @@
 
 #include "../outputs/sink.h"
 #include "log.h"
+#include "outbox.h"
 #include "signals.h"
 #include "sink_report.h"
 
-#define LOOK_EACH_MS 100 /* while events are delivered */
+#define LOOK_EACH_MS 100   /* while events are delivered */
+#define DRAIN_MS     10000 /* live, at the end, for a sink to take what waits */
 
 struct outlet {
     const struct config *config;
     struct progress *progress;
-    struct sink **sinks; /* NULL where one failed and was closed */
+    struct sink **sinks;      /* NULL where one failed and was closed */
+    struct outbox **outboxes; /* live: whoever has one has the sink too, until outlet_finish(); else NULL */
     size_t num_sinks;
     struct sink_report *report;
     bool failed, pipe_broken;
@@ -67,22 +70,30 @@ static bool write_event(const struct outlet *outlet, struct sink *sink, const st
     return result == 0;
 }
 
+static void report_sinks(struct outlet *outlet, struct sensor_event *event) {
+    if (!outlet->outboxes[0]) {
+        sink_report_fill(outlet->report, outlet->sinks, outlet->num_sinks, event);
+        return;
+    }
+    sink_report_begin(event);
+    for (size_t i = 0; i < outlet->num_sinks; i++) {
+        struct sink_stats stats;
+        if (outbox_stats(outlet->outboxes[i], &stats))
+            sink_report_add(outlet->report, outlet->config->sinks[i], &stats, event);
+    }
+}
+
 void outlet_event(struct outlet *outlet, const struct event *event) {
     struct event told; /* borrows all that event owns */
     if (event->dataset == DATASET_SENSOR) {
         told = *event;
-        sink_report_fill(outlet->report, outlet->sinks, outlet->num_sinks, &told.sensor);
+        report_sinks(outlet, &told.sensor);
         event = &told;
     }
     for (size_t i = 0; i < outlet->num_sinks; i++) {
-        if (outlet->sinks[i] && !write_event(outlet, outlet->sinks[i], event))
-            drop_sink(outlet, i);
-    }
-}
-
-void outlet_flush(struct outlet *outlet) {
-    for (size_t i = 0; i < outlet->num_sinks; i++) {
-        if (outlet->sinks[i] && sink_flush(outlet->sinks[i]) != 0)
+        if (outlet->outboxes[i])
+            outbox_put(outlet->outboxes[i], event);
+        else if (outlet->sinks[i] && !write_event(outlet, outlet->sinks[i], event))
             drop_sink(outlet, i);
     }
 }
@@ -91,7 +102,7 @@ bool outlet_listens(const struct outlet *outlet) {
     if (outlet->num_sinks == 0)
         return true;
     for (size_t i = 0; i < outlet->num_sinks; i++) {
-        if (outlet->sinks[i])
+        if (outlet->outboxes[i] ? outbox_works(outlet->outboxes[i]) : outlet->sinks[i] != NULL)
             return true;
     }
     return false;
@@ -103,17 +114,38 @@ bool outlet_pipe_broken(const struct outlet *outlet) {
 
 void outlet_reopen(struct outlet *outlet) {
     for (size_t i = 0; i < outlet->num_sinks; i++) {
-        if (outlet->sinks[i])
+        if (outlet->outboxes[i])
+            outbox_reopen(outlet->outboxes[i]);
+        else if (outlet->sinks[i])
             sink_reopen(outlet->sinks[i]);
+    }
+}
+
+/* The sinks are the caller's again, but for those that stand still. */
+static void end_threads(struct outlet *outlet) {
+    for (size_t i = 0; i < outlet->num_sinks; i++) {
+        if (!outlet->outboxes[i])
+            continue;
+        bool works = outbox_works(outlet->outboxes[i]);
+        outlet->sinks[i] = outbox_stop(outlet->outboxes[i], DRAIN_MS);
+        outlet->outboxes[i] = NULL;
+        outlet->pipe_broken = outlet->pipe_broken || (outlet->sinks[i] && sink_gone(outlet->sinks[i]));
+        outlet->failed = outlet->failed || !outlet->sinks[i] || (!works && !sink_gone(outlet->sinks[i]));
+        if (works)
+            continue;
+        sink_close(outlet->sinks[i]);
+        outlet->sinks[i] = NULL;
     }
 }
 
 void outlet_free(struct outlet *outlet) {
     if (!outlet)
         return;
+    end_threads(outlet);
     for (size_t i = 0; i < outlet->num_sinks; i++)
         sink_close(outlet->sinks[i]);
     sink_report_free(outlet->report);
+    free(outlet->outboxes);
     free(outlet->sinks);
     free(outlet);
 }
@@ -127,6 +159,7 @@ static bool open_all(struct outlet *outlet) {
         .kafka = {config->kafka_config, config->kafka_properties, config->num_kafka_properties},
         .spool = config->spool,
         .spool_max = (uint64_t)config->spool_max_mb << 20,
+        .drop_oldest = config->num_interfaces > 0,
         .log = on_message,
         .start_later = true,
     };
@@ -143,10 +176,12 @@ static bool open_all(struct outlet *outlet) {
 struct outlet *outlet_open(const struct config *config, struct progress *progress) {
     struct outlet *outlet = calloc(1, sizeof *outlet);
     struct sink **sinks = calloc(config->num_sinks + 1, sizeof *sinks);
-    struct sink_report *report = sink_report_new(false);
-    if (!outlet || !sinks || !report) {
+    struct outbox **outboxes = calloc(config->num_sinks + 1, sizeof *outboxes);
+    struct sink_report *report = sink_report_new(config->num_interfaces > 0);
+    if (!outlet || !sinks || !outboxes || !report) {
         free(outlet);
         free(sinks);
+        free(outboxes);
         sink_report_free(report);
         log_line(LEVEL_ERROR, "out of memory");
         return NULL;
@@ -154,12 +189,24 @@ struct outlet *outlet_open(const struct config *config, struct progress *progres
     *outlet = (struct outlet){.config = config,
                               .progress = progress,
                               .sinks = sinks,
+                              .outboxes = outboxes,
                               .num_sinks = config->num_sinks,
                               .report = report};
     if (open_all(outlet))
         return outlet;
     outlet_free(outlet);
     return NULL;
+}
+
+static bool start_outboxes(struct outlet *outlet) {
+    for (size_t i = 0; i < outlet->num_sinks; i++) {
+        outlet->outboxes[i] = outbox_start(outlet->sinks[i]);
+        if (outlet->outboxes[i])
+            continue;
+        log_line(LEVEL_ERROR, "%s: no thread can be had for it", outlet->config->sinks[i]);
+        return false;
+    }
+    return true;
 }
 
 bool outlet_start(struct outlet *outlet) {
@@ -171,7 +218,7 @@ bool outlet_start(struct outlet *outlet) {
             log_line(LEVEL_ERROR, "%s", sink_error(outlet->sinks[i]));
     }
     signals_hold_end();
-    return good;
+    return good && (outlet->config->num_interfaces == 0 || start_outboxes(outlet));
 }
 
 static bool wait_for(struct outlet *outlet, struct sink *sink) {
@@ -192,6 +239,7 @@ static bool wait_for(struct outlet *outlet, struct sink *sink) {
 }
 
 bool outlet_finish(struct outlet *outlet) {
+    end_threads(outlet);
     for (size_t i = 0; i < outlet->num_sinks; i++) {
         if (outlet->sinks[i] && sink_flush(outlet->sinks[i]) != 0)
             drop_sink(outlet, i);

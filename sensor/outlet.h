@@ -14,15 +14,14 @@ struct outlet;
  * one cannot be opened: the log says which and why. */
 struct outlet *outlet_open(const struct config *config, struct progress *progress);
 
-/* Begins the threads of sinks: once the program has become what it will be. False: the log says why. */
+/* Begins the threads of sinks: once the program has become what it will be. False: the log says why. Live,
+ * nobody waits for a sink from now on: each is behind a queue (outbox.h), and what it does not take in time
+ * is dropped and counted. */
 bool outlet_start(struct outlet *outlet);
 
 /* Gives the event to each sink, that of the sensor with what it says of sinks (sink_report.h). One that is
  * full is waited for; one that fails is closed, and the others go on. */
 void outlet_event(struct outlet *outlet, const struct event *event);
-
-/* What was given is written now, not when there is more of it. */
-void outlet_flush(struct outlet *outlet);
 
 bool outlet_listens(const struct outlet *outlet); /* false: all sinks failed; reading on is of no use */
 bool outlet_pipe_broken(

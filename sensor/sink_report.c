@@ -42,22 +42,31 @@ static void add_errors(struct sink_report *report, const char *sink, const struc
     }
 }
 
-void sink_report_fill(struct sink_report *report, struct sink *const *sinks, size_t num_sinks,
-                      struct sensor_event *event) {
+void sink_report_begin(struct sensor_event *event) {
     event->sink_events = event->sink_bytes = event->sink_waiting = (struct count_list){0};
     event->sink_lag_ms = event->sink_lost = event->sink_errors = (struct count_list){0};
+}
+
+void sink_report_add(struct sink_report *report, const char *name, const struct sink_stats *stats,
+                     struct sensor_event *event) {
+    uint64_t num_lost = stats->num_dropped + stats->num_rejected;
+    if (!report->live && !stats->remote)
+        return;
+    add(report, LIST_EVENTS, &event->sink_events, name, stats->num_written);
+    add(report, LIST_BYTES, &event->sink_bytes, name, stats->bytes_written);
+    add(report, LIST_WAITING, &event->sink_waiting, name, stats->num_waiting);
+    add(report, LIST_LAG, &event->sink_lag_ms, name, stats->lag_ms);
+    if (num_lost > 0)
+        add(report, LIST_LOST, &event->sink_lost, name, num_lost);
+    add_errors(report, name, stats, &event->sink_errors);
+}
+
+void sink_report_fill(struct sink_report *report, struct sink *const *sinks, size_t num_sinks,
+                      struct sensor_event *event) {
+    sink_report_begin(event);
     for (size_t i = 0; i < num_sinks; i++) {
         struct sink_stats stats;
-        if (!sinks[i] || !sink_stats(sinks[i], &stats) || !(report->live || stats.remote))
-            continue;
-        const char *name = sink_target(sinks[i]);
-        uint64_t num_lost = stats.num_dropped + stats.num_rejected;
-        add(report, LIST_EVENTS, &event->sink_events, name, stats.num_written);
-        add(report, LIST_BYTES, &event->sink_bytes, name, stats.bytes_written);
-        add(report, LIST_WAITING, &event->sink_waiting, name, stats.num_waiting);
-        add(report, LIST_LAG, &event->sink_lag_ms, name, stats.lag_ms);
-        if (num_lost > 0)
-            add(report, LIST_LOST, &event->sink_lost, name, num_lost);
-        add_errors(report, name, &stats, &event->sink_errors);
+        if (sinks[i] && sink_stats(sinks[i], &stats))
+            sink_report_add(report, sink_target(sinks[i]), &stats, event);
     }
 }

@@ -80,8 +80,7 @@ static void put_ports(FILE *out, const struct config *config) {
     struct port_set ports;
     char range[PORTS_TEXT_MAX];
     size_t num_ranges = 0;
-    for (size_t i = 0; i < sizeof ports.bits / sizeof ports.bits[0]; i++)
-        ports.bits[i] = config->mail_ports.bits[i] | config->tls_ports.bits[i];
+    port_set_join(&config->mail_ports, &config->tls_ports, &ports);
     for (uint32_t next = 0; (next = ports_next_range(&ports, next, range)) != 0;)
         num_ranges++;
     if (config->any_port || num_ranges > FILTER_RANGES_MAX) {
