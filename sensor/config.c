@@ -143,6 +143,9 @@ static const struct argp_option options[] = {
      "our networks, such as 192.0.2.0/24,2001:db8::/32: decide direction and which end is the peer", 0},
     {"max-flows", SETTING_MAX_FLOWS, "NUMBER", 0,
      "connections tracked at a time (default 1000000); beyond, the longest idle one is reported early", 0},
+    {"workers", SETTING_WORKERS, "NUMBER", 0,
+     "threads that share out the connections (default 1; 0: one for each processor): same events, same order",
+     0},
 
     {0, 0, 0, 0, "Certificates and keys:", 6},
     {"ca", SETTING_CA, "FILE|DIR", 0, "trusted certificates, PEM (default: the system's)", 0},
@@ -322,6 +325,7 @@ static bool set_defaults(struct config *config) {
         snprintf(host, sizeof host, "localhost");
     find_spool(spool);
     config->max_flows = DEFAULT_MAX_FLOWS;
+    config->workers = 1;
     config->sink_wait_s = DEFAULT_SINK_WAIT;
     config->spool_max_mb = DEFAULT_SPOOL_MB;
     config->ring_mb = DEFAULT_RING_MB;

@@ -15,6 +15,8 @@ struct network {
     uint8_t prefix_len;
 };
 
+#define CONFIG_WORKERS_MAX 64
+
 struct config {
     const char *path; /* --config, as in argv; NULL: none */
     char **inputs;    /* -r, in order */
@@ -51,6 +53,7 @@ struct config {
     char *observer_name;    /* default: the host's name */
     uint32_t peer_window_s; /* 0: one window, to the end (default for files) */
     uint32_t max_flows;     /* --max-flows: tracked connections */
+    uint32_t workers;       /* --workers: trackers, each in a thread if there are several */
     bool no_summary, quiet;
     char *user;               /* --user: whom root becomes once it captures; NULL: privilege.h says who */
     bool no_sandbox;          /* --no-sandbox */

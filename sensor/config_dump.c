@@ -169,6 +169,8 @@ static void put_settings(struct dump *dump, const struct config *config) {
     put_number(dump, config->peer_window_s);
     put_name(dump, SETTING_MAX_FLOWS);
     put_number(dump, config->max_flows);
+    put_name(dump, SETTING_WORKERS);
+    put_number(dump, config->workers);
     put_switch(dump, SETTING_FORCE, config->force);
     put_name(dump, SETTING_USER);
     put_text(dump, config->user);

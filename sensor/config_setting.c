@@ -52,6 +52,7 @@ const struct setting settings[NUM_SETTINGS] = {
     {SETTING_SENSOR_INTERVAL, "sensor-interval", false},
     {SETTING_PEER_WINDOW, "peer-window", false},
     {SETTING_MAX_FLOWS, "max-flows", false},
+    {SETTING_WORKERS, "workers", false},
     {SETTING_FORCE, "force", false},
     {SETTING_USER, "user", false},
     {SETTING_NO_SANDBOX, "no-sandbox", false},
@@ -333,6 +334,8 @@ bool setting_add(struct config *config, const struct setting *setting, const cha
         return number_parse(&config->peer_window_s, 0, PEER_WINDOW_S_MAX, value, why, why_len);
     case SETTING_MAX_FLOWS:
         return number_parse(&config->max_flows, 1, FLOWS_MAX, value, why, why_len);
+    case SETTING_WORKERS:
+        return workers_parse(&config->workers, value, why, why_len);
     case SETTING_FORCE:
         return switch_parse(&config->force, value, why, why_len);
     case SETTING_USER:

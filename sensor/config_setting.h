@@ -40,6 +40,7 @@ enum setting_key {
     SETTING_OBSERVER_NAME,
     SETTING_PEER_WINDOW,
     SETTING_MAX_FLOWS,
+    SETTING_WORKERS,
     SETTING_FORCE,
     SETTING_USER,
     SETTING_NO_SANDBOX,
@@ -52,7 +53,7 @@ struct setting {
     bool many; /* takes several values; else the last one counts */
 };
 
-#define NUM_SETTINGS 35
+#define NUM_SETTINGS 36
 extern const struct setting settings[NUM_SETTINGS];
 
 const struct setting *setting_by_name(const char *name); /* NULL: no such setting */

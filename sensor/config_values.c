@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define PORT_MAX 65535u
 
@@ -179,6 +180,18 @@ bool number_parse(uint32_t *number, uint32_t min, uint32_t max, const char *text
         return false;
     }
     *number = value;
+    return true;
+}
+
+bool workers_parse(uint32_t *workers, const char *text, char *why, size_t why_len) {
+    if (!number_parse(workers, 0, CONFIG_WORKERS_MAX, text, why, why_len))
+        return false;
+    if (*workers > 0)
+        return true;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    *workers = processors < 1                    ? 1
+               : processors > CONFIG_WORKERS_MAX ? CONFIG_WORKERS_MAX
+                                                 : (uint32_t)processors;
     return true;
 }
 

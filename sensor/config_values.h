@@ -22,6 +22,8 @@ uint32_t ports_next_range(const struct port_set *set, uint32_t from, char out[PO
 bool networks_add(struct network **networks, size_t *num, const char *text, char *why, size_t why_len);
 void network_format(const struct network *network, char out[NETWORK_TEXT_MAX]);
 
+/* 1 to CONFIG_WORKERS_MAX; 0 stands for the number of processors. */
+bool workers_parse(uint32_t *workers, const char *text, char *why, size_t why_len);
 bool number_parse(uint32_t *number, uint32_t min, uint32_t max, const char *text, char *why, size_t why_len);
 
 /* true, yes, on; false, no, off. */

@@ -151,13 +151,22 @@ static void print_summary(struct run *run) {
 
 /* --- the whole --- */
 
+static void read_and_report(struct run *run) {
+    char error[256];
+    if (!pipeline_start(run->pipeline, error, sizeof error)) {
+        refuse(run, error, EXIT_RUNTIME);
+        return;
+    }
+    if (run->taps)
+        live_capture(run);
+    else
+        offline_read(run);
+    pipeline_finish(run->pipeline);
+}
+
 static void work(struct run *run) {
     if (!run->config->deliver) {
-        if (run->taps)
-            live_capture(run);
-        else
-            offline_read(run);
-        pipeline_finish(run->pipeline);
+        read_and_report(run);
         progress_clear();
     }
     if (!outlet_finish(run->outlet))

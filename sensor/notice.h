@@ -34,15 +34,11 @@ enum notice_kind {
     NOTICE_GONE,    /* one is forgotten */
 };
 
-struct session;
-
 struct notice {
     struct order order;
     enum notice_kind kind;
     enum direction direction; /* of the session */
     struct event event;
-    struct session *session; /* from which the event may borrow; the tracker frees it when it uses the notice
-                                again */
 };
 
 /* Limits that an input can reach; what is beyond them is lost, so the sensor event names them. */

@@ -3,13 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "reporter.h"
+#include "workers.h"
 
+/* intake -> tracker -> reporter, or intake -> workers -> reporter. */
 struct pipeline {
     struct intake *intake;
-    struct tracker *tracker;
     struct reporter *reporter;
-    struct notice notice; /* reused for each */
+    struct tracker *tracker; /* NULL: there are workers */
+    struct workers *workers;
+    struct notice notice; /* of the one tracker, reused for each */
 };
 
 static struct notice *lend_notice(void *context) {
@@ -31,10 +33,15 @@ struct pipeline *pipeline_new(const struct config *config, pipeline_emit emit, v
     struct tracker_output output = {lend_notice, take_notice, p};
     p->intake = intake_new(config);
     p->reporter = reporter_new(config, emit, context);
-    if (p->intake && p->reporter)
+    if (!p->intake || !p->reporter)
+        goto fail;
+    if (config->workers > 1)
+        p->workers = workers_new(config, config->workers, p->reporter, error, error_len);
+    else
         p->tracker = tracker_new(config, config->max_flows, &output, error, error_len);
-    if (p->tracker)
+    if (p->tracker || p->workers)
         return p;
+fail:
     pipeline_free(p);
     return NULL;
 }
@@ -42,20 +49,35 @@ struct pipeline *pipeline_new(const struct config *config, pipeline_emit emit, v
 void pipeline_free(struct pipeline *p) {
     if (!p)
         return;
-    notice_cleanup(&p->notice);
+    workers_free(p->workers);
     tracker_free(p->tracker);
+    event_cleanup(&p->notice.event);
     reporter_free(p->reporter);
     intake_free(p->intake);
     free(p);
 }
 
 void pipeline_set_keylog(struct pipeline *p, struct keylog *keylog) {
-    tracker_set_keylog(p->tracker, keylog);
+    if (p->workers)
+        workers_set_keylog(p->workers, keylog);
+    else
+        tracker_set_keylog(p->tracker, keylog);
+}
+
+bool pipeline_start(struct pipeline *p, char *error, size_t error_len) {
+    return !p->workers || workers_start(p->workers, error, error_len);
 }
 
 static void take_time(struct pipeline *p, const struct arrival *arrival) {
-    tracker_advance(p->tracker, arrival->moment.elapsed_ns);
-    if (arrival->window_ended)
+    if (p->workers)
+        workers_advance(p->workers, arrival->moment);
+    else
+        tracker_advance(p->tracker, arrival->moment.elapsed_ns);
+    if (!arrival->window_ended)
+        return;
+    if (p->workers)
+        workers_end_window(p->workers, &arrival->window);
+    else
         reporter_end_window(p->reporter, &arrival->window);
 }
 
@@ -63,7 +85,11 @@ void pipeline_packet(struct pipeline *p, const struct packet *packet) {
     struct segment segment;
     struct arrival arrival = intake_arrive(p->intake, packet);
     take_time(p, &arrival);
-    if (intake_segment(p->intake, packet, &segment))
+    if (!intake_segment(p->intake, packet, &segment))
+        return;
+    if (p->workers)
+        workers_segment(p->workers, &segment, arrival.moment);
+    else
         tracker_segment(p->tracker, &segment, arrival.moment);
 }
 
@@ -72,20 +98,37 @@ void pipeline_tick(struct pipeline *p, uint64_t now_ns) {
     take_time(p, &arrival);
 }
 
+void pipeline_flush(struct pipeline *p) {
+    if (p->workers)
+        workers_flush(p->workers);
+}
+
 void pipeline_next_input(struct pipeline *p) {
-    tracker_next_input(p->tracker, intake_moment(p->intake).elapsed_ns);
+    if (p->workers)
+        workers_next_input(p->workers);
+    else
+        tracker_next_input(p->tracker, intake_moment(p->intake).elapsed_ns);
 }
 
 void pipeline_finish(struct pipeline *p) {
+    struct reporter_facts facts = {.intake = *intake_counters(p->intake),
+                                   .decoded = *intake_decoded(p->intake)};
     struct window window = intake_last_window(p->intake);
+    if (p->workers) {
+        workers_finish(p->workers, &window, &facts);
+        return;
+    }
     tracker_finish(p->tracker);
-    struct reporter_facts facts = {*intake_counters(p->intake), *intake_decoded(p->intake),
-                                   *tracker_counters(p->tracker)};
+    facts.trackers = *tracker_counters(p->tracker);
     reporter_end_window(p->reporter, &window);
     reporter_sensor(p->reporter, &facts);
 }
 
 struct pipeline_counters pipeline_counters(const struct pipeline *p) {
     const struct intake_counters *counters = intake_counters(p->intake);
-    return (struct pipeline_counters){counters->packets, counters->bytes, reporter_sessions(p->reporter)};
+    return (struct pipeline_counters){
+        .packets = counters->packets,
+        .bytes = counters->bytes,
+        .sessions = p->workers ? workers_sessions(p->workers) : reporter_sessions(p->reporter),
+    };
 }

@@ -1,4 +1,4 @@
-/* pipeline.h: the whole sensor as one function call, in one thread: intake -> tracker -> reporter.
+/* pipeline.h: the whole sensor as one function call, intake -> tracker -> reporter, or -> workers ->.
  * Packets in, events out; no I/O, no clock. The fuzzer enters here, and so do the tests of the invariants. */
 #ifndef STARTTAP_SENSOR_PIPELINE_H
 #define STARTTAP_SENSOR_PIPELINE_H
@@ -21,10 +21,18 @@ void pipeline_free(struct pipeline *pipeline);
 /* Before the first packet: secrets to look inside TLS 1.3 with. Borrowed, must outlive the pipeline. */
 void pipeline_set_keylog(struct pipeline *pipeline, struct keylog *keylog);
 
+/* Before the first packet, where config->workers is more than 1: starts their threads. Events are then
+ * emitted by a thread of their own until pipeline_finish() returns. False with a message in error. */
+bool pipeline_start(struct pipeline *pipeline, char *error, size_t error_len);
+
 void pipeline_packet(struct pipeline *pipeline, const struct packet *packet);
 
 /* No packet came up to this time, by the clock that stamps packets: what was due by then is emitted. */
 void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns);
+
+/* Nothing is held back any more to be handed to workers with what comes next: somebody waits for the events.
+ */
+void pipeline_flush(struct pipeline *pipeline);
 
 /* The next packets come from another capture: connections go on, but silence across the seam proves nothing.
  */

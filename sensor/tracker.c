@@ -98,16 +98,8 @@ void tracker_free(struct tracker *tracker) {
 
 /* --- notices --- */
 
-void notice_cleanup(struct notice *notice) {
-    session_free(notice->session);
-    notice->session = NULL;
-    event_cleanup(&notice->event);
-}
-
 static struct notice *begin_notice(struct tracker *tracker, enum notice_kind kind) {
     struct notice *notice = tracker->output.next(tracker->output.context);
-    session_free(notice->session);
-    notice->session = NULL;
     notice->kind = kind;
     notice->order = tracker->order;
     return notice;
@@ -165,8 +157,6 @@ static void tell_session(struct tracker *tracker, struct flow *flow) {
     describe_session(&notice->event, flow, tracker->config, &tracker->tools);
     notice->direction = describe_direction(flow, tracker->config);
     count_limits(tracker, flow);
-    notice->session = flow->session;
-    flow->session = NULL;
     send_notice(tracker, notice);
 }
 

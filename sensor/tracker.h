@@ -10,8 +10,8 @@
 #include "judge/keylog.h"
 #include "notice.h"
 
-/* Where the notices go: next() lends one to be filled, send() takes it back. A notice is lent only once at a
- * time, and zeroed when it is lent for the first time. */
+/* Where the notices go: next() lends one to be filled, send() takes it back. One at a time; it is
+ * zeroed when it is lent for the first time, and its event is cleaned up by who lends it. */
 struct tracker_output {
     struct notice *(*next)(void *context);
     void (*send)(void *context, struct notice *notice);
@@ -23,10 +23,7 @@ struct tracker;
 /* config is borrowed; max_flows is its share of config->max_flows. NULL with a message in error. */
 struct tracker *tracker_new(const struct config *config, size_t max_flows,
                             const struct tracker_output *output, char *error, size_t error_len);
-void tracker_free(struct tracker *tracker); /* NULL is fine; notices that it filled were cleaned up before */
-
-/* What a notice holds; before tracker_free(), by the tracker's thread. */
-void notice_cleanup(struct notice *notice);
+void tracker_free(struct tracker *tracker); /* NULL is fine */
 
 /* Before the first segment: secrets to look inside TLS 1.3 with. Borrowed, must outlive the tracker. */
 void tracker_set_keylog(struct tracker *tracker, struct keylog *keylog);

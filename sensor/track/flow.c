@@ -15,6 +15,13 @@ struct flow_table {
     struct flow *oldest[NUM_QUEUES], *youngest[NUM_QUEUES];
 };
 
+uint64_t flow_seed(void) {
+    uint64_t seed = 0;
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0)
+        seed = 0;
+    return seed;
+}
+
 struct flow_table *flow_table_new(size_t max_flows) {
     struct flow_table *table = calloc(1, sizeof *table);
     if (!table)
@@ -26,8 +33,7 @@ struct flow_table *flow_table_new(size_t max_flows) {
         free(table);
         return NULL;
     }
-    if (getrandom(&table->seed, sizeof table->seed, GRND_NONBLOCK) < 0)
-        table->seed = 0;
+    table->seed = flow_seed();
     return table;
 }
 
@@ -76,6 +82,12 @@ static uint32_t hash_of(const struct flow_key *key, uint64_t seed) {
     uint64_t hash = mix(words[0] ^ seed, words[1] ^ UINT64_C(0x9e3779b97f4a7c15));
     hash ^= mix(words[2] ^ hash, words[3] ^ UINT64_C(0xd1b54a32d192ed03));
     return (uint32_t)mix(hash ^ words[4], seed ^ UINT64_C(0xa0761d6478bd642f));
+}
+
+uint32_t flow_hash(const struct segment *segment, uint64_t seed) {
+    uint8_t sender;
+    struct flow_key key = key_of(segment, &sender);
+    return hash_of(&key, seed);
 }
 
 static bool same_key(const struct flow_key *a, const struct flow_key *b) {

@@ -89,6 +89,10 @@ size_t flow_table_count(const struct flow_table *table);
 void flow_touch(struct flow_table *table, struct flow *flow, enum flow_queue queue, uint64_t elapsed_ns);
 struct flow *flow_oldest(const struct flow_table *table, enum flow_queue queue); /* NULL when empty */
 
+/* The same for both directions of a connection. */
+uint32_t flow_hash(const struct segment *segment, uint64_t seed);
+uint64_t flow_seed(void); /* random, so that nobody can choose addresses that share a hash */
+
 static inline enum side flow_side(const struct flow *flow, uint8_t end) {
     return end == flow->client ? SIDE_CLIENT : SIDE_SERVER;
 }

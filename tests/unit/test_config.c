@@ -121,6 +121,7 @@ static void test_defaults(void **state) {
     assert_non_null(config->observer_name);
     assert_int_equal(config->peer_window_s, 0);
     assert_true(config->max_flows > 0);
+    assert_int_equal(config->workers, 1);
     assert_int_equal(config->verbose, 0);
     config_cleanup(&run.config);
 }
@@ -130,7 +131,7 @@ static void test_every_option(void **state) {
     struct run run;
     RUN(&run, "-ra", "--read=b", "-o", "json:x", "-ocsv:-", "-nqvv", "--any-port", "--no-verify",
         "--verify-checksums", "--ca=/ca", "--keylog=k", "--observer-name=me", "--peer-window=300",
-        "--max-flows=7", "--datasets=session", "--datasets=sensor");
+        "--max-flows=7", "--workers=3", "--datasets=session", "--datasets=sensor");
     const struct config *config = &run.config;
     assert_int_equal(run.result, CONFIG_RUN);
     assert_int_equal(config->num_inputs, 2);
@@ -146,6 +147,7 @@ static void test_every_option(void **state) {
     assert_string_equal(config->observer_name, "me");
     assert_int_equal(config->peer_window_s, 300);
     assert_int_equal(config->max_flows, 7);
+    assert_int_equal(config->workers, 3);
     assert_int_equal(config->datasets, 5);
     config_cleanup(&run.config);
 }
@@ -271,6 +273,7 @@ static void test_wrong_usage(void **state) {
     ASSERT_WRONG("only once", "-r", "-", "-r", "-");
     ASSERT_WRONG("--peer-window: '-1' is not a number", "-r", "x", "--peer-window=-1");
     ASSERT_WRONG("--peer-window: '4294967296' is not a number", "-r", "x", "--peer-window=4294967296");
+    ASSERT_WRONG("--workers: '65' is not a number from 0", "-r", "x", "--workers=65");
     ASSERT_WRONG("--max-flows: '0' is not a number from 1", "-r", "x", "--max-flows=0");
     ASSERT_WRONG("--config is given twice", "-r", "x", "--config=a", "--config=b");
     ASSERT_WRONG("/no/such/file", "-r", "x", "--config=/no/such/file");
