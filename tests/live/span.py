@@ -70,14 +70,15 @@ def exchange(servers):
 # --- the sensor
 
 def options(certs):
-    return ["-q", "-n", "--ca", str(certs / "ca.pem"), "--observer-name", "span"]
+    return ["-n", "--ca", str(certs / "ca.pem"), "--observer-name", "span"]
 
 
 def start_sensor(program, folder, certs):
-    log = open(folder / "sensor.log", "wb")
-    others = net.packet_sockets("tap")
-    sensor = net.start("tap", program, *options(certs), "-i", net.MIRROR, "-o", f"json:{folder / 'live.ndjson'}", stdout=log, stderr=log)
-    net.wait_until(lambda: net.packet_sockets("tap") > others or sensor.poll() is not None, "the sensor to capture")
+    log = folder / "sensor.log"
+    with open(log, "wb") as output:
+        sensor = net.start("tap", program, "-v", *options(certs), "-i", net.MIRROR, "-o", f"json:{folder / 'live.ndjson'}",
+                           stdout=output, stderr=output)
+    net.wait_until(lambda: "capturing: " in log.read_text() or sensor.poll() is not None, "the sensor to capture")
     return sensor
 
 
