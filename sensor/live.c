@@ -46,6 +46,7 @@ static void look(struct run *run, bool quiet) {
     taps_look(run->taps, read_clock(CLOCK_MONOTONIC) / UINT64_C(1000000));
     if (quiet)
         pipeline_tick(run->pipeline, read_clock(CLOCK_REALTIME) - MARGIN_NS);
+    pipeline_flush(run->pipeline);
     if (signals_take_reopen())
         outlet_reopen(run->outlet);
 }

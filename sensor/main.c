@@ -151,24 +151,22 @@ static void print_summary(struct run *run) {
 
 /* --- the whole --- */
 
-static void read_and_report(struct run *run) {
+static bool read_and_report(struct run *run) {
     char error[256];
-    if (!pipeline_start(run->pipeline, error, sizeof error)) {
-        refuse(run, error, EXIT_RUNTIME);
-        return;
-    }
+    if (!pipeline_start(run->pipeline, error, sizeof error))
+        return refuse(run, error, EXIT_RUNTIME);
     if (run->taps)
         live_capture(run);
     else
         offline_read(run);
     pipeline_finish(run->pipeline);
+    progress_clear();
+    return true;
 }
 
 static void work(struct run *run) {
-    if (!run->config->deliver) {
-        read_and_report(run);
-        progress_clear();
-    }
+    if (!run->config->deliver && !read_and_report(run))
+        return;
     if (!outlet_finish(run->outlet))
         run_fail(run, EXIT_RUNTIME);
     progress_clear();

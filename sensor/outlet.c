@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -22,6 +24,8 @@ struct outlet {
     struct outbox **outboxes; /* live: whoever has one has the sink too, until outlet_finish(); else NULL */
     size_t num_sinks;
     struct sink_report *report;
+    pthread_mutex_t mutex;  /* held while sinks are used */
+    atomic_size_t num_open; /* of the sinks without outbox */
     bool failed, pipe_broken;
 };
 
@@ -34,6 +38,7 @@ static void drop_sink(struct outlet *outlet, size_t i) {
     }
     sink_close(outlet->sinks[i]);
     outlet->sinks[i] = NULL;
+    outlet->num_open--;
 }
 
 /* From a thread of a sink. */
@@ -83,7 +88,7 @@ static void report_sinks(struct outlet *outlet, struct sensor_event *event) {
     }
 }
 
-void outlet_event(struct outlet *outlet, const struct event *event) {
+static void give_event(struct outlet *outlet, const struct event *event) {
     struct event told; /* borrows all that event owns */
     if (event->dataset == DATASET_SENSOR) {
         told = *event;
@@ -98,11 +103,19 @@ void outlet_event(struct outlet *outlet, const struct event *event) {
     }
 }
 
+void outlet_event(struct outlet *outlet, const struct event *event) {
+    pthread_mutex_lock(&outlet->mutex);
+    give_event(outlet, event);
+    pthread_mutex_unlock(&outlet->mutex);
+}
+
 bool outlet_listens(const struct outlet *outlet) {
     if (outlet->num_sinks == 0)
         return true;
+    if (!outlet->outboxes[0])
+        return atomic_load_explicit(&outlet->num_open, memory_order_relaxed) > 0;
     for (size_t i = 0; i < outlet->num_sinks; i++) {
-        if (outlet->outboxes[i] ? outbox_works(outlet->outboxes[i]) : outlet->sinks[i] != NULL)
+        if (outbox_works(outlet->outboxes[i]))
             return true;
     }
     return false;
@@ -113,12 +126,14 @@ bool outlet_pipe_broken(const struct outlet *outlet) {
 }
 
 void outlet_reopen(struct outlet *outlet) {
+    pthread_mutex_lock(&outlet->mutex);
     for (size_t i = 0; i < outlet->num_sinks; i++) {
         if (outlet->outboxes[i])
             outbox_reopen(outlet->outboxes[i]);
         else if (outlet->sinks[i])
             sink_reopen(outlet->sinks[i]);
     }
+    pthread_mutex_unlock(&outlet->mutex);
 }
 
 /* The sinks are the caller's again, but for those that stand still. */
@@ -147,6 +162,7 @@ void outlet_free(struct outlet *outlet) {
     sink_report_free(outlet->report);
     free(outlet->outboxes);
     free(outlet->sinks);
+    pthread_mutex_destroy(&outlet->mutex);
     free(outlet);
 }
 
@@ -191,7 +207,9 @@ struct outlet *outlet_open(const struct config *config, struct progress *progres
                               .sinks = sinks,
                               .outboxes = outboxes,
                               .num_sinks = config->num_sinks,
+                              .num_open = config->num_sinks,
                               .report = report};
+    pthread_mutex_init(&outlet->mutex, NULL);
     if (open_all(outlet))
         return outlet;
     outlet_free(outlet);

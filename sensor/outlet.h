@@ -1,4 +1,5 @@
-/* outlet.h: all the sinks of a run as one. Says on the log what goes wrong with them. */
+/* outlet.h: all the sinks of a run as one. Says on the log what goes wrong with them. Events may come from
+ * another thread than the loop's: outlet_event() and outlet_reopen() lock. */
 #ifndef STARTTAP_SENSOR_OUTLET_H
 #define STARTTAP_SENSOR_OUTLET_H
 

@@ -1,5 +1,6 @@
 #include "keylog.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ struct entry {
 /* Entries are sorted when something is looked for, so that no client random, however chosen, makes a search
  * slow. */
 struct keylog {
+    pthread_mutex_t mutex;
     keylog_complain complain;
     void *context;
     struct entry *entries;
@@ -31,6 +33,7 @@ struct keylog *keylog_new(keylog_complain complain, void *context) {
     struct keylog *keylog = calloc(1, sizeof *keylog);
     if (!keylog)
         return NULL;
+    pthread_mutex_init(&keylog->mutex, NULL);
     keylog->complain = complain;
     keylog->context = context;
     return keylog;
@@ -42,6 +45,7 @@ void keylog_free(struct keylog *keylog) {
     if (keylog->entries)
         explicit_bzero(keylog->entries, keylog->room * sizeof *keylog->entries);
     free(keylog->entries);
+    pthread_mutex_destroy(&keylog->mutex);
     explicit_bzero(keylog, sizeof *keylog);
     free(keylog);
 }
@@ -188,7 +192,7 @@ static void add_to_line(struct keylog *keylog, const uint8_t *data, size_t len) 
     keylog->line_len += len;
 }
 
-void keylog_push(struct keylog *keylog, const uint8_t *data, size_t len) {
+static void push(struct keylog *keylog, const uint8_t *data, size_t len) {
     while (len > 0) {
         const uint8_t *feed = memchr(data, '\n', len);
         size_t part = feed ? (size_t)(feed - data) : len;
@@ -201,9 +205,17 @@ void keylog_push(struct keylog *keylog, const uint8_t *data, size_t len) {
     }
 }
 
+void keylog_push(struct keylog *keylog, const uint8_t *data, size_t len) {
+    pthread_mutex_lock(&keylog->mutex);
+    push(keylog, data, len);
+    pthread_mutex_unlock(&keylog->mutex);
+}
+
 void keylog_end(struct keylog *keylog) {
+    pthread_mutex_lock(&keylog->mutex);
     if (keylog->line_len > 0)
         end_line(keylog);
+    pthread_mutex_unlock(&keylog->mutex);
 }
 
 void keylog_set_growing(struct keylog *keylog, bool growing) {
@@ -233,7 +245,7 @@ static void sort(struct keylog *keylog) {
     keylog->sorted = true;
 }
 
-bool keylog_find(struct keylog *keylog, const uint8_t random[KEYLOG_RANDOM_LEN], enum keylog_label label,
+static bool find(struct keylog *keylog, const uint8_t *random, enum keylog_label label,
                  struct keylog_secret *secret) {
     sort(keylog);
     size_t low = 0, high = keylog->num; /* entries below low are at most what is looked for */
@@ -248,6 +260,14 @@ bool keylog_find(struct keylog *keylog, const uint8_t random[KEYLOG_RANDOM_LEN],
         return false;
     *secret = keylog->entries[low - 1].secret;
     return true;
+}
+
+bool keylog_find(struct keylog *keylog, const uint8_t random[KEYLOG_RANDOM_LEN], enum keylog_label label,
+                 struct keylog_secret *secret) {
+    pthread_mutex_lock(&keylog->mutex);
+    bool found = find(keylog, random, label, secret);
+    pthread_mutex_unlock(&keylog->mutex);
+    return found;
 }
 
 size_t keylog_num_secrets(const struct keylog *keylog) {

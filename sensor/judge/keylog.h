@@ -2,7 +2,10 @@
  *
  * A table that is fed with the file's bytes, in any cut: whoever opens the file reads it, and may read on
  * later, when it has grown. Of each connection four secrets are kept; lines with other labels (TLS 1.2, early
- * data, exporters) and comments are passed over, as the format asks for. */
+ * data, exporters) and comments are passed over, as the format asks for.
+ *
+ * Several threads may look for secrets while one reads on: keylog_push(), keylog_end() and keylog_find()
+ * lock. */
 #ifndef STARTTAP_SENSOR_JUDGE_KEYLOG_H
 #define STARTTAP_SENSOR_JUDGE_KEYLOG_H
 
