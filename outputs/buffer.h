@@ -43,7 +43,7 @@ static inline void buffer_add_string(struct buffer *buffer, const char *string) 
     buffer_add(buffer, string, strlen(string));
 }
 
-extern const char buffer_pairs[]; /* the numbers 00 to 99, two digits each */
+extern const char buffer_pairs[];                                 /* the numbers 00 to 99, two digits each */
 void buffer_add_unsigned(struct buffer *buffer, uint64_t number); /* decimal */
 void buffer_add_number(struct buffer *buffer, int64_t number);
 void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -228,8 +228,7 @@ void text_add_csv(struct buffer *buffer, const char *text, bool in_list) {
     if (!buffer_reserve(buffer, len)) {
         return;
     }
-    if (!begins_formula((uint8_t)text[0]) &&
-        copy_plain(buffer->data + buffer->len, text, len, csv_special)) {
+    if (!begins_formula((uint8_t)text[0]) && copy_plain(buffer->data + buffer->len, text, len, csv_special)) {
         buffer->len += len;
     } else {
         add_csv_slowly(buffer, text, len, in_list);
