@@ -2,8 +2,6 @@
 
 #include "fields_value.h"
 
-#define DEPTH_MAX 8 /* deeper than any group */
-
 /* Where in the object the writing stands. */
 struct place {
     enum field_group group;
@@ -39,23 +37,18 @@ static void close_group(struct buffer *out, struct place *place) {
     *place = (struct place){fields_group(place->group)->parent, false};
 }
 
+static unsigned depth_of(enum field_group group) {
+    return fields_group(group)->depth;
+}
+
 /* Closes and opens objects until the writing stands in `group`. */
 static void enter_group(struct buffer *out, struct place *place, enum field_group group) {
-    enum field_group path[DEPTH_MAX];
-    size_t num = 0;
-    while (group != place->group) {
-        const struct field_group_info *info = fields_group(group);
-        unsigned depth = fields_group(place->group)->depth;
-        if (depth >= info->depth) {
-            close_group(out, place);
-        }
-        if (depth <= info->depth) {
-            path[num++] = group;
-            group = info->parent;
-        }
+    while (place->group != group && depth_of(place->group) >= depth_of(group)) {
+        close_group(out, place);
     }
-    while (num > 0) {
-        open_group(out, place, path[--num]);
+    if (place->group != group) {
+        enter_group(out, place, fields_group(group)->parent);
+        open_group(out, place, group);
     }
 }
 
