@@ -308,6 +308,10 @@ int sink_start(struct sink *sink) {
     return sink->ops->start != NULL ? sink->ops->start(sink) : 0;
 }
 
+bool sink_keeps(const struct sink *sink) {
+    return sink->ops->start != NULL; /* what threads deliver goes through a spool */
+}
+
 bool sink_place(const char *text, const struct sink_options *options, struct sink_place *place) {
     struct sink_spec spec;
     char error[8];

@@ -94,6 +94,8 @@ bool sink_same_place(const char *text, const char *other); /* both write to one 
  * the caller has become meanwhile. 0, or -1: sink_error() says why. Other sinks: nothing. */
 int sink_start(struct sink *sink);
 
+bool sink_keeps(const struct sink *sink); /* what is not delivered is on disk, for the next run */
+
 /* What a sink has on disk, for whoever limits what the program may touch. */
 #define SINK_PLACE_MAX 4096
 struct sink_place {

@@ -17,6 +17,7 @@
 #include "config_file.h"
 #include "config_setting.h"
 #include "config_values.h"
+#include "log.h"
 
 #ifndef STARTTAP_VERSION
 #define STARTTAP_VERSION "unknown"
@@ -186,12 +187,12 @@ struct command_line {
 };
 
 __attribute__((format(printf, 1, 2))) static void complain(const char *format, ...) {
+    char text[LOG_LINE_MAX];
     va_list args;
     va_start(args, format);
-    fputs("starttap: ", stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    log_line(LEVEL_ERROR, "%s", text);
 }
 
 /* Prints what was asked for, and ends the parsing. */
@@ -333,10 +334,12 @@ static bool set_defaults(struct config *config) {
     config->sensor_interval_s = DEFAULT_INTERVAL_S;
     config->peer_window_s = NOT_GIVEN;
     config->drain_timeout_s = DEFAULT_DRAIN_S;
-    return ports_add(&config->mail_ports, DEFAULT_MAIL_PORTS, why, sizeof why) &&
-           ports_add(&config->tls_ports, DEFAULT_TLS_PORTS, why, sizeof why) &&
-           setting_add(config, setting_by_key(SETTING_SPOOL), spool, why, sizeof why) &&
-           setting_add(config, setting_by_key(SETTING_OBSERVER_NAME), host, why, sizeof why);
+    bool good = ports_add(&config->mail_ports, DEFAULT_MAIL_PORTS, why, sizeof why) &&
+                ports_add(&config->tls_ports, DEFAULT_TLS_PORTS, why, sizeof why) &&
+                setting_add(config, setting_by_key(SETTING_SPOOL), spool, why, sizeof why) &&
+                setting_add(config, setting_by_key(SETTING_OBSERVER_NAME), host, why, sizeof why);
+    config->spool_given = false;
+    return good;
 }
 
 static bool check_sinks(const struct config *config) {

@@ -38,6 +38,7 @@ struct config {
     size_t num_kafka_properties;
     uint32_t sink_wait_s;  /* --sink-wait: how long a run goes on when nothing is delivered any more */
     char *spool;           /* --spool: where each Kafka sink has its directory */
+    bool spool_given;      /* false: it is where this user keeps state */
     uint32_t spool_max_mb; /* --spool-max: of each */
     bool deliver;          /* --deliver: read nothing, deliver what the spools hold */
     char *filter;          /* BPF expression or NULL */

@@ -305,6 +305,7 @@ bool setting_add(struct config *config, const struct setting *setting, const cha
     case SETTING_SINK_WAIT:
         return number_parse(&config->sink_wait_s, 0, SINK_WAIT_S_MAX, value, why, why_len);
     case SETTING_SPOOL:
+        config->spool_given = true;
         return text_set(&config->spool, value, why, why_len);
     case SETTING_SPOOL_MAX:
         return number_parse(&config->spool_max_mb, SPOOL_MB_MIN, SPOOL_MB_MAX, value, why, why_len);

@@ -35,6 +35,10 @@ void intake_free(struct intake *intake) {
     free(intake);
 }
 
+void intake_reload(struct intake *intake, const struct config *fresh) {
+    port_set_join(&fresh->mail_ports, &fresh->tls_ports, &intake->watched);
+}
+
 static uint64_t window_length_ns(const struct intake *intake) {
     return intake->config->peer_window_s * NS_PER_S;
 }

@@ -16,6 +16,9 @@ struct intake;
 struct intake *intake_new(const struct config *config);
 void intake_free(struct intake *intake); /* NULL is fine */
 
+/* From the next packet on: the ports as fresh has them. */
+void intake_reload(struct intake *intake, const struct config *fresh);
+
 /* A window of the peers' reports, by packet time. */
 struct window {
     uint64_t start_ns, end_ns;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define READ_BYTES  65536
@@ -106,6 +107,29 @@ bool keylog_file_read(struct keylog_file *file, char *error, size_t error_len) {
         snprintf(error, error_len, "%s: the key log cannot be read: %s", file->path, strerror(errno));
     explicit_bzero(buffer, sizeof buffer);
     return len == 0;
+}
+
+/* Of a file that somebody emptied, what comes is read once it is opened again. */
+bool keylog_file_has_more(const struct keylog_file *file) {
+    struct stat status;
+    off_t offset = lseek(file->fd, 0, SEEK_CUR);
+    return offset >= 0 && fstat(file->fd, &status) == 0 && status.st_size > offset;
+}
+
+void keylog_file_reopen(struct keylog_file *file) {
+    char message[MESSAGE_MAX];
+    int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        snprintf(message, sizeof message, "%s: the key log cannot be opened again: %s", file->path,
+                 strerror(errno));
+        file->warn(file->context, message);
+        return;
+    }
+    close(file->fd);
+    file->fd = fd;
+    keylog_push(file->keylog, (const uint8_t *)"\n", 1); /* ends what the old file left without an end */
+    if (!keylog_file_read(file, message, sizeof message))
+        file->warn(file->context, message);
 }
 
 struct keylog *keylog_file_table(struct keylog_file *file) {

@@ -20,6 +20,12 @@ struct keylog_file *keylog_file_open(const char *path, bool growing, keylog_warn
                                      char *error, size_t error_len);
 void keylog_file_close(struct keylog_file *file); /* NULL is fine */
 
+/* Opens the path again, which may name another file by now, and reads what is in that; its secrets are added.
+ * A file that cannot be opened is warned of, and the old one read on. */
+void keylog_file_reopen(struct keylog_file *file);
+
+bool keylog_file_has_more(const struct keylog_file *file); /* since it was read last */
+
 /* Reads on from where it ended last time; false with the cause in error when the file cannot be read. */
 bool keylog_file_read(struct keylog_file *file, char *error, size_t error_len);
 

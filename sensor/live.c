@@ -47,8 +47,7 @@ static void look(struct run *run, bool quiet) {
     if (quiet)
         pipeline_tick(run->pipeline, read_clock(CLOCK_REALTIME) - MARGIN_NS);
     pipeline_flush(run->pipeline);
-    if (signals_take_reopen())
-        outlet_reopen(run->outlet);
+    service_turn(run);
 }
 
 void live_capture(struct run *run) {

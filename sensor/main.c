@@ -45,7 +45,8 @@ static bool open_keylog(struct run *run) {
     char error[512];
     if (!run->config->keylog)
         return true;
-    run->keylog = keylog_file_open(run->config->keylog, false, warn, NULL, error, sizeof error);
+    bool growing = run->config->num_interfaces > 0;
+    run->keylog = keylog_file_open(run->config->keylog, growing, warn, NULL, error, sizeof error);
     if (!run->keylog)
         return refuse(run, error, EXIT_USAGE);
     pipeline_set_keylog(run->pipeline, keylog_file_table(run->keylog));
@@ -155,10 +156,12 @@ static bool read_and_report(struct run *run) {
     char error[256];
     if (!pipeline_start(run->pipeline, error, sizeof error))
         return refuse(run, error, EXIT_RUNTIME);
+    service_ready(run);
     if (run->taps)
         live_capture(run);
     else
         offline_read(run);
+    service_stopping(run);
     pipeline_finish(run->pipeline);
     progress_clear();
     return true;
@@ -187,16 +190,20 @@ int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "query") == 0)
         return query(argc, argv);
     struct config config;
+    log_start(false, 0);
     enum config_result loaded = config_load(argc, argv, &config);
     if (loaded != CONFIG_RUN)
         return loaded == CONFIG_DONE ? EXIT_READ : EXIT_USAGE;
     struct run run = {.config = &config};
-    log_start(config.quiet, config.verbose);
-    signals_catch(config.num_sinks > 0);
+    log_set_level(config.quiet, config.verbose);
+    service_open(&run.service, argc, argv, &config);
+    signals_catch(config.num_sinks > 0 || config.num_interfaces > 0);
     progress_start(&run.progress, config.quiet);
     if (wire(&run))
         work(&run);
     run_cleanup(&run);
+    service_close(&run.service);
+    log_stop();
     config_cleanup(&config);
     return (int)run.status;
 }

@@ -17,8 +17,7 @@ static void read_packets(struct run *run, struct source *source) {
     while (goes_on(run) && (result = source_next(source, &packet)) == SOURCE_PACKET) {
         if (!run->filter || filter_match(run->filter, &packet))
             pipeline_packet(run->pipeline, &packet);
-        if (signals_take_reopen())
-            outlet_reopen(run->outlet);
+        service_turn(run);
         progress_step(&run->progress, source, run->pipeline);
     }
     if (signals_stop() || (result != SOURCE_DAMAGED && result != SOURCE_FAILED))

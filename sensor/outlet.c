@@ -1,6 +1,7 @@
 #include "outlet.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -27,6 +28,7 @@ struct outlet {
     pthread_mutex_t mutex;  /* held while sinks are used */
     atomic_size_t num_open; /* of the sinks without outbox */
     bool failed, pipe_broken;
+    uint64_t give_up_ms; /* of the monotonic clock; 0: patience alone decides */
 };
 
 static void drop_sink(struct outlet *outlet, size_t i) {
@@ -47,16 +49,22 @@ static void on_message(void *context, const char *message) {
     log_line(LEVEL_WARNING, "%s", message);
 }
 
+static uint64_t clock_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 /* How long nothing was delivered. */
 struct patience {
     uint64_t num_delivered, since_ms;
 };
 
 static bool has_patience(const struct outlet *outlet, struct sink *sink, struct patience *patience) {
-    struct timespec now;
     struct sink_stats stats;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    uint64_t now_ms = clock_ms();
+    if (outlet->give_up_ms != 0 && now_ms >= outlet->give_up_ms)
+        return false;
     sink_stats(sink, &stats);
     if (patience->since_ms == 0 || stats.num_delivered != patience->num_delivered)
         *patience = (struct patience){stats.num_delivered, now_ms};
@@ -136,13 +144,52 @@ void outlet_reopen(struct outlet *outlet) {
     pthread_mutex_unlock(&outlet->mutex);
 }
 
+void outlet_hurry(struct outlet *outlet, uint32_t seconds) {
+    outlet->give_up_ms = clock_ms() + seconds * UINT64_C(1000) + 1;
+}
+
+/* For a sink to take what waits in its queue. */
+static unsigned time_left_ms(const struct outlet *outlet) {
+    uint64_t now_ms = clock_ms();
+    if (outlet->give_up_ms == 0)
+        return DRAIN_MS;
+    return outlet->give_up_ms > now_ms ? (unsigned)(outlet->give_up_ms - now_ms) : 0;
+}
+
+static uint64_t sum_errors(const struct sink_stats *stats) {
+    uint64_t sum = 0;
+    for (size_t i = 0; i < NUM_SINK_ERRORS; i++)
+        sum += stats->errors[i];
+    return sum;
+}
+
+static bool stats_of(const struct outlet *outlet, size_t i, struct sink_stats *stats) {
+    if (outlet->outboxes[i])
+        return outbox_works(outlet->outboxes[i]) && outbox_stats(outlet->outboxes[i], stats);
+    return outlet->sinks[i] && sink_stats(outlet->sinks[i], stats);
+}
+
+void outlet_answer(const struct outlet *outlet) {
+    for (size_t i = 0; i < outlet->num_sinks; i++) {
+        struct sink_stats stats;
+        if (stats_of(outlet, i, &stats))
+            log_line(LEVEL_ANSWER,
+                     "%s: events %" PRIu64 ", delivered %" PRIu64 ", waiting %" PRIu64 ", dropped %" PRIu64
+                     ", rejected %" PRIu64 ", errors %" PRIu64 ", behind %" PRIu64 " ms",
+                     outlet->config->sinks[i], stats.num_written, stats.num_delivered, stats.num_waiting,
+                     stats.num_dropped, stats.num_rejected, sum_errors(&stats), stats.lag_ms);
+        else
+            log_line(LEVEL_ANSWER, "%s: failed, and closed", outlet->config->sinks[i]);
+    }
+}
+
 /* The sinks are the caller's again, but for those that stand still. */
 static void end_threads(struct outlet *outlet) {
     for (size_t i = 0; i < outlet->num_sinks; i++) {
         if (!outlet->outboxes[i])
             continue;
         bool works = outbox_works(outlet->outboxes[i]);
-        outlet->sinks[i] = outbox_stop(outlet->outboxes[i], DRAIN_MS);
+        outlet->sinks[i] = outbox_stop(outlet->outboxes[i], time_left_ms(outlet));
         outlet->outboxes[i] = NULL;
         outlet->pipe_broken = outlet->pipe_broken || (outlet->sinks[i] && sink_gone(outlet->sinks[i]));
         outlet->failed = outlet->failed || !outlet->sinks[i] || (!works && !sink_gone(outlet->sinks[i]));
@@ -235,8 +282,9 @@ bool outlet_start(struct outlet *outlet) {
         if (!good)
             log_line(LEVEL_ERROR, "%s", sink_error(outlet->sinks[i]));
     }
+    good = good && (outlet->config->num_interfaces == 0 || start_outboxes(outlet));
     signals_hold_end();
-    return good && (outlet->config->num_interfaces == 0 || start_outboxes(outlet));
+    return good;
 }
 
 static bool wait_for(struct outlet *outlet, struct sink *sink) {
@@ -247,9 +295,11 @@ static bool wait_for(struct outlet *outlet, struct sink *sink) {
     while ((num_waiting = sink_wait(sink, LOOK_EACH_MS)) > 0 && has_patience(outlet, sink, &patience) &&
            (was_stopped || !signals_stop()))
         progress_deliver(outlet->progress, sink_target(sink), num_waiting);
+    /* A sensor that is stopped while Kafka is away has done its work: the events are safe. */
+    bool is_kept = outlet->config->num_interfaces > 0 && sink_keeps(sink);
     if (num_waiting > 0) {
-        log_line(LEVEL_ERROR, "%s", sink_error(sink));
-        outlet->failed = true;
+        log_line(is_kept ? LEVEL_NOTICE : LEVEL_ERROR, "%s", sink_error(sink));
+        outlet->failed = outlet->failed || !is_kept;
     }
     if (sink_stats(sink, &stats) && stats.num_rejected > 0)
         outlet->failed = true; /* the sink said of which events and why */

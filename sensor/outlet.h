@@ -29,6 +29,12 @@ bool outlet_pipe_broken(
     const struct outlet *outlet);          /* the reader of standard output went away: end quietly */
 void outlet_reopen(struct outlet *outlet); /* whoever renamed the files asks for new ones */
 
+/* A stop was asked for: from now on nothing waits longer than that. */
+void outlet_hurry(struct outlet *outlet, uint32_t seconds);
+
+/* Tells on the log of each sink what it was given and what became of it. */
+void outlet_answer(const struct outlet *outlet);
+
 /* Waits until all is delivered, or that is in vain, or a signal comes meanwhile; then closes the sinks. False
  * when any event did not get where it should, then or earlier. */
 bool outlet_finish(struct outlet *outlet);

@@ -57,6 +57,15 @@ void pipeline_free(struct pipeline *p) {
     free(p);
 }
 
+bool pipeline_reload(struct pipeline *p, const struct config *fresh, char *error, size_t error_len) {
+    bool good = p->workers ? workers_reload(p->workers, fresh, error, error_len)
+                           : tracker_reload(p->tracker, fresh, error, error_len);
+    if (!good)
+        return false;
+    intake_reload(p->intake, fresh);
+    return true;
+}
+
 void pipeline_set_keylog(struct pipeline *p, struct keylog *keylog) {
     if (p->workers)
         workers_set_keylog(p->workers, keylog);
@@ -66,6 +75,15 @@ void pipeline_set_keylog(struct pipeline *p, struct keylog *keylog) {
 
 bool pipeline_start(struct pipeline *p, char *error, size_t error_len) {
     return !p->workers || workers_start(p->workers, error, error_len);
+}
+
+void pipeline_pause(struct pipeline *p) {
+    if (p->workers)
+        workers_pause(p->workers);
+}
+
+bool pipeline_resume(struct pipeline *p, char *error, size_t error_len) {
+    return !p->workers || workers_resume(p->workers, error, error_len);
 }
 
 static void take_time(struct pipeline *p, const struct arrival *arrival) {

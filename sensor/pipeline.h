@@ -25,6 +25,17 @@ void pipeline_set_keylog(struct pipeline *pipeline, struct keylog *keylog);
  * emitted by a thread of their own until pipeline_finish() returns. False with a message in error. */
 bool pipeline_start(struct pipeline *pipeline, char *error, size_t error_len);
 
+/* Between two packets: all that came before is done with, and nobody but the caller works on the pipeline
+ * until it goes on. What it shares with its owner (config, key log) may be changed meanwhile. False with a
+ * message in error: it is at its end. */
+void pipeline_pause(struct pipeline *pipeline);
+bool pipeline_resume(struct pipeline *pipeline, char *error, size_t error_len);
+
+/* While it pauses: the ports and the anchors become those of fresh (config_reload.h), which is not kept; what
+ * else of it can change is read from the pipeline's own config as it goes. Connections go on. False with a
+ * message: nothing changed. */
+bool pipeline_reload(struct pipeline *pipeline, const struct config *fresh, char *error, size_t error_len);
+
 void pipeline_packet(struct pipeline *pipeline, const struct packet *packet);
 
 /* No packet came up to this time, by the clock that stamps packets: what was due by then is emitted. */

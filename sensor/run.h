@@ -9,6 +9,7 @@
 #include "outlet.h"
 #include "pipeline.h"
 #include "progress.h"
+#include "service.h"
 #include "taps.h"
 
 enum exit_status { EXIT_READ = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_DAMAGED = 3 };
@@ -22,6 +23,7 @@ struct run {
     struct keylog_file *keylog; /* NULL: none given */
     struct pipeline *pipeline;
     struct progress progress;
+    struct service service;
     enum exit_status status;
 };
 

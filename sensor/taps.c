@@ -165,6 +165,17 @@ void taps_count(struct taps *taps, uint64_t now_ms, struct taps_counts *counts) 
     }
 }
 
+void taps_refilter(struct taps *taps) {
+    for (size_t i = 0; i < taps->num; i++) {
+        struct tap *tap = &taps->taps[i];
+        char message[MESSAGE_LEN] = "out of memory";
+        char *expression = tap->live ? filter_mail(taps->config, live_linktype(tap->live)) : NULL;
+        if (tap->live && !(expression && live_filter(tap->live, expression, message, sizeof message)))
+            log_line(LEVEL_ERROR, "%s: the filter stays as it was: %s", tap->interface, message);
+        free(expression);
+    }
+}
+
 bool taps_stamps_foreign(const struct taps *taps) {
     return taps->stamps_foreign;
 }

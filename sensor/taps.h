@@ -44,6 +44,10 @@ struct taps_counts {
 };
 void taps_count(struct taps *taps, uint64_t now_ms, struct taps_counts *counts);
 
+/* Gives the kernel the filter that config now makes. Where it does not take it the old one stays, and the log
+ * says so. */
+void taps_refilter(struct taps *taps);
+
 bool taps_stamps_foreign(const struct taps *taps); /* of any interface: packet time is not the host's */
 bool taps_needs_admin(const struct taps *taps);    /* opening one of them again takes CAP_NET_ADMIN */
 

@@ -65,6 +65,14 @@ struct tracker *tracker_new(const struct config *config, size_t max_flows,
     return NULL;
 }
 
+bool tracker_reload(struct tracker *tracker, const struct config *fresh, char *error, size_t error_len) {
+    struct trust_options trust = {.verify = !fresh->no_verify, .ca_path = fresh->ca_path};
+    if (!trust_reload(tracker->tools.trust, &trust, error, error_len))
+        return false;
+    port_set_join(&fresh->mail_ports, &fresh->tls_ports, &tracker->watched);
+    return true;
+}
+
 void tracker_set_keylog(struct tracker *tracker, struct keylog *keylog) {
     tracker->tools.keylog = keylog;
 }

@@ -25,6 +25,10 @@ struct tracker *tracker_new(const struct config *config, size_t max_flows,
                             const struct tracker_output *output, char *error, size_t error_len);
 void tracker_free(struct tracker *tracker); /* NULL is fine */
 
+/* From the next segment on: the ports, the anchors and whether to verify, as fresh has them. False with a
+ * message: nothing changed. */
+bool tracker_reload(struct tracker *tracker, const struct config *fresh, char *error, size_t error_len);
+
 /* Before the first segment: secrets to look inside TLS 1.3 with. Borrowed, must outlive the tracker. */
 void tracker_set_keylog(struct tracker *tracker, struct keylog *keylog);
 

@@ -332,6 +332,26 @@ static void stop(struct workers *workers, struct round_end *end) {
     workers->reports = false;
 }
 
+void workers_pause(struct workers *workers) {
+    struct round_end end = {0};
+    stop(workers, &end);
+}
+
+bool workers_resume(struct workers *workers, char *error, size_t error_len) {
+    for (unsigned i = 0; i < workers->num; i++)
+        begin_batch(&workers->workers[i]);
+    return workers_start(workers, error, error_len);
+}
+
+/* What one takes the others take, too. */
+bool workers_reload(struct workers *workers, const struct config *fresh, char *error, size_t error_len) {
+    for (unsigned i = 0; i < workers->num; i++) {
+        if (!tracker_reload(workers->workers[i].tracker, fresh, error, error_len))
+            return false;
+    }
+    return true;
+}
+
 void workers_finish(struct workers *workers, const struct window *window,
                     const struct reporter_facts *facts) {
     struct round_end end = {.finish = true, .window_ended = true, .window = *window, .facts = *facts};

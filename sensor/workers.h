@@ -35,6 +35,14 @@ void workers_set_keylog(struct workers *workers, struct keylog *keylog);
 /* From here on the reporter belongs to the reporting thread. False with a message in error. */
 bool workers_start(struct workers *workers, char *error, size_t error_len);
 
+/* From the reading thread: returns when all that was handed over is reported, and the threads are at rest;
+ * and goes on. */
+void workers_pause(struct workers *workers);
+bool workers_resume(struct workers *workers, char *error, size_t error_len);
+
+/* While they are at rest: tracker_reload() for all. */
+bool workers_reload(struct workers *workers, const struct config *fresh, char *error, size_t error_len);
+
 /* From the reading thread, in the order of the capture, as for a tracker (tracker.h) and the reporter. */
 void workers_advance(struct workers *workers, struct moment now);
 void workers_segment(struct workers *workers, const struct segment *segment, struct moment now);

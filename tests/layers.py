@@ -33,7 +33,7 @@ OWNERS = [
 # What reads a clock, and the files above the packets that may: the loop, its progress line, and the thread that
 # delivers, for its pauses. Nothing in an event comes from there.
 CLOCKS = {"time", "clock", "clock_gettime", "gettimeofday", "ftime", "timespec_get", "localtime", "localtime_r"}
-MAY_READ_CLOCK = re.compile(r"sensor/(live|outlet|outbox|progress|log)\.c|outputs/sink_clock\.c")
+MAY_READ_CLOCK = re.compile(r"sensor/(live|outlet|outbox|progress|service|log)\.c|outputs/sink_clock\.c")
 
 # Files that may hold something mutable for the whole program: the stop flag and the logger.
 MAY_HOLD_GLOBALS = re.compile(r"sensor/(signals|log)\.c")

@@ -67,6 +67,23 @@ void trust_free(struct trust *trust) {
     free(trust);
 }
 
+bool trust_reload(struct trust *trust, const struct trust_options *options, char *error, size_t error_len) {
+    struct trust_store store = {0};
+    struct trust_cache *answers = trust_cache_new(TRUST_VERIFIED_MAX, SIZE_MAX, free);
+    snprintf(error, error_len, "out of memory");
+    if (answers == NULL ||
+        (options->verify && !trust_store_load(&store, options->ca_path, error, error_len))) {
+        trust_cache_free(answers);
+        return false;
+    }
+    trust_cache_free(trust->answers);
+    trust_store_cleanup(&trust->store);
+    trust->answers = answers;
+    trust->store = store;
+    trust->verify = options->verify;
+    return true;
+}
+
 bool trust_has_anchors(const struct trust *trust) {
     return trust->store.num_anchors > 0;
 }

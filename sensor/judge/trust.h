@@ -44,6 +44,10 @@ struct trust *trust_new(const struct trust_options *options, struct digest *dige
                         size_t error_len);
 void trust_free(struct trust *trust); /* NULL is fine */
 
+/* Reads the anchors again, by other options perhaps; what was judged before is forgotten. False with a
+ * message: nothing changed. */
+bool trust_reload(struct trust *trust, const struct trust_options *options, char *error, size_t error_len);
+
 /* False when chains cannot be judged: --no-verify, or a system without a certificate store. */
 bool trust_has_anchors(const struct trust *trust);
 

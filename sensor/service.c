@@ -1,0 +1,155 @@
+#include "service.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <time.h>
+
+#include "config_reload.h"
+#include "log.h"
+#include "run.h"
+#include "signals.h"
+
+#define STATUS_EACH_MS 10000u
+#define KEYLOG_EACH_MS 500u
+
+static uint64_t now_us(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+void service_open(struct service *service, int argc, char **argv, struct config *config) {
+    *service = (struct service){.argc = argc, .argv = argv, .config = config};
+    notify_open(&service->notify);
+}
+
+void service_close(struct service *service) {
+    notify_close(&service->notify);
+}
+
+void service_ready(struct run *run) {
+    if (run->taps)
+        log_service();
+    notify_send(&run->service.notify, "READY=1\nSTATUS=%s", run->taps ? "capturing" : "reading");
+}
+
+void service_stopping(struct run *run) {
+    notify_send(&run->service.notify, "STOPPING=1\nSTATUS=delivering what is left");
+    if (signals_stop())
+        outlet_hurry(run->outlet, run->config->drain_timeout_s);
+}
+
+/* --- SIGHUP --- */
+
+static void say_changes(const struct config_changes *changes) {
+    if (changes->restarting[0] != '\0')
+        log_line(LEVEL_WARNING, "configuration: changed, which takes a restart: %s", changes->restarting);
+    log_line(LEVEL_NOTICE, "configuration: read again; changed: %s",
+             changes->changed[0] != '\0' ? changes->changed : "nothing");
+}
+
+/* All of it, or nothing; while the pipeline pauses. */
+static void reload(struct run *run) {
+    struct service *service = &run->service;
+    struct config fresh;
+    struct config_changes changes;
+    char error[512];
+    if (!config_reload(service->argc, service->argv, service->config, &fresh, &changes)) {
+        log_line(LEVEL_ERROR, "configuration: what was in force stays so");
+        return;
+    }
+    if (!pipeline_reload(run->pipeline, &fresh, error, sizeof error)) {
+        log_line(LEVEL_ERROR, "configuration: what was in force stays so: %s", error);
+        config_cleanup(&fresh);
+        return;
+    }
+    config_exchange(service->config, &fresh);
+    config_cleanup(&fresh);
+    log_set_level(service->config->quiet, service->config->verbose);
+    if (changes.filters)
+        taps_refilter(run->taps);
+    say_changes(&changes);
+}
+
+static void resume(struct run *run) {
+    char error[512];
+    if (pipeline_resume(run->pipeline, error, sizeof error))
+        return;
+    log_line(LEVEL_ERROR, "%s", error);
+    run_fail(run, EXIT_RUNTIME);
+    raise(SIGTERM);
+}
+
+static void hang_up(struct run *run) {
+    struct notify *notify = &run->service.notify;
+    notify_reloading(notify, now_us());
+    outlet_reopen(run->outlet);
+    if (run->taps && run->keylog)
+        keylog_file_reopen(run->keylog);
+    if (run->taps)
+        reload(run);
+    notify_send(notify, "READY=1");
+}
+
+/* --- SIGUSR1 --- */
+
+static void answer(const struct run *run) {
+    struct pipeline_counters counters = pipeline_counters(run->pipeline);
+    log_line(LEVEL_ANSWER, "packets %" PRIu64 ", bytes %" PRIu64 ", sessions %" PRIu64, counters.packets,
+             counters.bytes, counters.sessions);
+    if (run->taps) {
+        struct taps_counts taps;
+        taps_count(run->taps, now_us() / 1000, &taps);
+        log_line(LEVEL_ANSWER,
+                 "interfaces: received %" PRIu64 ", dropped by the kernel %" PRIu64 ", by adapters %" PRIu64
+                 ", outages %" PRIu64 " of %" PRIu64 " ms",
+                 taps.packets.received, taps.packets.kernel_dropped, taps.packets.interface_dropped,
+                 taps.outages, taps.outage_ms);
+    }
+    outlet_answer(run->outlet);
+}
+
+/* --- signs of life --- */
+
+static void say_status(struct run *run, uint64_t now_ms) {
+    struct service *service = &run->service;
+    if (service->notify.fd < 0 || now_ms - service->said_ms < STATUS_EACH_MS)
+        return;
+    struct pipeline_counters counters = pipeline_counters(run->pipeline);
+    service->said_ms = now_ms;
+    notify_send(&service->notify, "STATUS=capturing: %" PRIu64 " packets, %" PRIu64 " sessions",
+                counters.packets, counters.sessions);
+}
+
+/* A key log grows as long as its server runs. */
+static void read_keylog(struct run *run, uint64_t now_ms) {
+    char error[512];
+    if (!run->keylog || now_ms - run->service.keylog_ms < KEYLOG_EACH_MS)
+        return;
+    run->service.keylog_ms = now_ms;
+    if (!keylog_file_has_more(run->keylog))
+        return;
+    pipeline_pause(run->pipeline);
+    if (!keylog_file_read(run->keylog, error, sizeof error))
+        log_line(LEVEL_WARNING, "%s", error);
+    resume(run);
+}
+
+void service_turn(struct run *run) {
+    bool reopen = signals_take_reopen(), count = signals_take_counters();
+    if (reopen || count) {
+        pipeline_pause(run->pipeline); /* sinks, too, may be at work in its threads */
+        if (reopen)
+            hang_up(run);
+        if (count)
+            answer(run);
+        resume(run);
+    }
+    if (!run->taps)
+        return;
+    uint64_t now_ms = now_us() / 1000;
+    (void)notify_turn(&run->service.notify, now_ms);
+    say_status(run, now_ms);
+    read_keylog(run, now_ms);
+    log_tick();
+}
