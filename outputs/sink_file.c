@@ -2,7 +2,6 @@
 
 #include "compress.h"
 #include "sink_clock.h"
-#include "sink_path.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -32,6 +31,7 @@ struct file_sink {
     bool was_regular; /* what cannot be written is tried again */
     bool failing;     /* the last write failed; said once */
     bool may_pass;    /* it may work the next time */
+    bool lost;        /* a file that was put aside could not be synced */
     struct sink_stats stats;
     char error[ERROR_LEN]; /* "" when nothing failed */
 };
@@ -125,7 +125,7 @@ static bool open_path(struct file_sink *file, enum sink_path_mode mode) {
         file->was_regular = file->file.is_regular;
         return true;
     }
-    (void)sink_path_close(&file->file);
+    (void)sink_path_close(&file->file, file->settings.io);
     return false;
 }
 
@@ -149,7 +149,7 @@ static size_t write_all(struct file_sink *file, const char *data, size_t len) {
     size_t done = 0;
     while (done < len) {
         errno = EIO; /* for a write that takes nothing and names no reason */
-        ssize_t taken = file->settings.write(file->file.fd, data + done, len - done);
+        ssize_t taken = file->settings.io->write(file->file.fd, data + done, len - done);
         if (taken > 0) {
             done += (size_t)taken;
         } else if (taken == 0 || !wait_for_room(file)) {
@@ -223,9 +223,11 @@ static bool leave_file(struct file_sink *file) {
     if (try_write(file, COMPRESS_END) != 0 || bytes_waiting(file) > 0) {
         return false;
     }
-    if (!sink_path_close(&file->file)) {
+    if (!sink_path_close(&file->file, file->settings.io)) {
         set_error(file, strerror(errno));
         say(file, file->error, ", when a file was closed: its end may be lost");
+        file->stats.errors[SINK_ERROR_DISK]++;
+        file->lost = true;
     }
     file->has_events = false;
     return true;
@@ -260,9 +262,10 @@ static void rotate(struct file_sink *file) {
     if (!leave_file(file)) {
         return;
     }
-    if (!sink_path_put_aside(file->path, begin_ns)) {
+    if (!sink_path_put_aside(file->path, begin_ns, file->settings.io)) {
         set_error(file, strerror(errno));
         say(file, file->error, ", when it was to be renamed; it is written on");
+        file->stats.errors[SINK_ERROR_DISK]++;
     }
 }
 
@@ -344,8 +347,8 @@ static void file_free(struct file_sink *file) {
 
 static int file_close(struct sink *sink) {
     struct file_sink *file = (struct file_sink *)sink;
-    int result = try_write(file, COMPRESS_END) == 0 && bytes_waiting(file) == 0 ? 0 : -1;
-    if (!sink_path_close(&file->file)) {
+    int result = try_write(file, COMPRESS_END) == 0 && bytes_waiting(file) == 0 && !file->lost ? 0 : -1;
+    if (!sink_path_close(&file->file, file->settings.io)) {
         result = -1;
     }
     file_free(file);
@@ -379,7 +382,7 @@ static bool init(struct file_sink *file, const char *text, const char *path) {
     file->state = file->encoder->open();
     file->file.fd = -1;
     file->try_at = SINK_FILE_WRITE_LEN;
-    file->settings.write = file->settings.write != NULL ? file->settings.write : write;
+    file->settings.io = file->settings.io != NULL ? file->settings.io : &sink_path_system;
     if (ends_in_zst(path)) {
         file->compressor = compressor_new();
     }

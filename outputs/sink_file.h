@@ -9,21 +9,17 @@
 
 #include "encoder.h"
 #include "sink.h"
-
-#include <sys/types.h>
+#include "sink_path.h"
 
 #define SINK_FILE_WRITE_LEN   (256 * 1024) /* bytes gathered before they are written */
 #define SINK_FILE_PENDING_MAX (64u << 20)  /* then the sink is full */
 
-/* write(2), or what a test puts in its place. */
-typedef ssize_t sink_file_write_fn(int fd, const void *data, size_t len);
-
 struct sink_file_settings {
-    sink_file_write_fn *write; /* NULL: write(2) */
-    bool append;               /* to what the file holds */
-    bool force;                /* overwrite it */
-    uint64_t rotate_len;       /* 0, or: a file of so many bytes is put aside (sink_path.h) ... */
-    uint64_t rotate_ns;        /* ... or: at each multiple of so much time, that of events */
+    const struct sink_path_io *io; /* NULL: that of the system */
+    bool append;                   /* to what the file holds */
+    bool force;                    /* overwrite it */
+    uint64_t rotate_len;           /* 0, or: a file of so many bytes is put aside (sink_path.h) ... */
+    uint64_t rotate_ns;            /* ... or: at each multiple of so much time, that of events */
     void (*log)(void *context, const char *message);
     void *log_context;
 };

@@ -79,13 +79,13 @@ bool sink_path_open(struct sink_path *file, const char *path, enum sink_path_mod
     return true;
 }
 
-bool sink_path_close(struct sink_path *file) {
+bool sink_path_close(struct sink_path *file, const struct sink_path_io *io) {
     int fd = file->fd;
     file->fd = -1;
     if (fd < 0 || fd == STDOUT_FILENO) {
         return true;
     }
-    bool synced = !file->is_regular || fsync(fd) == 0;
+    bool synced = !file->is_regular || io->fsync(fd) == 0;
     /* A network file system may say only now that the bytes did not arrive. */
     return (close(fd) == 0 || errno == EINTR) && synced;
 }
@@ -121,7 +121,9 @@ static int rename_gently(const char *from, const char *to) {
     return rename(from, to);
 }
 
-bool sink_path_put_aside(const char *path, uint64_t begin_ns) {
+const struct sink_path_io sink_path_system = {write, fsync, rename_gently};
+
+bool sink_path_put_aside(const char *path, uint64_t begin_ns, const struct sink_path_io *io) {
     char time[TEXT_TIME_MAX], stamp[TEXT_TIME_MAX], name[PATH_MAX];
     size_t used = 0, ending = ending_of(path);
     text_time_s(time, (int64_t)(begin_ns / UINT64_C(1000000000)));
@@ -141,7 +143,7 @@ bool sink_path_put_aside(const char *path, uint64_t begin_ns) {
             errno = ENAMETOOLONG;
             return false;
         }
-        if (rename_gently(path, name) == 0) {
+        if (io->rename(path, name) == 0) {
             return true;
         }
         if (errno != EEXIST) {

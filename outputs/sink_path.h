@@ -6,7 +6,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <sys/types.h>
+
 #define SINK_PATH_WHY_MAX 256
+
+/* What a test puts its own functions into. */
+struct sink_path_io {
+    ssize_t (*write)(int fd, const void *data, size_t len);
+    int (*fsync)(int fd);
+    int (*rename)(const char *from, const char *to); /* EEXIST where `to` is there */
+};
+extern const struct sink_path_io sink_path_system; /* those of the system */
 
 enum sink_path_mode {
     SINK_PATH_NEW,    /* a file that holds something is not touched */
@@ -28,11 +38,11 @@ bool sink_path_open(struct sink_path *file, const char *path, enum sink_path_mod
 
 /* Syncs a regular file and closes; standard output is left open. False with errno: what was written may be
  * lost. */
-bool sink_path_close(struct sink_path *file);
+bool sink_path_close(struct sink_path *file, const struct sink_path_io *io);
 
 /* Renames path so that it says when it begins: events.ndjson.zst becomes events.20240131T235959Z.ndjson.zst,
  * or events.20240131T235959Z-1.ndjson.zst where that is taken. At any time there is the one name or the
  * other. False with errno. */
-bool sink_path_put_aside(const char *path, uint64_t begin_ns);
+bool sink_path_put_aside(const char *path, uint64_t begin_ns, const struct sink_path_io *io);
 
 #endif

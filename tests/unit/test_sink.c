@@ -46,7 +46,8 @@ static void fake_reset(void) {
 
 static struct sink *open_fake(const struct encoder *encoder, const char *path) {
     char error[256];
-    const struct sink_file_settings settings = {.write = fake_write};
+    static const struct sink_path_io io = {.write = fake_write, .fsync = fsync};
+    const struct sink_file_settings settings = {.io = &io};
     return sink_file_open(encoder, "json:fake", path, &settings, error, sizeof error);
 }
 
