@@ -254,6 +254,31 @@ static void on_log(const rd_kafka_t *producer, int level, const char *facility, 
     }
 }
 
+/* --- the spool --- */
+
+static void note_spool_failure(struct kafka_delivery *d, const char *doing) {
+    char what[WHY_LEN];
+    (void)snprintf(what, sizeof what, "%s: %s", doing, strerror(errno));
+    complain(d, SINK_ERROR_SPOOL, what);
+}
+
+/* At most each KAFKA_SYNC_MS, of whatever else this thread does. */
+static void sync_when_due(struct kafka_delivery *d) {
+    uint64_t now = sink_clock_ms();
+    if (now - d->synced_ms < KAFKA_SYNC_MS) {
+        return;
+    }
+    d->synced_ms = now;
+    uint64_t oldest_ms = kafka_window_oldest_ms(&d->window);
+    uint64_t wall_ms = sink_clock_wall_ms();
+    if (spool_sync(d->options.spool) != 0) {
+        note_spool_failure(d, "syncing the spool");
+    }
+    (void)pthread_mutex_lock(&d->mutex);
+    d->stats.lag_ms = oldest_ms > 0 && wall_ms > oldest_ms ? wall_ms - oldest_ms : 0;
+    (void)pthread_mutex_unlock(&d->mutex);
+}
+
 /* --- the producer --- */
 
 static rd_kafka_t *producer_new(struct kafka_delivery *d, char *error, size_t error_len) {
@@ -281,6 +306,7 @@ static void producer_free(struct kafka_delivery *d) {
     uint64_t until = sink_clock_ms() + PURGE_MS;
     while (d->window.num_sent > 0 && sink_clock_ms() < until) {
         (void)rd_kafka_poll(d->producer, POLL_MS);
+        sync_when_due(d);
     }
     rd_kafka_destroy(d->producer);
     d->producer = NULL;
@@ -305,12 +331,6 @@ static void start_again(struct kafka_delivery *d) {
 }
 
 /* --- sending --- */
-
-static void note_spool_failure(struct kafka_delivery *d, const char *doing) {
-    char what[WHY_LEN];
-    (void)snprintf(what, sizeof what, "%s: %s", doing, strerror(errno));
-    complain(d, SINK_ERROR_SPOOL, what);
-}
 
 /* The next record that is to be sent; false: none now. */
 static bool next_record(struct kafka_delivery *d) {
@@ -397,30 +417,15 @@ static bool send_some(struct kafka_delivery *d) {
 
 /* --- the thread --- */
 
-static void sync_spool(struct kafka_delivery *d) {
-    uint64_t oldest_ms = kafka_window_oldest_ms(&d->window);
-    uint64_t wall_ms = sink_clock_wall_ms();
-    if (spool_sync(d->options.spool) != 0) {
-        note_spool_failure(d, "syncing the spool");
-    }
-    (void)pthread_mutex_lock(&d->mutex);
-    d->stats.lag_ms = oldest_ms > 0 && wall_ms > oldest_ms ? wall_ms - oldest_ms : 0;
-    (void)pthread_mutex_unlock(&d->mutex);
-}
-
 static void *deliver(void *argument) {
     struct kafka_delivery *d = argument;
     while (!atomic_load(&d->stop)) {
-        uint64_t now = sink_clock_ms();
-        if (now - d->synced_ms >= KAFKA_SYNC_MS) {
-            sync_spool(d);
-            d->synced_ms = now;
-        }
-        if (d->failed && now >= d->resume_ms && (d->restart || d->window.num_sent == 0)) {
+        sync_when_due(d);
+        if (d->failed && sink_clock_ms() >= d->resume_ms && (d->restart || d->window.num_sent == 0)) {
             start_again(d);
         }
         bool more = send_some(d);
-        (void)spool_save(d->options.spool); /* what fails here fails in sync_spool(), which tells */
+        (void)spool_save(d->options.spool); /* what fails here fails in sync_when_due(), which tells */
         if (d->producer != NULL) {
             (void)rd_kafka_poll(d->producer, more ? 0 : POLL_MS);
         } else {

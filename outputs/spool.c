@@ -42,7 +42,7 @@ struct spool {
     uint64_t acked_on_disk;
 };
 
-static const struct spool_io system_io = {openat, pwrite, fdatasync};
+static const struct spool_io system_io = {openat, pwrite, fdatasync, fsync};
 
 /* --- segments, with the mutex held --- */
 
@@ -324,7 +324,9 @@ static int sync_directory(struct spool *spool) {
     bool changed = spool->dir_changed;
     spool->dir_changed = false;
     (void)pthread_mutex_unlock(&spool->mutex);
-    return !changed || fsync(spool->dir) == 0 || errno == EINVAL ? 0 : -1; /* not every file system can */
+    return !changed || spool->io.fsync(spool->dir) == 0 || errno == EINVAL
+               ? 0
+               : -1; /* not every file system can */
 }
 
 /* Not synced: an older number on disk costs doubles, no event. */

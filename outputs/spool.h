@@ -34,6 +34,7 @@ struct spool_io {
     int (*openat)(int dir, const char *name, int flags, ...);
     ssize_t (*pwrite)(int fd, const void *data, size_t len, off_t offset);
     int (*fdatasync)(int fd);
+    int (*fsync)(int fd); /* of the directory */
 };
 
 struct spool_options {

@@ -24,7 +24,7 @@ static int no_sync(int fd) {
     return 0;
 }
 
-static const struct spool_io io = {openat, pwrite, no_sync};
+static const struct spool_io io = {openat, pwrite, no_sync, no_sync};
 
 static void check(bool good, const char *what) {
     if (!good) {

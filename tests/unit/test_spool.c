@@ -58,7 +58,11 @@ static int fake_fdatasync(int fd) {
     return fake_fails() ? -1 : fdatasync(fd);
 }
 
-static const struct spool_io fake_io = {fake_openat, fake_pwrite, fake_fdatasync};
+static int fake_fsync(int fd) {
+    return fake_fails() ? -1 : fsync(fd);
+}
+
+static const struct spool_io fake_io = {fake_openat, fake_pwrite, fake_fdatasync, fake_fsync};
 
 static struct spool *open_spool(const struct spool_options *options) {
     static const struct spool_options defaults = {.size_max = UINT64_C(1) << 30};

@@ -397,15 +397,30 @@ static struct {
     sqlite3_vfs vfs;
     sqlite3_vfs *real;
     struct methods methods[4];
-    unsigned calls, fail_at; /* the fail_at-th write fails, from 1; 0: none */
+    unsigned calls, fail_at; /* the fail_at-th write or sync fails, from 1; 0: none */
     unsigned fail_for;       /* and as many behind it */
     int code;
 } faulty;
 
-static int faulty_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at) {
+static bool fails(void) {
     faulty.calls++;
-    if (faulty.fail_at > 0 && faulty.calls >= faulty.fail_at &&
-        faulty.calls - faulty.fail_at < faulty.fail_for) {
+    return faulty.fail_at > 0 && faulty.calls >= faulty.fail_at &&
+           faulty.calls - faulty.fail_at < faulty.fail_for;
+}
+
+static int faulty_sync(sqlite3_file *file, int flags) {
+    if (fails()) {
+        return SQLITE_IOERR_FSYNC;
+    }
+    const struct methods *methods = (const struct methods *)file->pMethods;
+    file->pMethods = methods->real;
+    int result = methods->real->xSync(file, flags);
+    file->pMethods = &methods->faulty;
+    return result;
+}
+
+static int faulty_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at) {
+    if (fails()) {
         return faulty.code;
     }
     const struct methods *methods = (const struct methods *)file->pMethods;
@@ -426,6 +441,7 @@ static int faulty_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, i
         faulty.methods[i].real = file->pMethods;
         faulty.methods[i].faulty = *file->pMethods;
         faulty.methods[i].faulty.xWrite = faulty_write;
+        faulty.methods[i].faulty.xSync = faulty_sync;
         file->pMethods = &faulty.methods[i].faulty;
     }
     return result;
