@@ -54,15 +54,11 @@ static ssize_t fake_pwrite(int fd, const void *data, size_t len, off_t offset) {
     return -1;
 }
 
-static int fake_fdatasync(int fd) {
-    return fake_fails() ? -1 : fdatasync(fd);
-}
-
-static int fake_fsync(int fd) {
+static int fake_sync(int fd) {
     return fake_fails() ? -1 : fsync(fd);
 }
 
-static const struct spool_io fake_io = {fake_openat, fake_pwrite, fake_fdatasync, fake_fsync};
+static const struct spool_io fake_io = {fake_openat, fake_pwrite, fake_sync, fake_sync};
 
 static struct spool *open_spool(const struct spool_options *options) {
     static const struct spool_options defaults = {.size_max = UINT64_C(1) << 30};
