@@ -119,6 +119,15 @@ static const struct session_event empty_session = {
 
 static const struct peer_event empty_peer = {.cert = NO_CERT, .cert_days_left = EVENT_ABSENT};
 
+static const struct sensor_event empty_sensor = {
+    .segments_to_server = EVENT_ABSENT,
+    .segments_to_client = EVENT_ABSENT,
+    .interface_outages = EVENT_ABSENT,
+    .interface_outage_ms = EVENT_ABSENT,
+    .clock_steps = EVENT_ABSENT,
+    .suspended_ms = EVENT_ABSENT,
+};
+
 void event_reset(struct event *event, enum dataset dataset) {
     event->dataset = dataset;
     event->id[0] = '\0';
@@ -131,7 +140,7 @@ void event_reset(struct event *event, enum dataset dataset) {
         event->peer = empty_peer;
         break;
     default:
-        event->sensor = (struct sensor_event){0};
+        event->sensor = empty_sensor;
         break;
     }
 }

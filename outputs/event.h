@@ -285,6 +285,13 @@ struct sensor_event {
     struct count_list limits; /* each named limit that was reached, and how often */
     struct count_list sink_events, sink_bytes, sink_waiting, sink_lag_ms; /* by sink */
     struct count_list sink_lost, sink_errors; /* by sink; by sink and class of error */
+
+    /* Live only: */
+    int64_t segments_to_server, segments_to_client; /* TCP segments of mail, by direction */
+    uint64_t one_sided[2], duplicate[2];            /* ratios: part, whole */
+    int64_t interface_outages, interface_outage_ms; /* interfaces down or away */
+    int64_t clock_steps, suspended_ms;              /* of the host */
+    const char *mirror;                             /* ok, silent, one_way; NULL: cannot be said yet */
 };
 
 struct event {

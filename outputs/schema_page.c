@@ -188,7 +188,12 @@ void schema_page(struct buffer *out) {
              "The peer is the end that is not ours where home networks are configured, otherwise the "
              "server. `tls.server.*` is the last certificate that it showed.\n\n");
     add_fields(out, DATASET_PEER);
-    buffer_add_string(out, "\n## `starttap.sensor`: one for each interval, and at exit\n\n");
+    buffer_add_string(
+        out, "\n## `starttap.sensor`: one for each interval, and at exit\n\n"
+             "Each event counts what came in its own interval (of `event.start` to `event.end`), so that "
+             "events can be added up. `flows_tracked`, `memory_bytes` and `mirror` are how things stood "
+             "at its end, `flows_peak` is the most within it. What is said of sinks is since the start. "
+             "Reading files there is one such event, for all of them.\n\n");
     add_fields(out, DATASET_SENSOR);
     add_profiles(out);
 }

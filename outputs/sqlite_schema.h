@@ -11,7 +11,7 @@
 #include "fields.h"
 
 /* PRAGMA user_version: one more whenever a table or a view is changed (tests/unit/sqlite_versions.txt). */
-#define SQLITE_SCHEMA_VERSION     2
+#define SQLITE_SCHEMA_VERSION     3
 #define SQLITE_APPLICATION_ID     0x53745470 /* PRAGMA application_id: "StTp" */
 #define SQLITE_SCHEMA_COLUMNS_MAX 160
 #define SQLITE_EXPIRING_DAYS      30 /* of the view expiring_certificates; as the finding cert.expiring_soon */

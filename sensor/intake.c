@@ -88,7 +88,13 @@ struct arrival intake_tick(struct intake *intake, uint64_t now_ns) {
 }
 
 bool intake_segment(struct intake *intake, const struct packet *packet, struct segment *segment) {
-    return decode_packet(intake->decoder, packet, segment) == DECODE_TCP;
+    if (decode_packet(intake->decoder, packet, segment) != DECODE_TCP)
+        return false;
+    bool to_server = port_set_has(&intake->watched, segment->dst_port);
+    bool to_client = port_set_has(&intake->watched, segment->src_port);
+    intake->counters.segments_to_server += to_server && !to_client;
+    intake->counters.segments_to_client += to_client && !to_server;
+    return true;
 }
 
 struct window intake_last_window(const struct intake *intake) {

@@ -48,7 +48,8 @@ struct moment intake_moment(const struct intake *intake); /* of the last packet 
 
 struct intake_counters {
     uint64_t packets, bytes;
-    uint64_t first_ts_ns, last_ts_ns; /* earliest and latest stamp */
+    uint64_t first_ts_ns, last_ts_ns;                /* earliest and latest stamp */
+    uint64_t segments_to_server, segments_to_client; /* by the port that is watched; both or none: neither */
 };
 const struct intake_counters *intake_counters(const struct intake *intake);
 const struct decode_counters *intake_decoded(const struct intake *intake);

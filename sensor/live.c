@@ -1,19 +1,40 @@
 #include "live.h"
 
+#include <inttypes.h>
+#include <malloc.h>
 #include <time.h>
 
+#include "host_clock.h"
 #include "log.h"
+#include "mirror.h"
 #include "signals.h"
 #include "track/clock.h"
 
-#define TICK_MS   100u  /* from one look at clocks, signals and interfaces to the next */
-#define BATCH_MAX 4096u /* packets between looks, when they do not end */
-#define MARGIN_NS (2 * TAPS_HOLD_MS * UINT64_C(1000000)) /* packets this young may not have been read yet */
+#define NS_PER_MS UINT64_C(1000000)
+#define TICK_NS   (100 * NS_PER_MS) /* from one look at clocks, signals and interfaces to the next */
+#define TICK_MS   100u
+#define BATCH_MAX 4096u                          /* packets between looks, when they do not end */
+#define MARGIN_NS (2 * TAPS_HOLD_MS * NS_PER_MS) /* packets this young may not have been read yet */
+
+/* What the loop keeps beside the run. */
+struct loop {
+    struct run *run;
+    struct host_clock clock;
+    struct host_times started, now, looked, reported;
+    struct mirror mirror;
+    bool quiet;                       /* no packet since the last look */
+    uint64_t packet_ns, packet_at_ns; /* the last packet's stamp, and when it was taken (monotonic) */
+};
 
 static uint64_t read_clock(clockid_t which) {
     struct timespec now;
     clock_gettime(which, &now);
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static struct host_times read_clocks(void) {
+    return (struct host_times){read_clock(CLOCK_REALTIME), read_clock(CLOCK_MONOTONIC),
+                               read_clock(CLOCK_BOOTTIME)};
 }
 
 static bool goes_on(const struct run *run) {
@@ -30,42 +51,129 @@ struct taps *live_start(struct run *run) {
     return NULL;
 }
 
-static size_t take_packets(struct run *run) {
+/* --- what is told of the capture --- */
+
+static void tell_capture(struct loop *loop) {
+    struct taps_counts counts;
+    taps_count(loop->run->taps, loop->now.monotonic_ns / NS_PER_MS, &counts);
+    struct capture_facts facts = {
+        .start_ns = loop->started.real_ns,
+        .end_ns = loop->now.real_ns,
+        .kernel_dropped = counts.packets.kernel_dropped,
+        .interface_dropped = counts.packets.interface_dropped,
+        .interface_outages = counts.outages,
+        .interface_outage_ms = counts.outage_ms,
+        .clock_steps = loop->clock.steps,
+        .suspended_ms = loop->clock.suspended_ms,
+        .memory_bytes = mallinfo2().uordblks + mallinfo2().hblkhd,
+        .mirror = mirror_name(loop->mirror.state),
+    };
+    pipeline_set_capture(loop->run->pipeline, &facts);
+}
+
+static void look_at_clock(struct loop *loop) {
+    int64_t by_ns;
+    switch (host_clock_look(&loop->clock, &loop->now, &by_ns)) {
+    case HOST_CLOCK_STEADY:
+        break;
+    case HOST_CLOCK_STEPPED:
+        log_line(LEVEL_WARNING, "the clock was set by %+.1f s", (double)by_ns / 1e9);
+        break;
+    case HOST_CLOCK_SUSPENDED:
+        log_line(LEVEL_WARNING, "the host was suspended for %.1f s; what passed meanwhile was missed",
+                 (double)by_ns / 1e9);
+        break;
+    }
+}
+
+static void look_at_mirror(struct loop *loop) {
+    struct pipeline_counters counters = pipeline_counters(loop->run->pipeline);
+    uint64_t running_s = (loop->now.monotonic_ns - loop->started.monotonic_ns) / NS_PER_S;
+    enum mirror_state before = loop->mirror.state;
+    if (!mirror_look(&loop->mirror, running_s, counters.segments_to_server, counters.segments_to_client))
+        return;
+    switch (loop->mirror.state) {
+    case MIRROR_SILENT:
+        log_line(LEVEL_WARNING,
+                 "no mail was seen for %u s: does the mirror send anything? Are --mail-ports right?",
+                 MIRROR_SILENT_S);
+        break;
+    case MIRROR_ONE_WAY:
+        log_line(LEVEL_WARNING,
+                 "only one direction of mail is seen (%" PRIu64 " segments to servers, %" PRIu64
+                 " from them): the mirror has to send both",
+                 counters.segments_to_server, counters.segments_to_client);
+        break;
+    default:
+        if (before != MIRROR_UNKNOWN)
+            log_line(LEVEL_NOTICE, "both directions of mail are seen now");
+        break;
+    }
+}
+
+/* --- the loop --- */
+
+static size_t take_packets(struct loop *loop) {
     struct packet packet;
-    uint64_t now_ns = read_clock(CLOCK_REALTIME);
     size_t num = 0;
-    while (num < BATCH_MAX && taps_next(run->taps, now_ns, &packet)) {
-        pipeline_packet(run->pipeline, &packet);
+    while (num < BATCH_MAX && taps_next(loop->run->taps, loop->now.real_ns, &packet)) {
+        pipeline_packet(loop->run->pipeline, &packet);
+        loop->packet_ns = packet.ts_ns;
         num++;
     }
+    if (num > 0)
+        loop->packet_at_ns = loop->now.monotonic_ns;
+    loop->quiet = loop->quiet && num == 0;
     return num;
 }
 
-/* While no packets come, time goes on by the host's clock. */
-static void look(struct run *run, bool quiet) {
-    taps_look(run->taps, read_clock(CLOCK_MONOTONIC) / UINT64_C(1000000));
-    if (quiet)
-        pipeline_tick(run->pipeline, read_clock(CLOCK_REALTIME) - MARGIN_NS);
-    pipeline_flush(run->pipeline);
-    service_turn(run);
+/* While no packets come, time goes on by the host's clock; or, where another one stamps packets, as long as
+ * it took. */
+static void tick(struct loop *loop) {
+    uint64_t now_ns = loop->now.real_ns;
+    if (taps_stamps_foreign(loop->run->taps))
+        now_ns = loop->packet_ns + (loop->now.monotonic_ns - loop->packet_at_ns);
+    pipeline_tick(loop->run->pipeline, now_ns - MARGIN_NS);
+}
+
+static void report_sensor(struct loop *loop) {
+    uint64_t interval_ns = loop->run->config->sensor_interval_s * NS_PER_S;
+    if (interval_ns == 0 || loop->now.monotonic_ns - loop->reported.monotonic_ns < interval_ns)
+        return;
+    loop->reported = loop->now;
+    tell_capture(loop);
+    pipeline_sensor(loop->run->pipeline);
+}
+
+static void look(struct loop *loop) {
+    look_at_clock(loop);
+    look_at_mirror(loop);
+    taps_look(loop->run->taps, loop->now.monotonic_ns / NS_PER_MS);
+    if (loop->quiet)
+        tick(loop);
+    pipeline_flush(loop->run->pipeline);
+    report_sensor(loop);
+    service_turn(loop->run);
+    loop->looked = loop->now;
+    loop->quiet = true;
 }
 
 void live_capture(struct run *run) {
     struct packet packet;
-    uint64_t looked_ns = read_clock(CLOCK_MONOTONIC);
-    bool quiet = true;
+    struct host_times start = read_clocks();
+    struct loop loop = {
+        .run = run, .started = start, .now = start, .looked = start, .reported = start, .quiet = true};
     while (goes_on(run)) {
-        size_t num = take_packets(run);
-        quiet = quiet && num == 0;
-        uint64_t now_ns = read_clock(CLOCK_MONOTONIC);
-        if (now_ns - looked_ns >= TICK_MS * UINT64_C(1000000)) {
-            look(run, quiet);
-            looked_ns = now_ns;
-            quiet = true;
-        }
-        if (num < BATCH_MAX)
+        size_t num = take_packets(&loop);
+        loop.now = read_clocks();
+        if (loop.now.monotonic_ns - loop.looked.monotonic_ns >= TICK_NS)
+            look(&loop);
+        if (num < BATCH_MAX) {
             taps_wait(run->taps, TICK_MS);
+            loop.now = read_clocks();
+        }
     }
     while (taps_last(run->taps, &packet))
         pipeline_packet(run->pipeline, &packet);
+    tell_capture(&loop);
 }

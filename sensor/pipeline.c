@@ -12,6 +12,7 @@ struct pipeline {
     struct tracker *tracker; /* NULL: there are workers */
     struct workers *workers;
     struct notice notice; /* of the one tracker, reused for each */
+    struct capture_facts capture;
 };
 
 static struct notice *lend_notice(void *context) {
@@ -128,18 +129,36 @@ void pipeline_next_input(struct pipeline *p) {
         tracker_next_input(p->tracker, intake_moment(p->intake).elapsed_ns);
 }
 
+void pipeline_set_capture(struct pipeline *p, const struct capture_facts *facts) {
+    p->capture = *facts;
+}
+
+static struct reporter_facts gather(const struct pipeline *p) {
+    struct reporter_facts facts = {
+        .capture = p->capture, .intake = *intake_counters(p->intake), .decoded = *intake_decoded(p->intake)};
+    if (p->tracker)
+        facts.trackers = *tracker_counters(p->tracker);
+    return facts;
+}
+
+void pipeline_sensor(struct pipeline *p) {
+    struct reporter_facts facts = gather(p);
+    if (p->workers)
+        workers_sensor(p->workers, &facts);
+    else
+        reporter_sensor(p->reporter, &facts);
+}
+
 void pipeline_finish(struct pipeline *p) {
-    struct reporter_facts facts = {.intake = *intake_counters(p->intake),
-                                   .decoded = *intake_decoded(p->intake)};
     struct window window = intake_last_window(p->intake);
     if (p->workers) {
+        struct reporter_facts facts = gather(p);
         workers_finish(p->workers, &window, &facts);
         return;
     }
     tracker_finish(p->tracker);
-    facts.trackers = *tracker_counters(p->tracker);
     reporter_end_window(p->reporter, &window);
-    reporter_sensor(p->reporter, &facts);
+    pipeline_sensor(p);
 }
 
 struct pipeline_counters pipeline_counters(const struct pipeline *p) {
@@ -148,5 +167,7 @@ struct pipeline_counters pipeline_counters(const struct pipeline *p) {
         .packets = counters->packets,
         .bytes = counters->bytes,
         .sessions = p->workers ? workers_sessions(p->workers) : reporter_sessions(p->reporter),
+        .segments_to_server = counters->segments_to_server,
+        .segments_to_client = counters->segments_to_client,
     };
 }

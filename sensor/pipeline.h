@@ -49,12 +49,17 @@ void pipeline_flush(struct pipeline *pipeline);
  */
 void pipeline_next_input(struct pipeline *pipeline);
 
+/* Live: what the capture knows of itself, for the next event of the sensor, and that event, now. */
+void pipeline_set_capture(struct pipeline *pipeline, const struct capture_facts *facts);
+void pipeline_sensor(struct pipeline *pipeline);
+
 /* End of the input: every open session, the peers and the sensor's own event are emitted. */
 void pipeline_finish(struct pipeline *pipeline);
 
 struct pipeline_counters {
     uint64_t packets, bytes;
-    uint64_t sessions; /* emitted so far */
+    uint64_t sessions;                               /* emitted so far */
+    uint64_t segments_to_server, segments_to_client; /* of mail */
 };
 struct pipeline_counters pipeline_counters(const struct pipeline *pipeline);
 

@@ -1,5 +1,6 @@
 #include "reporter.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "judge/describe.h"
@@ -16,6 +17,12 @@ static const char *const limit_names[NUM_LIMITS] = {
     [LIMIT_MEMORY] = "memory",
 };
 
+#define NUM_COUNTERS 20 /* of the sensor event */
+
+struct session_totals {
+    uint64_t sessions, one_sided, midstream, duplicates, gap_bytes, gaps;
+};
+
 struct reporter {
     const struct config *config;
     reporter_emit emit;
@@ -24,7 +31,8 @@ struct reporter {
     struct peers *peers;
     struct event event; /* the sensor's */
     uint64_t flows, flows_peak;
-    struct sensor_event totals; /* what the sensor event will say of the sessions */
+    struct session_totals totals;                                                   /* since the start */
+    uint64_t counters_before[NUM_COUNTERS], limits_before[NUM_LIMITS], reported_ns; /* at the last report */
 };
 
 static void emit_event(struct reporter *reporter, struct event *event) {
@@ -62,11 +70,11 @@ void reporter_free(struct reporter *reporter) {
 }
 
 static void count_session(struct reporter *reporter, const struct session_event *s) {
-    struct sensor_event *totals = &reporter->totals;
+    struct session_totals *totals = &reporter->totals;
     totals->sessions++;
-    totals->sessions_one_sided += s->one_sided;
-    totals->sessions_midstream += s->midstream;
-    totals->packets_duplicate += (uint64_t)s->duplicates;
+    totals->one_sided += s->one_sided;
+    totals->midstream += s->midstream;
+    totals->duplicates += (uint64_t)s->duplicates;
     totals->gap_bytes += (uint64_t)s->gap_bytes;
     totals->gaps += s->gap_bytes > 0;
 }
@@ -92,7 +100,44 @@ void reporter_end_window(struct reporter *reporter, const struct window *window)
     peers_end_window(reporter->peers, window->start_ns, window->end_ns);
 }
 
-static void list_limits(const struct reporter_facts *facts, struct sensor_event *s,
+/* What is counted since the start, and reported since the last report. */
+static const size_t counters[NUM_COUNTERS] = {
+    offsetof(struct sensor_event, packets),
+    offsetof(struct sensor_event, bytes),
+    offsetof(struct sensor_event, packets_dropped),
+    offsetof(struct sensor_event, interface_dropped),
+    offsetof(struct sensor_event, packets_truncated),
+    offsetof(struct sensor_event, packets_damaged),
+    offsetof(struct sensor_event, packets_fragment),
+    offsetof(struct sensor_event, packets_duplicate),
+    offsetof(struct sensor_event, gaps),
+    offsetof(struct sensor_event, gap_bytes),
+    offsetof(struct sensor_event, flows_evicted),
+    offsetof(struct sensor_event, sessions),
+    offsetof(struct sensor_event, sessions_one_sided),
+    offsetof(struct sensor_event, sessions_midstream),
+    offsetof(struct sensor_event, segments_to_server),
+    offsetof(struct sensor_event, segments_to_client),
+    offsetof(struct sensor_event, interface_outages),
+    offsetof(struct sensor_event, interface_outage_ms),
+    offsetof(struct sensor_event, clock_steps),
+    offsetof(struct sensor_event, suspended_ms),
+};
+
+static uint64_t since_last(uint64_t now, uint64_t *before) {
+    uint64_t more = now - *before;
+    *before = now;
+    return more;
+}
+
+static void make_interval(struct reporter *reporter, struct sensor_event *s) {
+    for (size_t i = 0; i < NUM_COUNTERS; i++) {
+        uint64_t *number = (uint64_t *)(void *)((char *)s + counters[i]);
+        *number = since_last(*number, &reporter->counters_before[i]);
+    }
+}
+
+static void list_limits(struct reporter *reporter, const struct reporter_facts *facts, struct sensor_event *s,
                         struct count items[NUM_LIMITS]) {
     s->limits = (struct count_list){items, 0};
     for (size_t i = 0; i < NUM_LIMITS; i++) {
@@ -101,6 +146,7 @@ static void list_limits(const struct reporter_facts *facts, struct sensor_event 
             reached = facts->decoded.fragment_limit;
         else if (i == LIMIT_TUNNEL_DEPTH)
             reached = facts->decoded.depth_limit;
+        reached = since_last(reached, &reporter->limits_before[i]);
         if (reached == 0)
             continue;
         items[s->limits.num++] = (struct count){limit_names[i], reached};
@@ -108,12 +154,7 @@ static void list_limits(const struct reporter_facts *facts, struct sensor_event 
     }
 }
 
-void reporter_sensor(struct reporter *reporter, const struct reporter_facts *facts) {
-    struct count limits[NUM_LIMITS];
-    struct event *event = &reporter->event;
-    event_reset(event, DATASET_SENSOR);
-    struct sensor_event *s = &event->sensor;
-    *s = reporter->totals;
+static void tell_packets(const struct reporter_facts *facts, struct sensor_event *s) {
     s->start_ns = facts->intake.first_ts_ns;
     s->end_ns = facts->intake.last_ts_ns;
     s->packets = facts->intake.packets;
@@ -121,11 +162,58 @@ void reporter_sensor(struct reporter *reporter, const struct reporter_facts *fac
     s->packets_truncated = facts->decoded.truncated;
     s->packets_damaged = facts->decoded.damaged;
     s->packets_fragment = facts->decoded.fragments;
-    s->flows_peak = reporter->flows_peak;
     s->flows_evicted = facts->trackers.flows_evicted;
+}
+
+static void tell_sessions(const struct reporter *reporter, struct sensor_event *s) {
+    const struct session_totals *totals = &reporter->totals;
+    s->sessions = totals->sessions;
+    s->sessions_one_sided = totals->one_sided;
+    s->sessions_midstream = totals->midstream;
+    s->packets_duplicate = totals->duplicates;
+    s->gap_bytes = totals->gap_bytes;
+    s->gaps = totals->gaps;
+    s->flows_peak = reporter->flows_peak;
     s->memory_bytes = reporter->flows_peak * sizeof(struct flow);
-    list_limits(facts, s, limits);
+}
+
+static void tell_capture(struct reporter *reporter, const struct reporter_facts *facts,
+                         struct sensor_event *s) {
+    const struct capture_facts *capture = &facts->capture;
+    s->start_ns = reporter->reported_ns != 0 ? reporter->reported_ns : capture->start_ns;
+    s->end_ns = reporter->reported_ns = capture->end_ns;
+    s->packets_dropped = capture->kernel_dropped;
+    s->interface_dropped = capture->interface_dropped;
+    s->segments_to_server = (int64_t)facts->intake.segments_to_server;
+    s->segments_to_client = (int64_t)facts->intake.segments_to_client;
+    s->interface_outages = (int64_t)capture->interface_outages;
+    s->interface_outage_ms = (int64_t)capture->interface_outage_ms;
+    s->clock_steps = (int64_t)capture->clock_steps;
+    s->suspended_ms = (int64_t)capture->suspended_ms;
+    s->flows_tracked = reporter->flows;
+    s->memory_bytes = capture->memory_bytes;
+    s->mirror = capture->mirror;
+}
+
+void reporter_sensor(struct reporter *reporter, const struct reporter_facts *facts) {
+    struct count limits[NUM_LIMITS];
+    struct event *event = &reporter->event;
+    bool live = facts->capture.start_ns != 0;
+    event_reset(event, DATASET_SENSOR);
+    struct sensor_event *s = &event->sensor;
+    tell_packets(facts, s);
+    tell_sessions(reporter, s);
+    if (live) {
+        tell_capture(reporter, facts, s);
+        make_interval(reporter, s);
+        s->one_sided[0] = s->sessions_one_sided;
+        s->one_sided[1] = s->sessions;
+        s->duplicate[0] = s->packets_duplicate;
+        s->duplicate[1] = s->packets;
+    }
+    list_limits(reporter, facts, s, limits);
     describe_id(event, reporter->digest, "sensor", s->start_ns, s->end_ns);
+    reporter->flows_peak = reporter->flows;
     emit_event(reporter, event);
 }
 

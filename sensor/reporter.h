@@ -23,14 +23,26 @@ void reporter_notice(struct reporter *reporter, struct notice *notice);
 /* Reports the peers that had a session in the window. */
 void reporter_end_window(struct reporter *reporter, const struct window *window);
 
-/* What others have counted. */
+/* What live capture knows of itself; counted since its start. */
+struct capture_facts {
+    uint64_t start_ns, end_ns; /* of the run up to now, by the host's time since 1970; 0: not live, the
+                                  packets' stamps count */
+    uint64_t kernel_dropped, interface_dropped;
+    uint64_t interface_outages, interface_outage_ms;
+    uint64_t clock_steps, suspended_ms;
+    uint64_t memory_bytes; /* in use; not a count */
+    const char *mirror;    /* a constant, or NULL */
+};
+
+/* What others have counted since the start. */
 struct reporter_facts {
+    struct capture_facts capture;
     struct intake_counters intake;
     struct decode_counters decoded;
     struct tracker_counters trackers; /* all of them together: tracker_counters_add() */
 };
 
-/* The sensor's own event. */
+/* The sensor's own event: what there is to say since the last one. */
 void reporter_sensor(struct reporter *reporter, const struct reporter_facts *facts);
 
 uint64_t reporter_sessions(const struct reporter *reporter); /* emitted so far */

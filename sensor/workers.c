@@ -28,7 +28,8 @@ struct held_segment {
 struct round_end {
     struct moment until;
     bool next_input, window_ended;
-    bool finish; /* with facts and the last window */
+    bool finish; /* the trackers tell of every open connection */
+    bool report; /* the sensor's event, with facts */
     bool last;   /* the threads end */
     struct window window;
     struct reporter_facts facts;
@@ -164,7 +165,7 @@ static bool report_round(struct workers *workers) {
     }
     if (end.window_ended)
         reporter_end_window(workers->reporter, &end.window);
-    if (end.finish)
+    if (end.report)
         reporter_sensor(workers->reporter, &end.facts);
     atomic_store_explicit(&workers->sessions, reporter_sessions(workers->reporter), memory_order_relaxed);
     return !end.last;
@@ -215,6 +216,11 @@ void workers_next_input(struct workers *workers) {
 
 void workers_end_window(struct workers *workers, const struct window *window) {
     struct round_end end = {.window_ended = true, .window = *window};
+    hand_over(workers, &end);
+}
+
+void workers_sensor(struct workers *workers, const struct reporter_facts *facts) {
+    struct round_end end = {.report = true, .facts = *facts};
     hand_over(workers, &end);
 }
 
@@ -354,7 +360,8 @@ bool workers_reload(struct workers *workers, const struct config *fresh, char *e
 
 void workers_finish(struct workers *workers, const struct window *window,
                     const struct reporter_facts *facts) {
-    struct round_end end = {.finish = true, .window_ended = true, .window = *window, .facts = *facts};
+    struct round_end end = {
+        .finish = true, .report = true, .window_ended = true, .window = *window, .facts = *facts};
     stop(workers, &end);
 }
 

@@ -48,6 +48,8 @@ void workers_advance(struct workers *workers, struct moment now);
 void workers_segment(struct workers *workers, const struct segment *segment, struct moment now);
 void workers_next_input(struct workers *workers);
 void workers_end_window(struct workers *workers, const struct window *window);
+void workers_sensor(struct workers *workers,
+                    const struct reporter_facts *facts); /* without the trackers' counters */
 
 /* Hands over what is held back to be handed over with more: somebody waits for the events. */
 void workers_flush(struct workers *workers);

@@ -187,7 +187,16 @@ CREATE TABLE IF NOT EXISTS sensors (
     sink_waiting TEXT, -- Events that each sink has not delivered yet, those of earlier runs among them.
     sink_lag_ms TEXT, -- Age of the oldest of these, in milliseconds.
     sink_lost TEXT, -- Events that each sink dropped for lack of room, or put aside because they were refused for good.
-    sink_errors TEXT -- Errors of each sink, by class: connection, authentication, topic, size, fatal, spool, disk, other.
+    sink_errors TEXT, -- Errors of each sink, by class: connection, authentication, topic, size, fatal, spool, disk, other.
+    segments_to_server INTEGER, -- TCP segments to mail ports. This and all below is there in live capture only.
+    segments_to_client INTEGER, -- TCP segments from mail ports: a mirror of one direction shows nearly none of one kind.
+    one_sided_ratio REAL, -- Share of sessions of which one direction was seen.
+    duplicate_ratio REAL, -- Packets seen twice, for each packet: a mirror of both ends of a line shows each twice.
+    interface_outages INTEGER, -- Times that an interface was down or away.
+    interface_outage_ms INTEGER, -- For how long, in milliseconds: nothing was captured from it meanwhile.
+    clock_steps INTEGER, -- Times that the host's clock was set by a second or more.
+    suspended_ms INTEGER, -- For how long the host was suspended, in milliseconds.
+    mirror TEXT -- What the mirror shows: both directions, nothing since the start, or one direction only.
 );
 
 -- What is wrong with sessions.
@@ -265,4 +274,4 @@ FROM ages LEFT JOIN servers USING (sha256) LEFT JOIN clients USING (sha256)
 WHERE seconds_left < 30 * 86400 ORDER BY not_after, sha256;
 
 PRAGMA application_id = 1400132720;
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
