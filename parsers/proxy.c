@@ -233,11 +233,18 @@ static void take_byte(struct proxy *proxy, enum side side, uint8_t byte) {
     }
 }
 
-enum parse_result proxy_push(struct proxy *proxy, enum side side, const uint8_t *data, size_t len,
-                             size_t *used) {
+bool proxy_passes_over(const struct proxy *proxy, bool *lines) {
+    *lines = proxy->state == SKIP_LINES;
+    return proxy->state == SKIP || proxy->state == SKIP_LINES;
+}
+
+enum parse_result proxy_push_part(struct proxy *proxy, enum side side, const uint8_t *data, size_t len,
+                                  size_t *used) {
     struct reader in = reader_of(data, len);
     enum parse_result result = PARSE_OK;
-    while (result == PARSE_OK && proxy->state != OVER && reader_left(&in) > 0) {
+    bool lines, passes = proxy_passes_over(proxy, &lines);
+    while (result == PARSE_OK && proxy->state != OVER && reader_left(&in) > 0 &&
+           proxy_passes_over(proxy, &lines) == passes) {
         enum state begun = BEGIN;
         if (proxy->state == BEGIN && (result = look(side, in, &begun)) == PARSE_OK) {
             proxy->seen = true;
@@ -253,4 +260,16 @@ enum parse_result proxy_push(struct proxy *proxy, enum side side, const uint8_t 
     }
     *used = len - reader_left(&in);
     return proxy->state == OVER ? PARSE_OK : PARSE_MORE;
+}
+
+enum parse_result proxy_push(struct proxy *proxy, enum side side, const uint8_t *data, size_t len,
+                             size_t *used) {
+    enum parse_result result;
+    size_t part;
+    *used = 0;
+    do {
+        result = proxy_push_part(proxy, side, data + *used, len - *used, &part);
+        *used += part;
+    } while (result == PARSE_MORE && part > 0 && *used < len);
+    return result;
 }

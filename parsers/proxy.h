@@ -26,10 +26,20 @@ struct proxy { /* zeroed is new */
 };
 
 /* The next len bytes of a side, borrowed for the call; *used of them were taken.
+ * Text that is passed over and what the words are told by come in calls of their own, so fewer bytes than
+ * there are may be taken in one.
  * PARSE_MORE: these belong to the prelude; what is left (at most 7 bytes) is too little to tell, offer it
  * again with what follows. PARSE_OK: behind *used bytes the prelude is over, or refused, or there was none.
  */
 enum parse_result proxy_push(struct proxy *proxy, enum side side, const uint8_t *data, size_t len,
                              size_t *used);
+
+/* For whoever hides what is passed over: the same for the bytes up to where that begins or ends. */
+enum parse_result proxy_push_part(struct proxy *proxy, enum side side, const uint8_t *data, size_t len,
+                                  size_t *used);
+
+/* Whether the side's next bytes are passed over unseen: names, addresses, passwords. In header lines the line
+ * ends still count (*lines). */
+bool proxy_passes_over(const struct proxy *proxy, bool *lines);
 
 #endif

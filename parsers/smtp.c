@@ -31,6 +31,7 @@ void smtp_free(struct smtp *smtp) {
     smtp_line_drop(&smtp->client.line);
     smtp_line_drop(&smtp->server.line);
     smtp_queue_cleanup(&smtp->queue);
+    free(smtp->hiding);
     free(smtp->report);
     free(smtp);
 }

@@ -152,6 +152,19 @@ const struct smtp_facts *smtp_facts(const struct smtp *smtp);
  * PARSE_MORE when too few bytes are there to tell. */
 enum parse_result smtp_looks_like_tls(const uint8_t *data, size_t len);
 
+/* For whoever wants to show a conversation to others: told which bytes are to be hidden, as [from, to) of a
+ * side's stream, once and in order. Hidden are contents, AUTH responses and what was not understood; not
+ * hidden is all that the facts hang on, so that a conversation whose hidden bytes are replaced by zeros has
+ * the same ones. Ask before the first byte. False: out of memory. */
+typedef void (*smtp_hide)(void *context, enum side side, uint64_t from, uint64_t to);
+bool smtp_hide_by(struct smtp *smtp, smtp_hide hide, void *context);
+/* Where the side's next byte lies in its stream, where that is not right behind the last one. */
+void smtp_hide_at(struct smtp *smtp, enum side side, uint64_t offset);
+/* Bytes of the side before this one are decided. */
+uint64_t smtp_hide_settled(const struct smtp *smtp, enum side side);
+/* No more will come: decides the rest. */
+void smtp_hide_finish(struct smtp *smtp);
+
 /* Whether keywords[which] of an EHLO reply's keyword lines is STARTTLS overwritten by a filter (smtp_mask.c):
  * Cisco ASA's forms (XXXXXXXA and its kin), and X's that could only stand for STARTTLS given the others. */
 bool smtp_is_masked_starttls(const struct smtp_text *keywords, size_t num, size_t which);

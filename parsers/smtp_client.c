@@ -63,6 +63,7 @@ static void end_bdat(struct smtp *smtp) {
 
 static void gap_now(struct smtp *smtp, uint64_t len) {
     struct smtp_client *client = &smtp->client;
+    smtp_hide_dropped(smtp, SIDE_CLIENT);
     if (client->mode == CLIENT_BDAT) {
         uint64_t inside = len < client->bdat_left ? len : client->bdat_left;
         smtp->content_bytes += inside;
@@ -126,6 +127,7 @@ void smtp_client_gap(struct smtp *smtp, uint64_t len) {
 
 static void begin_tls(struct smtp *smtp) {
     struct smtp_client *client = &smtp->client;
+    smtp_hide_dropped(smtp, SIDE_CLIENT);
     if (client->waiting_gap > 0) {
         make_hole(smtp, false);
     }
@@ -462,9 +464,12 @@ static void step_line(struct smtp *smtp, struct reader *in) {
     struct reader part = reader_of(in->pos, stop ? smtp_text_before_tls(*in) : reader_left(in));
     struct smtp_line_whole line;
     size_t offered = reader_left(&part);
+    smtp_hide_begin_line(smtp, SIDE_CLIENT);
     enum parse_result result = smtp_line_take(&client->line, &part, &line);
     reader_skip(in, offered - reader_left(&part));
+    smtp_hide_moved(smtp, SIDE_CLIENT, offered - reader_left(&part));
     if (result == PARSE_OK) {
+        smtp_hide_client_line(smtp, &line);
         handle_line(smtp, &line);
         smtp_line_drop(&client->line);
     }
@@ -475,6 +480,8 @@ static void step_bdat(struct smtp *smtp, struct reader *in) {
     size_t left = reader_left(in);
     size_t len = client->bdat_left < left ? (size_t)client->bdat_left : left;
     reader_skip(in, len);
+    smtp_hide_moved(smtp, SIDE_CLIENT, len);
+    smtp_hide_octets(smtp, len);
     smtp->content_bytes += len;
     client->bdat_left -= len;
     if (client->bdat_left == 0) {
@@ -484,7 +491,10 @@ static void step_bdat(struct smtp *smtp, struct reader *in) {
 
 static void step_content(struct smtp *smtp, struct reader *in) {
     size_t before = reader_left(in);
+    unsigned tail = smtp->client.content.tail;
     unsigned end_len = smtp_content_take(&smtp->client.content, in);
+    smtp_hide_moved(smtp, SIDE_CLIENT, before - reader_left(in));
+    smtp_hide_content(smtp, before - reader_left(in), tail);
     smtp->content_bytes += before - reader_left(in);
     if (end_len > 0) {
         smtp->content_bytes -= end_len; /* the dot is not content, the line end before it is */

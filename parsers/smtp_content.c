@@ -63,22 +63,46 @@ static uint8_t next_match(const struct smtp_content *content, uint8_t c) {
     return c == '\r' ? END_CR : END_TEXT;
 }
 
+/* The bytes that are matched, the line end in front among them. */
+static void count_tail(struct smtp_content *content, uint8_t before) {
+    bool behind_cr = before == END_CR || before == END_BARE_DOT_CR;
+    switch (content->matched) {
+    case END_TEXT:
+        content->tail = 0;
+        break;
+    case END_CR:
+        content->tail = 1;
+        break;
+    case END_LINE_START:
+    case END_BARE_START:
+        content->tail = behind_cr ? (uint8_t)(content->tail + 1) : 1;
+        break;
+    default:
+        content->tail++;
+        break;
+    }
+}
+
 /* One byte where the end may be. Returns the length of the end once it is complete, else 0. */
 static unsigned match_end(struct smtp_content *content, uint8_t c) {
     uint8_t matched = content->matched;
     if (c == '\n' && (matched == END_DOT_CR || (matched == END_DOT && content->bare_lf))) {
+        content->structure = (uint8_t)(content->tail + 1);
         return matched == END_DOT_CR ? 3 : 2;
     }
     if (c == '\n' && (matched == END_DOT || matched == END_BARE_DOT || matched == END_BARE_DOT_CR)) {
+        content->structure = content->bare_dot ? 0 : (uint8_t)(content->tail + 1);
         content->bare_dot = true;
     }
     content->matched = next_match(content, c);
+    count_tail(content, matched);
     return 0;
 }
 
 unsigned smtp_content_take(struct smtp_content *content, struct reader *in) {
     unsigned end_len = 0;
-    while (reader_left(in) > 0 && end_len == 0) {
+    content->structure = 0;
+    while (reader_left(in) > 0 && content->structure == 0) {
         size_t before = reader_left(in);
         bool behind_dot = content->bare_dot;
         if (content->matched == END_TEXT) {

@@ -17,13 +17,16 @@ struct smtp_content {
     uint8_t matched;          /* of the end: enum in smtp_content.c */
     bool bare_lf;             /* LF.LF is an end */
     bool bare_dot;            /* a dot beside a bare LF was passed */
+    uint8_t tail;             /* so many bytes at the end may be the beginning of an end */
+    uint8_t structure;        /* behind a call that stopped: so many made it stop */
 };
 
 /* line_start: the content begins, or goes on, at the start of a line. */
 void smtp_content_init(struct smtp_content *content, bool bare_lf, bool line_start);
 
 /* Takes bytes up to the end of the content. Returns the length of the end itself (dot and line end, to be
- * left out of the content) once it is complete, else 0 and in is used up. */
+ * left out of the content) once it is complete, else 0 and in is used up; or it stopped at the first dot
+ * beside a bare LF, and goes on from there. */
 unsigned smtp_content_take(struct smtp_content *content, struct reader *in);
 
 #endif

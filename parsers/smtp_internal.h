@@ -15,6 +15,7 @@
 #include "reader.h"
 #include "smtp.h"
 #include "smtp_content.h"
+#include "smtp_hide.h"
 #include "smtp_line.h"
 #include "smtp_queue.h"
 #include "smtp_text.h"
@@ -100,6 +101,7 @@ struct smtp {
     struct smtp_list incoming, ehlo_reply; /* greeting line, then keywords; in progress, complete */
     struct smtp_list from_domains, rcpt_domains;
     struct smtp_report *report; /* what smtp_facts() gave out */
+    struct smtp_hiding *hiding; /* NULL: nobody asks */
     uint64_t transactions, messages, content_bytes;
     uint64_t injected_command_bytes, injected_reply_bytes;
     uint32_t num_starttls, num_starttls_answered, num_ehlo, num_ehlo_answered;

@@ -28,6 +28,7 @@ bool smtp_server_waits(const struct smtp *smtp) {
 
 static void begin_tls(struct smtp *smtp) {
     struct smtp_server *server = &smtp->server;
+    smtp_hide_dropped(smtp, SIDE_SERVER);
     if (server->after_accept) {
         smtp->injected_reply_bytes = server->since_accept;
     }
@@ -358,22 +359,28 @@ static void handle_reply_line(struct smtp *smtp, const struct smtp_reply_line *l
     }
 }
 
-static void handle_line(struct smtp *smtp, const struct smtp_line_whole *whole) {
+/* "500 unknown command: s3cret": such a reply may repeat what it does not like (RFC 5321 section 4.2.2). */
+static enum smtp_reply_kind kind_of(const struct smtp *smtp, int code) {
+    bool repeats = (code >= 500 && code <= 504) || code == 535;
+    return repeats && smtp->server.due != SMTP_DUE_GREETING ? SMTP_REPLY_ERROR : SMTP_REPLY_TEXT;
+}
+
+static enum smtp_reply_kind handle_line(struct smtp *smtp, const struct smtp_line_whole *whole) {
     struct smtp_server *server = &smtp->server;
     struct smtp_reply_line line;
     if (server->skip_line) {
         server->skip_line = false;
-        return;
+        return SMTP_REPLY_NONE;
     }
     if (whole->no_memory) {
         smtp_server_gap(smtp);
         server->skip_line = false; /* the line's end was seen */
-        return;
+        return SMTP_REPLY_NONE;
     }
     smtp->limits_hit += whole->cut;
     if (smtp_reply_parse(whole->text, &line)) {
         handle_reply_line(smtp, &line);
-        return;
+        return kind_of(smtp, line.code);
     }
     if (server->speaks == SMTP_SPEAKS_NOTHING) {
         server->speaks = SMTP_SPEAKS_OTHER;
@@ -381,6 +388,7 @@ static void handle_line(struct smtp *smtp, const struct smtp_line_whole *whole) 
     if (is_first_midstream(server)) {
         settle_midstream(smtp, false);
     }
+    return SMTP_REPLY_NONE;
 }
 
 /* Takes a line, or what there is of it; stops before TLS that follows clear text after a 220. */
@@ -390,10 +398,12 @@ static void step_line(struct smtp *smtp, struct reader *in) {
         reader_of(in->pos, server->after_accept ? smtp_text_before_tls(*in) : reader_left(in));
     struct smtp_line_whole line;
     size_t offered = reader_left(&part);
+    smtp_hide_begin_line(smtp, SIDE_SERVER);
     enum parse_result result = smtp_line_take(&server->line, &part, &line);
     reader_skip(in, offered - reader_left(&part));
+    smtp_hide_moved(smtp, SIDE_SERVER, offered - reader_left(&part));
     if (result == PARSE_OK) {
-        handle_line(smtp, &line);
+        smtp_hide_server_line(smtp, &line, handle_line(smtp, &line));
         smtp_line_drop(&server->line);
     }
 }
@@ -451,5 +461,6 @@ void smtp_server_gap(struct smtp *smtp) {
     server->after_accept = false;
     smtp->lost = true;
     smtp_queue_cleanup(&smtp->queue);
+    smtp_hide_dropped(smtp, SIDE_SERVER);
     smtp_line_drop(&server->line);
 }

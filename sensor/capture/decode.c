@@ -51,6 +51,10 @@ const struct decode_counters *decoder_counters(const struct decoder *decoder) {
     return &decoder->counters;
 }
 
+const struct decode_piece *decoder_piece(const struct decoder *decoder) {
+    return &decoder->piece;
+}
+
 static enum decode_result result_of(const struct frame *frame, enum layer end) {
     struct decode_counters *counters = &frame->decoder->counters;
     switch (end) {
@@ -81,6 +85,7 @@ enum decode_result decode_by_layers(struct decoder *decoder, const struct packet
         .ts_ns = packet->ts_ns,
         .vlan_id = -1,
     };
+    decoder->piece.datagram = 0;
     enum layer layer = layer_of_link(&frame, packet->linktype);
     while (layer < NUM_LAYERS)
         layer = LAYERS[layer](&frame);
@@ -89,6 +94,7 @@ enum decode_result decode_by_layers(struct decoder *decoder, const struct packet
 
 enum decode_result decode_packet(struct decoder *decoder, const struct packet *packet,
                                  struct segment *segment) {
+    decoder->piece.datagram = 0;
     switch (decode_plain(decoder, packet, segment)) {
     case END_TCP:
         return DECODE_TCP;

@@ -28,6 +28,16 @@ struct decode_counters {
     uint64_t damaged, fragments, reassembled, bad_checksums, depth_limit, fragment_limit, unknown_linktype;
 };
 
+/* What of a fragmented datagram the last packet was. */
+struct decode_piece {
+    uint64_t datagram; /* number of the datagram; 0: the packet was no fragment */
+    uint32_t offset, len;
+    const uint8_t *data;  /* len bytes in the packet: those from offset on of the datagram */
+    const uint8_t *whole; /* the datagram's bytes from offset 0 on, once the last piece came; else NULL */
+    uint32_t whole_len;
+    bool nested; /* fragments inside of fragments: nothing of this is known */
+};
+
 struct decoder;
 struct decoder *decoder_new(const struct decode_options *options); /* NULL: out of memory */
 void decoder_free(struct decoder *decoder);
@@ -35,6 +45,7 @@ void decoder_free(struct decoder *decoder);
 /* Outputs are untouched unless DECODE_TCP. The segment is valid until the next call. */
 enum decode_result decode_packet(struct decoder *decoder, const struct packet *packet,
                                  struct segment *segment);
+const struct decode_piece *decoder_piece(const struct decoder *decoder); /* valid as the segment is */
 const struct decode_counters *decoder_counters(const struct decoder *decoder);
 
 #endif

@@ -21,6 +21,7 @@ struct entry {
     uint32_t id;
     uint64_t ts_ns; /* of the last piece */
     uint8_t *bytes; /* FRAGMENT_HEADER_MAX, the header at their end, and room for the data */
+    uint64_t number;
     uint32_t room;
     uint32_t header_len; /* 0: the first piece has not come */
     uint32_t next_header_at;
@@ -38,6 +39,7 @@ struct fragments {
     struct entry *whole; /* handed out, kept until the next call */
     size_t num_entries;
     size_t num_bytes;
+    uint64_t num_ever; /* entries made */
 };
 
 struct fragments *fragments_new(void) {
@@ -134,6 +136,7 @@ static struct entry *add_entry(struct fragments *fragments, const struct fragmen
     entry->protocol = fragment->protocol;
     entry->id = fragment->id;
     entry->data_len = LEN_UNKNOWN;
+    entry->number = ++fragments->num_ever;
 
     struct entry **bucket = &fragments->buckets[bucket_of(fragment)];
     entry->next_in_bucket = *bucket;
@@ -226,12 +229,14 @@ enum fragment_result fragments_add(struct fragments *fragments, const struct fra
         return forget(fragments, entry);
     copy_header(entry, fragment);
     copy_data(entry, fragment);
+    whole->number = entry->number;
     if (!is_whole(entry))
         return FRAGMENT_KEPT;
     detach(fragments, entry);
     entry_free(fragments->whole); /* only now: the fragment may have lain in it */
     fragments->whole = entry;
     *whole = (struct datagram){
+        .number = entry->number,
         .bytes = entry->bytes + FRAGMENT_HEADER_MAX - entry->header_len,
         .header_len = entry->header_len,
         .data_len = entry->data_len,

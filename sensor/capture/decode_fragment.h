@@ -33,6 +33,7 @@ struct fragment {
 
 /* The first piece's header, and behind it the data of all. */
 struct datagram {
+    uint64_t number; /* counted from 1; set for a piece that was kept, too */
     uint8_t *bytes;
     uint32_t header_len, data_len;
     uint32_t next_header_at;

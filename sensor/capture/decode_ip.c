@@ -138,9 +138,18 @@ static enum layer keep_fragment(struct frame *frame, struct fragment *fragment) 
     fragment->data_len = (uint32_t)reader_left(&frame->r);
     fragment->data = reader_bytes(&frame->r, fragment->data_len);
 
-    struct datagram whole;
+    struct datagram whole = {0};
     enum fragment_result result =
         fragments_add(decoder->fragments, fragment, &decoder->counters.fragment_limit, &whole);
+    decoder->piece = (struct decode_piece){
+        .datagram = whole.number,
+        .offset = fragment->offset,
+        .len = fragment->data_len,
+        .data = fragment->data,
+        .whole = result == FRAGMENT_WHOLE ? whole.bytes + whole.header_len : NULL,
+        .whole_len = whole.data_len,
+        .nested = decoder->piece.datagram != 0, /* this packet made another whole before */
+    };
     switch (result) {
     case FRAGMENT_WHOLE:
         return decode_whole(frame, &whole);

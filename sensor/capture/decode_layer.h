@@ -48,6 +48,7 @@ struct decoder {
     struct decode_options options;
     struct decode_counters counters;
     struct fragments *fragments; /* NULL until the first one comes */
+    struct decode_piece piece;   /* of the packet at hand */
 };
 
 struct frame {

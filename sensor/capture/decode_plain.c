@@ -106,6 +106,7 @@ static inline enum layer take_tcp(const struct decoder *decoder, const struct pa
         .checksum = checksum,
         .urgent = reader_u16(&r),
         .ip_id = ip->id,
+        .header = header,
         .payload = at.pos,
         .payload_len = len - header_len,
         .payload_wire_len = len - header_len,

@@ -75,6 +75,7 @@ enum layer decode_tcp(struct frame *frame) {
         .checksum = checksum,
         .urgent = urgent,
         .ip_id = frame->ip_id,
+        .header = header,
         .payload = frame->r.pos,
         .payload_len = payload_len,
         .payload_wire_len = wire_len - header_len,

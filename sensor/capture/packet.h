@@ -29,7 +29,8 @@ struct segment {
     uint32_t seq, ack;
     uint16_t window, checksum, urgent;
     uint16_t ip_id;            /* IPv4 identification; 0 for IPv6 */
-    const uint8_t *payload;    /* payload_len bytes captured */
+    const uint8_t *header;     /* the TCP header */
+    const uint8_t *payload;    /* payload_len bytes captured, behind the header */
     uint32_t payload_len;      /* <= payload_wire_len */
     uint32_t payload_wire_len; /* as the IP length says: Ethernet padding is not data */
     int vlan_id;               /* outermost 802.1Q/QinQ tag; -1 none */

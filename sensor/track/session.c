@@ -9,16 +9,76 @@
 #define CLIENT_HELLO          1  /* section 4 */
 #define SERVER_HELLO          2
 
+/* --- what is hidden from others --- */
+
+static void on_hide(void *context, enum side side, uint64_t from, uint64_t to) {
+    struct session *session = context;
+    veil_hide(&session->veils[side], from, to);
+}
+
+static void open_veils(struct session *session) {
+    session->veils = calloc(2, sizeof *session->veils);
+    if (!session->veils || smtp_hide_by(session->smtp, on_hide, session))
+        return;
+    free(session->veils);
+    session->veils = NULL;
+}
+
+static void free_veils(struct session *session) {
+    if (!session->veils)
+        return;
+    veil_cleanup(&session->veils[SIDE_CLIENT]);
+    veil_cleanup(&session->veils[SIDE_SERVER]);
+    free(session->veils);
+}
+
+/* The side moved on by len bytes. SMTP decides by lines; TLS is ciphertext and stays. */
+static void move_veil(struct session *session, enum side side, uint64_t len) {
+    struct veil *veil = &session->veils[side];
+    veil->pos += len;
+    veil->settled = veil->pos;
+    if (session->lanes[side] == LANE_DONE) {
+        veil_close(veil);
+    } else if (session->lanes[side] == LANE_SMTP) {
+        smtp_hide_at(session->smtp, side, veil->pos);
+        veil->settled = smtp_hide_settled(session->smtp, side);
+    }
+}
+
+/* The last of `used` bytes that SMTP took for a line's beginning were the hello of another protocol's TLS. */
+static void show_found_tls(struct session *session, enum side side, size_t used) {
+    struct veil *veil = &session->veils[side];
+    uint64_t hello = veil->pos + used - TLS_SEARCH_BEGIN;
+    veil_hide(veil, smtp_hide_settled(session->smtp, side), hello);
+    veil_show(veil, hello);
+}
+
+/* What a proxy is told is passed over, but for the line ends of its header. */
+static void hide_prelude(struct veil *veil, size_t ahead, const uint8_t *data, size_t len, bool lines) {
+    uint64_t from = veil->pos + ahead;
+    if (!lines) {
+        veil_hide(veil, from, from + len);
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (data[i] != '\r' && data[i] != '\n')
+            veil_hide(veil, from + i, from + i + 1);
+    }
+}
+
 struct session *session_new(const struct session_tools *tools) {
     struct session *session = calloc(1, sizeof *session);
     if (!session)
         return NULL;
     session->tools = tools;
     session->smtp = smtp_new();
-    if (session->smtp)
-        return session;
-    free(session);
-    return NULL;
+    if (!session->smtp) {
+        free(session);
+        return NULL;
+    }
+    if (tools->veils)
+        open_veils(session);
+    return session;
 }
 
 static void notes_free(struct tls_notes *notes) {
@@ -46,6 +106,7 @@ void session_free(struct session *session) {
     if (!session)
         return;
     smtp_free(session->smtp);
+    free_veils(session);
     end_tls(session);
     free(session);
 }
@@ -128,6 +189,11 @@ void session_finish(struct session *session) {
         decrypt_finish(session->decrypt);
     if (session->inner)
         inner_finish(session->inner);
+    if (!session->veils)
+        return;
+    smtp_hide_finish(session->smtp);
+    veil_close(&session->veils[SIDE_CLIENT]);
+    veil_close(&session->veils[SIDE_SERVER]);
 }
 
 /* --- lanes --- */
@@ -159,8 +225,15 @@ static bool begin_tls(struct session *session) {
 /* In front of a tunnel stands how it was opened. */
 static size_t push_proxy(struct session *session, enum side side, const uint8_t *data, size_t len,
                          bool force) {
-    size_t used = 0;
-    enum parse_result result = proxy_push(&session->proxies[side], side, data, len, &used);
+    size_t used = 0, part = 0;
+    enum parse_result result;
+    do {
+        bool lines, passes_over = proxy_passes_over(&session->proxies[side], &lines);
+        result = proxy_push_part(&session->proxies[side], side, data + used, len - used, &part);
+        if (passes_over && session->veils)
+            hide_prelude(&session->veils[side], used, data + used, part, lines);
+        used += part;
+    } while (result == PARSE_MORE && part > 0 && used < len);
     if (result == PARSE_OK || (force && used < len))
         session->lanes[side] = LANE_SMTP;
     return used;
@@ -194,6 +267,8 @@ static size_t push_smtp(struct session *session, enum side side, const uint8_t *
     bool searches = tls_search_goes_on(search) && !smtp_is_open(session->smtp, side);
     if (searches)
         len = search_ahead(session, side, data, len);
+    if (session->veils)
+        smtp_hide_at(session->smtp, side, session->veils[side].pos);
     size_t used = smtp_push(session->smtp, side, data, len, force);
     if (smtp_state(session->smtp, side) == SMTP_TLS) {
         if (!session->tls_began[side] && !session->spoke[side] && used == 0)
@@ -202,6 +277,8 @@ static size_t push_smtp(struct session *session, enum side side, const uint8_t *
         enter_tls(session, side);
     } else if (searches) {
         tls_search_push(search, side, data, used);
+        if (search->found && session->veils)
+            show_found_tls(session, side, used);
         if (search->found)
             enter_found_tls(session, side);
     }
@@ -266,6 +343,8 @@ size_t session_push(struct session *session, enum side side, const uint8_t *data
             session->spoke[side] = true;
             session->after_gap[side] = false;
         }
+        if (session->veils)
+            move_veil(session, side, step);
         used += step;
         if (used == len || (step == 0 && session->lanes[side] == lane))
             break;
@@ -288,6 +367,10 @@ void session_gap(struct session *session, enum side side, uint64_t len) {
     stop_search(session, side);
     if (session->lanes[side] == LANE_SMTP)
         smtp_gap(session->smtp, side, len);
+    if (session->veils) {
+        veil_hide(&session->veils[side], session->veils[side].pos, session->veils[side].pos + len);
+        move_veil(session, side, len);
+    }
     if (session->lanes[side] != LANE_TLS)
         return;
     tls_gap(session->tls, side, len);

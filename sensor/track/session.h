@@ -18,6 +18,7 @@
 #include "../judge/hello.h"
 #include "../judge/trust.h"
 #include "inner.h"
+#include "veil.h"
 
 enum lane { LANE_PROXY, LANE_SMTP, LANE_TLS, LANE_DONE };
 
@@ -27,6 +28,7 @@ struct session_tools {
     struct trust *trust;
     struct hello_cache *hellos;
     struct keylog *keylog; /* NULL: none, nothing is decrypted */
+    bool veils;            /* sessions keep what is to be hidden of their bytes */
 };
 
 /* What was learnt from the TLS messages as they passed. Texts are "" until then. */
@@ -44,6 +46,7 @@ struct session {
     struct decrypt *decrypt; /* with a key log, while there is tls */
     struct inner *inner;     /* what was said inside TLS; NULL: nothing that could be read */
     bool inner_missed[2];    /* before there was an inner conversation, something of it was missed */
+    struct veil *veils;      /* of both sides; NULL: nobody asks, or no memory */
     enum lane lanes[2];
     struct proxy proxies[2];
     struct tls_search searches[2];
