@@ -335,7 +335,12 @@ int spool_save(struct spool *spool) {
     (void)pthread_mutex_lock(&spool->mutex);
     uint64_t acked = spool->acked;
     remove_delivered(spool);
+    uint64_t oldest = spool->num_segments > 0 ? spool->segments[0].first : spool->next;
     (void)pthread_mutex_unlock(&spool->mutex);
+    if (spool->reader.first <
+        oldest) { /* a segment that is open takes room on the disk though it is removed */
+        spool_reader_seek(&spool->reader, oldest);
+    }
     if (acked == spool->acked_on_disk) {
         return 0;
     }

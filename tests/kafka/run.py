@@ -7,8 +7,11 @@ After each thing that can go wrong (the sensor killed, brokers stopped, a leader
 of event.id read back by a consumer is the set expected. Ends with 77 where Maven Central cannot be reached.
 """
 import json
+import os
 import pathlib
+import pty
 import random
+import re
 import resource
 import shutil
 import signal
@@ -209,6 +212,52 @@ def test_broker_away(bench, cluster):
     bench.check_spool_empty("away")
 
 
+def test_spool_disk_full(bench, cluster):
+    """The disk of the spool is full while events come: reading waits until some are delivered, and none is lost."""
+    disk = bench.work / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        bench.check(os.environ.get("CI") != "true", "full: no disk can be mounted here")
+        print("    left out: no disk can be mounted here")
+        return
+    try:
+        data = bench.template.capture(600 * CONNECTIONS, CONNECTIONS)
+        output = f"kafka://{cluster.addresses}/full"
+        expected = bench.expected(data=data)
+        away = f"kafka://127.0.0.1:{free_ports(1)[0]}/full?spool={disk / 'spool'}"
+        complaints = bench.run(away, "full", "--sink-wait", "1", data=data, status=1)
+        bench.check("No space left on device" in complaints, f"full: {complaints}")
+        bench.deliver(f"{output}?spool={disk / 'spool'}", "full")
+        first = ids(consume(cluster.addresses, "full"))
+        bench.check(0 < len(first) < len(expected), f"full: {len(first)} events were taken of {len(expected)}")
+        bench.check(set(first) <= set(expected), "full: events that nobody sent")
+        bench.run(f"{output}?spool={disk / 'spool'}", "full", data=data)
+        bench.check_set("full", ids(consume(cluster.addresses, "full")), expected)
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_progress(bench, _cluster):
+    """On a terminal, a run that cannot deliver says how many events wait, and where."""
+    target = f"kafka://127.0.0.1:{free_ports(1)[0]}/progress"
+    terminal, inside = pty.openpty()
+    command = bench.command(target, "progress", "--sink-wait", "3", source=str(PCAPS / "exim-offered-unused.pcap"))
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=inside) as sensor:
+        os.close(inside)
+        shown = b""
+        try:
+            while part := os.read(terminal, 4096):
+                shown += part
+        except OSError:  # how a terminal ends
+            pass
+    os.close(terminal)
+    waiting = len(bench.expected(source=str(PCAPS / "exim-offered-unused.pcap")))
+    lines = [line for line in re.split("[\r\n]", shown.decode()) if target in line and "starttap:" not in line]
+    bench.check(sensor.returncode == 1, f"progress: status {sensor.returncode}")
+    bench.check(lines and str(waiting) in lines[-1], f"progress: {shown}")
+
+
 # --- three brokers ---
 
 def leader_of(cluster, topic):
@@ -337,7 +386,8 @@ def main():
         print(f"    {time.monotonic() - start:.0f} s", flush=True)
 
     with Cluster(class_path, bench.work / "one") as cluster:
-        for test in (test_every_capture, test_kill, test_broker_restart, test_broker_away):
+        for test in (test_every_capture, test_kill, test_spool_disk_full, test_progress, test_broker_restart,
+                     test_broker_away):
             run(test, cluster)
     replicated = {"default_replication_factor": 3, "min_insync_replicas": 2}
     with Cluster(class_path, bench.work / "three", 3, **replicated) as cluster:
