@@ -3,8 +3,8 @@
 
     python3 tests/live/service.py PROGRAM
 
-Captures on the loopback of a network namespace of its own. Needs root, ip, unshare, nsenter, setpriv and tcpdump (as
-span_net.py); without them it ends with 77. No service manager has to run: its socket is played.
+Captures on the loopback of a network namespace of its own. Needs root, openssl, setpriv, zstd and what span_net.py
+needs; without them it ends with 77. No service manager has to run: its socket is played.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import pwd
+import shutil
 import signal
 import socket
 import sqlite3
@@ -338,7 +339,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program", type=pathlib.Path)
     program = str(parser.parse_args().program.resolve())
-    reason = net.why_not()
+    missing = [name for name in ("setpriv", "openssl", "zstd") if not shutil.which(name)]
+    reason = net.why_not() or (missing and "needs " + ", ".join(missing))
     if reason:
         print(reason)
         sys.exit(SKIP)
