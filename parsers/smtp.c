@@ -320,7 +320,7 @@ const struct smtp_facts *smtp_facts(const struct smtp *smtp) {
     }
     size_t room =
         (size_t)smtp->ehlo_reply.num + SMTP_MECHANISMS_MAX + smtp->from_domains.num + smtp->rcpt_domains.num;
-    struct smtp_report *report = calloc(1, sizeof(*report) + room * sizeof(report->texts[0]));
+    struct smtp_report *report = malloc(sizeof(*report) + room * sizeof(report->texts[0]));
     if (report == NULL) {
         return &nothing;
     }
@@ -330,6 +330,7 @@ const struct smtp_facts *smtp_facts(const struct smtp *smtp) {
     owner->report = report;
     owner->report_old = false;
 
+    report->facts = (struct smtp_facts){0};
     struct smtp_facts *facts = &report->facts;
     struct smtp_text *texts = report->texts;
     fill_rest(smtp, facts);

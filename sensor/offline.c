@@ -11,12 +11,21 @@ static bool goes_on(const struct run *run) {
     return !signals_stop() && outlet_listens(run->outlet);
 }
 
-static void read_packets(struct run *run, struct source *source) {
+/* Packets that come without waiting. Nothing else is looked at between them. */
+static enum source_result read_burst(const struct run *run, struct source *source) {
     struct packet packet;
-    enum source_result result = SOURCE_END;
-    while (goes_on(run) && (result = source_next(source, &packet)) == SOURCE_PACKET) {
-        if (!run->filter || filter_match(run->filter, &packet))
+    enum source_result result;
+    do {
+        result = source_next(source, &packet);
+        if (result == SOURCE_PACKET && (!run->filter || filter_match(run->filter, &packet)))
             pipeline_packet(run->pipeline, &packet);
+    } while (source_at_hand(source));
+    return result;
+}
+
+static void read_packets(struct run *run, struct source *source) {
+    enum source_result result = SOURCE_END;
+    while (goes_on(run) && (result = read_burst(run, source)) == SOURCE_PACKET) {
         service_turn(run);
         progress_step(&run->progress, source, run->pipeline);
     }

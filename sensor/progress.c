@@ -8,7 +8,6 @@
 #include "log.h"
 #include "track/clock.h"
 
-#define LOOK_EVERY    4096 /* packets between looks at the clock */
 #define SHOW_EVERY_NS (NS_PER_S / 4)
 #define SAY_EVERY_NS  (10 * NS_PER_S) /* where lines stay */
 
@@ -39,9 +38,8 @@ static void show(const struct source *source, const struct pipeline *pipeline, d
 }
 
 void progress_step(struct progress *progress, const struct source *source, const struct pipeline *pipeline) {
-    if (!progress->wanted || ++progress->packets_since_look < LOOK_EVERY)
+    if (!progress->wanted)
         return;
-    progress->packets_since_look = 0;
     uint64_t now = now_ns();
     if (now - progress->started_ns < NS_PER_S || now - progress->shown_ns < SHOW_EVERY_NS)
         return;

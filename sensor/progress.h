@@ -12,7 +12,6 @@
 struct progress {
     bool wanted;
     bool quiet;
-    uint32_t packets_since_look;
     uint64_t started_ns, shown_ns; /* of the monotonic clock */
 };
 

@@ -102,6 +102,11 @@ enum source_result source_next(struct source *source, struct packet *packet) {
     return result;
 }
 
+bool source_at_hand(const struct source *source) {
+    const size_t most_packets = 2048; /* and their headers */
+    return source->ended == SOURCE_PACKET && input_left(source->input) >= most_packets;
+}
+
 const char *source_message(const struct source *source) {
     return source->message;
 }

@@ -27,6 +27,10 @@ void source_close(struct source *source); /* NULL is fine */
 
 /* packet borrows the source's buffer until the next call. Any other result than SOURCE_PACKET is the last. */
 enum source_result source_next(struct source *source, struct packet *packet);
+
+/* Bytes for more packets are in memory: the next one hardly needs a read, which may wait. */
+bool source_at_hand(const struct source *source);
+
 const char *source_message(const struct source *source); /* "mail.pcap: packet 17 at byte 1234: ..." */
 
 /* For the progress line: bytes of the file (compressed size) read, and its size; size 0 when unknown. */
