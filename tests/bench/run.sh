@@ -3,7 +3,8 @@
 #
 #     sh tests/bench/run.sh [--short | --sinks] [--build=DIRECTORY] [OPTION...]
 #
-# --sinks measures what events are written into (sinks.py). --build names a directory that is built already; --help lists the other options.
+# --sinks measures what events are written into (sinks.py). --build names a directory that is built already; --help
+# lists the other options.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)

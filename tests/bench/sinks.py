@@ -21,8 +21,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "kafka"))
 import cluster  # noqa: E402
 
-# What starttap sets by itself, for kcat.
-KAFKA = ("-X", "enable.idempotence=true", "-X", "acks=all", "-X", "compression.codec=zstd", "-X", "linger.ms=50")
+# What starttap sets by itself, for kcat: the same messages, sent in the same way.
+KAFKA = ("-H", "schema=1", "-H", "dataset=session", "-H", "sensor=sensor1", "-X", "enable.idempotence=true", "-X", "acks=all",
+         "-X", "compression.codec=zstd", "-X", "linger.ms=50")
 TABLES = ("sessions", "findings", "certificates")
 
 
