@@ -143,7 +143,8 @@ static bool settle_old(struct record_file *file, char why[SINK_PATH_WHY_MAX]) {
     }
     uint64_t whole = record_block_whole(file->file.fd, file->file.len);
     if (whole == 0) {
-        snprintf(why, SINK_PATH_WHY_MAX, "is no pcapng file of this byte order, so nothing can be added to it");
+        snprintf(why, SINK_PATH_WHY_MAX,
+                 "is no pcapng file of this byte order, so nothing can be added to it");
         return false;
     }
     if (whole < file->file.len && ftruncate(file->file.fd, (off_t)whole) != 0) {
@@ -160,7 +161,7 @@ static bool open_path(struct record_file *file, enum sink_path_mode mode, char w
     if (file->file.is_regular && file->file.len == 0)
         (void)fchmod(file->file.fd, S_IRUSR | S_IWUSR); /* mail is in there */
     if (file->file.len > 0 && !settle_old(file, why)) {
-        (void)sink_path_close(&file->file);
+        (void)sink_path_close(&file->file, &sink_path_system);
         return false;
     }
     file->section = (struct record_section){0};
@@ -192,7 +193,7 @@ struct record_file *record_file_open(const char *text, const struct record_file_
         file->settings.write = write;
     bool packs = ends_in_zst(file->spec.path);
     file->compressor = packs ? compressor_new() : NULL;
-    enum sink_path_mode mode = file->spec.append  ? SINK_PATH_APPEND
+    enum sink_path_mode mode = file->spec.append ? SINK_PATH_APPEND
                                : settings->force ? SINK_PATH_FORCE
                                                  : SINK_PATH_NEW;
     if ((packs && !file->compressor) || !buffer_reserve(&file->pending, RECORD_FILE_GATHER))
@@ -239,7 +240,8 @@ static bool write_all(struct record_file *file, const struct buffer *out) {
 static void cut_back(struct record_file *file) {
     if (file->file.is_regular && ftruncate(file->file.fd, (off_t)file->file.len) == 0)
         return;
-    (void)sink_path_close(&file->file); /* a pipe or terminal: its reader cannot go on either */
+    (void)sink_path_close(&file->file,
+                          &sink_path_system); /* a pipe or terminal: its reader cannot go on either */
     file->gone = !file->file.is_regular;
 }
 
@@ -310,7 +312,7 @@ static bool leave_file(struct record_file *file) {
     record_file_flush(file);
     if (file->failing)
         return false;
-    if (!sink_path_close(&file->file))
+    if (!sink_path_close(&file->file, &sink_path_system))
         say(file, "%s, when the file was closed: its end may be lost", strerror(errno));
     return true;
 }
@@ -320,7 +322,7 @@ static void rotate(struct record_file *file) {
     uint64_t begin_ns = file->begin_ns, len = len_now(file);
     if (!leave_file(file))
         return;
-    if (sink_path_put_aside(file->spec.path, begin_ns))
+    if (sink_path_put_aside(file->spec.path, begin_ns, &sink_path_system))
         file->aside_len += len;
     else
         say(file, "%s, when it was to be renamed; it is written on", strerror(errno));
@@ -390,7 +392,7 @@ bool record_file_close(struct record_file *file) {
     if (!file)
         return true;
     record_file_flush(file);
-    bool good = !file->failing && sink_path_close(&file->file);
+    bool good = !file->failing && sink_path_close(&file->file, &sink_path_system);
     free_file(file);
     return good;
 }
