@@ -130,6 +130,7 @@ run_cli
 run_golden
 suite 'bench, short' 120 sh tests/bench/run.sh --short --build=build-asan --starttap=build/starttap
 run_live
+suite 'threads, ThreadSanitizer' 600 sh tests/threads.sh build-tsan
 suite layers 300 python3 tests/layers.py
 suite style 120 sh tests/style.sh
 suite tidy 900 sh tests/tidy.sh build-asan

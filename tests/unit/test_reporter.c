@@ -96,10 +96,88 @@ static void test_files(void **state) {
     reporter_free(NULL);
 }
 
+struct seen {
+    size_t num[NUM_DATASETS];
+    uint64_t peer_sessions, peer_end_ns;
+    struct sensor_event sensor;
+    char limits[64];
+};
+
+static void on_any_event(void *context, const struct event *event) {
+    struct seen *seen = context;
+    seen->num[event->dataset]++;
+    assert_string_equal(event->observer_name, "me");
+    if (event->dataset == DATASET_PEER) {
+        seen->peer_sessions += event->peer.sessions;
+        seen->peer_end_ns = event->peer.window_end_ns;
+    }
+    if (event->dataset != DATASET_SENSOR)
+        return;
+    seen->sensor = event->sensor;
+    for (size_t i = 0; i < event->sensor.limits.num; i++)
+        strcat(strcat(seen->limits, event->sensor.limits.items[i].name), " ");
+}
+
+static void tell(struct reporter *reporter, enum notice_kind kind) {
+    struct notice notice = {.kind = kind};
+    event_init(&notice.event);
+    notice.event.session.source.ip = "192.0.2.1";
+    notice.event.session.destination.ip = "192.0.2.2";
+    notice.event.session.one_sided = true;
+    notice.event.session.duplicates = 3;
+    notice.event.session.gap_bytes = 100;
+    reporter_notice(reporter, &notice);
+    event_cleanup(&notice.event);
+}
+
+/* Sessions, their peers by windows, and the sum of it all. */
+static void test_report(void **state) {
+    (void)state;
+    struct seen seen = {0};
+    struct config config = {.observer_name = (char *)"me"};
+    struct reporter *reporter = reporter_new(&config, on_any_event, &seen);
+    assert_non_null(reporter);
+    static const enum notice_kind kinds[] = {
+        NOTICE_OPENED, NOTICE_OPENED, NOTICE_SESSION, NOTICE_GONE,
+        NOTICE_OPENED, NOTICE_OPENED, NOTICE_SESSION, NOTICE_GONE,
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        tell(reporter, kinds[i]);
+    assert_int_equal(seen.num[DATASET_SESSION], 2);
+    assert_int_equal(seen.num[DATASET_PEER], 0);
+    reporter_end_window(reporter, &(struct window){1, 2});
+    assert_int_equal(seen.num[DATASET_PEER], 1);
+    assert_int_equal(seen.peer_sessions, 2);
+    assert_int_equal(seen.peer_end_ns, 2);
+    reporter_end_window(reporter, &(struct window){2, 3});
+    assert_int_equal(seen.num[DATASET_PEER], 1); /* nothing happened in it */
+
+    struct reporter_facts facts = {.intake = {.packets = 7, .first_ts_ns = 1, .last_ts_ns = 9},
+                                   .decoded = {.depth_limit = 4, .truncated = 2},
+                                   .trackers = {.flows_evicted = 5}};
+    facts.trackers.limits[LIMIT_FLOWS] = 5;
+    reporter_sensor(reporter, &facts);
+    assert_int_equal(seen.num[DATASET_SENSOR], 1);
+    assert_int_equal(seen.sensor.flows_peak, 3);
+    assert_int_equal(seen.sensor.flows_evicted, 5);
+    assert_int_equal(seen.sensor.packets, 7);
+    assert_int_equal(seen.sensor.packets_truncated, 2);
+    assert_int_equal(seen.sensor.sessions, 2);
+    assert_int_equal(seen.sensor.sessions_one_sided, 2);
+    assert_int_equal(seen.sensor.packets_duplicate, 6);
+    assert_int_equal(seen.sensor.gaps, 2);
+    assert_int_equal(seen.sensor.gap_bytes, 200);
+    assert_int_equal(seen.sensor.limits_hit, 9);
+    assert_string_equal(seen.limits, "flows tunnel_depth ");
+    assert_int_equal(reporter_sessions(reporter), 2);
+    reporter_free(reporter);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_intervals),
         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,204 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../sensor/track/clock.h"
+#include "../../sensor/tracker.h"
+
+#define NOTICES 64
+
+struct told {
+    enum notice_kind kind;
+    struct order order;
+    uint16_t port; /* the client's, of a session */
+    bool evicted;
+};
+
+struct bench {
+    struct config config;
+    struct tracker *tracker;
+    struct notice notice;
+    struct told told[NOTICES];
+    size_t num;
+    uint64_t packet;
+};
+
+static struct notice *lend(void *context) {
+    struct bench *bench = context;
+    return &bench->notice;
+}
+
+static void take(void *context, struct notice *notice) {
+    struct bench *bench = context;
+    struct told told = {.kind = notice->kind, .order = notice->order};
+    if (notice->kind == NOTICE_SESSION) {
+        told.port = notice->event.session.source.port;
+        told.evicted = notice->event.session.unknown_reason == UNKNOWN_EVICTED;
+    }
+    assert_true(bench->num < NOTICES);
+    assert_true(bench->num == 0 || order_compare(&bench->told[bench->num - 1].order, &told.order) <= 0);
+    bench->told[bench->num++] = told;
+}
+
+static void begin(struct bench *bench, size_t max_flows) {
+    char error[256];
+    *bench = (struct bench){.config = {.no_verify = true}};
+    bench->config.mail_ports.bits[0] = UINT64_C(1) << 25;
+    struct tracker_output output = {lend, take, bench};
+    bench->tracker = tracker_new(&bench->config, max_flows, &output, error, sizeof error);
+    assert_non_null(bench->tracker);
+}
+
+static void end(struct bench *bench) {
+    tracker_free(bench->tracker);
+    event_cleanup(&bench->notice.event);
+}
+
+/* The next packet, between the client's port and ours, at this elapsed time. */
+static void segment(struct bench *bench, uint64_t elapsed_ns, uint16_t port, bool from_client, uint32_t seq,
+                    uint8_t flags, const char *payload) {
+    static const uint8_t client[4] = {10, 0, 0, 1}, server[4] = {10, 0, 0, 2};
+    struct segment s = {.src = from_client ? client : server,
+                        .dst = from_client ? server : client,
+                        .addr_len = 4,
+                        .flags = flags,
+                        .src_port = from_client ? port : 25,
+                        .dst_port = from_client ? 25 : port,
+                        .seq = seq,
+                        .ack = 1,
+                        .payload = (const uint8_t *)payload,
+                        .payload_len = (uint32_t)strlen(payload),
+                        .payload_wire_len = (uint32_t)strlen(payload),
+                        .vlan_id = -1,
+                        .ts_ns = elapsed_ns + 1};
+    tracker_segment(bench->tracker, &s, (struct moment){elapsed_ns, ++bench->packet});
+}
+
+static void open_and_close(struct bench *bench, uint64_t elapsed_ns, uint16_t port) {
+    segment(bench, elapsed_ns, port, false, 1, TCP_ACK, "220 mail.example ESMTP\r\n");
+    segment(bench, elapsed_ns, port, true, 1, TCP_ACK, "EHLO client.example\r\n");
+    segment(bench, elapsed_ns, port, false, 25, TCP_RST, "");
+}
+
+static void assert_told(const struct bench *bench, size_t i, enum notice_kind kind, uint64_t elapsed_ns,
+                        uint64_t packet, uint64_t tie) {
+    const struct told *told = &bench->told[i];
+    assert_true(i < bench->num);
+    assert_int_equal(told->kind, kind);
+    assert_int_equal(told->order.elapsed_ns, elapsed_ns);
+    assert_int_equal(told->order.packet, packet);
+    assert_int_equal(told->order.tie, tie);
+}
+
+/* A closed connection is told of a second later, forgotten a minute after that; not a moment earlier, and the
+ * order is that of the moments when that was due, however late time is advanced. */
+static void test_due(void **state) {
+    (void)state;
+    struct bench bench;
+    begin(&bench, 10);
+    open_and_close(&bench, 5, 1000);
+    assert_told(&bench, 0, NOTICE_OPENED, 5, 1, 0);
+    tracker_advance(bench.tracker, 5 + NS_PER_S - 1);
+    assert_int_equal(bench.num, 1);
+    tracker_advance(bench.tracker, 5 + NS_PER_S);
+    assert_told(&bench, 1, NOTICE_SESSION, 5 + NS_PER_S, 0, 3);
+    assert_int_equal(bench.told[1].port, 1000);
+    tracker_advance(bench.tracker, 5 + 61 * NS_PER_S - 1);
+    assert_int_equal(bench.num, 2);
+    tracker_advance(bench.tracker, 1000 * NS_PER_S);
+    assert_told(&bench, 2, NOTICE_GONE, 5 + 61 * NS_PER_S, 0, 3);
+    end(&bench);
+}
+
+/* Both queues, one moment: the last packet's number decides. */
+static void test_ties(void **state) {
+    (void)state;
+    struct bench bench;
+    begin(&bench, 10);
+    segment(&bench, 0, 1000, false, 1, TCP_ACK, "220 mail.example ESMTP\r\n");
+    segment(&bench, 0, 1001, false, 1, TCP_ACK, "220 mail.example ESMTP\r\n");
+    open_and_close(&bench, 629 * NS_PER_S, 1002);
+    open_and_close(&bench, 629 * NS_PER_S, 1003);
+    tracker_advance(bench.tracker, 700 * NS_PER_S);
+    static const struct {
+        uint16_t port;
+        uint64_t packet;
+    } expected[] = {{1000, 1}, {1001, 2}, {1002, 5}, {1003, 8}};
+    size_t found = 0;
+    for (size_t i = 0; i < bench.num; i++) {
+        if (bench.told[i].kind != NOTICE_SESSION)
+            continue;
+        assert_told(&bench, i, NOTICE_SESSION, 630 * NS_PER_S, 0, expected[found].packet);
+        assert_int_equal(bench.told[i].port, expected[found++].port);
+    }
+    assert_int_equal(found, 4);
+    end(&bench);
+}
+
+/* A new connection between the same ports tells of the one before at once. */
+static void test_same_ports(void **state) {
+    (void)state;
+    struct bench bench;
+    begin(&bench, 10);
+    open_and_close(&bench, 5, 1000);
+    segment(&bench, 7, 1000, true, 77777, TCP_SYN, "");
+    assert_told(&bench, 1, NOTICE_SESSION, 7, 4, 0);
+    assert_told(&bench, 2, NOTICE_GONE, 7, 4, 0);
+    assert_told(&bench, 3, NOTICE_OPENED, 7, 4, 0);
+    assert_int_equal(bench.num, 4);
+    end(&bench);
+}
+
+static void test_eviction(void **state) {
+    (void)state;
+    struct bench bench;
+    begin(&bench, 2);
+    for (uint16_t port = 1000; port < 1003; port++)
+        segment(&bench, port, port, false, 1, TCP_ACK, "220 mail.example ESMTP\r\n");
+    assert_told(&bench, 2, NOTICE_SESSION, 1002, 3, 0);
+    assert_int_equal(bench.told[2].port, 1000);
+    assert_true(bench.told[2].evicted);
+    assert_told(&bench, 3, NOTICE_GONE, 1002, 3, 0);
+    assert_told(&bench, 4, NOTICE_OPENED, 1002, 3, 0);
+    assert_int_equal(tracker_counters(bench.tracker)->flows_evicted, 1);
+    assert_int_equal(tracker_counters(bench.tracker)->limits[LIMIT_FLOWS], 1);
+    end(&bench);
+}
+
+/* The end: those that were closing, then those that were open, each in the order of their last packets. */
+static void test_finish(void **state) {
+    (void)state;
+    struct bench bench;
+    begin(&bench, 10);
+    segment(&bench, 1, 1000, false, 1, TCP_ACK, "220 mail.example ESMTP\r\n");
+    segment(&bench, 2, 1001, false, 1, TCP_ACK, "220 mail.example ESMTP\r\n");
+    open_and_close(&bench, 3, 1002);
+    segment(&bench, 4, 1000, true, 1, TCP_ACK, "EHLO client.example\r\n");
+    tracker_finish(bench.tracker);
+    assert_told(&bench, 3, NOTICE_SESSION, UINT64_MAX - 1, 3, 5);
+    assert_told(&bench, 5, NOTICE_SESSION, UINT64_MAX, 2, 2);
+    assert_told(&bench, 7, NOTICE_SESSION, UINT64_MAX, 4, 6);
+    assert_int_equal(bench.num, 9);
+    end(&bench);
+}
+
+static void test_order(void **state) {
+    (void)state;
+    const struct order orders[] = {{1, 0, 9}, {1, 2, 0}, {1, 2, 1}, {2, 0, 0}, {UINT64_MAX, 0, 0}};
+    for (size_t i = 0; i < 5; i++) {
+        for (size_t k = 0; k < 5; k++)
+            assert_int_equal(order_compare(&orders[i], &orders[k]), (i > k) - (i < k));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_due),      cmocka_unit_test(test_ties),   cmocka_unit_test(test_same_ports),
+        cmocka_unit_test(test_eviction), cmocka_unit_test(test_finish), cmocka_unit_test(test_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
