@@ -64,6 +64,11 @@ void *arena_alloc(struct arena *arena, size_t len) {
     return memory != NULL ? memset(memory, 0, len) : NULL;
 }
 
+void *arena_copy(struct arena *arena, const void *data, size_t len) {
+    void *memory = len <= SIZE_MAX / 2 ? arena_take(arena, len, _Alignof(max_align_t)) : NULL;
+    return memory != NULL ? memcpy(memory, data, len) : NULL;
+}
+
 static void free_blocks(struct arena_block *block) {
     while (block != NULL) {
         struct arena_block *next = block->next;

@@ -118,6 +118,7 @@ struct arena {
 };
 
 void *arena_alloc(struct arena *arena, size_t len); /* zeroed, aligned; NULL when out of memory */
+void *arena_copy(struct arena *arena, const void *data, size_t len); /* aligned likewise */
 void arena_reset(struct arena *arena); /* forgets all texts, keeps one block for the next event */
 void arena_cleanup(struct arena *arena);
 

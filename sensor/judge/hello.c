@@ -205,16 +205,15 @@ static struct hello *describe(struct hello_cache *cache, const struct tls_client
 }
 
 static void show_suites(const struct text_list *suites, bool unnamed, struct event *event) {
-    struct text_list *shown = &event->session.tls_supported_ciphers;
-    if (suites->num == 0 || !event_list(event, shown, suites->num))
+    struct text_list shown = *suites;
+    shown.items = arena_copy(&event->arena, suites->items, suites->num * sizeof *suites->items);
+    if (!shown.items)
         return;
-    for (size_t i = 0; i < shown->num; i++)
-        shown->items[i] = unnamed ? event_string(event, suites->items[i]) : suites->items[i];
-    char *json = suites->json ? arena_alloc(&event->arena, suites->json_len) : NULL;
-    if (!json)
-        return;
-    shown->json = memcpy(json, suites->json, suites->json_len);
-    shown->json_len = suites->json_len;
+    for (size_t i = 0; unnamed && i < shown.num; i++)
+        shown.items[i] = event_string(event, shown.items[i]);
+    if (shown.json)
+        shown.json = arena_copy(&event->arena, shown.json, shown.json_len);
+    event->session.tls_supported_ciphers = shown;
 }
 
 void hello_show(const struct hello *hello, struct event *event) {
@@ -222,7 +221,8 @@ void hello_show(const struct hello *hello, struct event *event) {
         event->session.tls_ja3 = event_string(event, hello->ja3);
     if (hello->ja4[0])
         event->session.tls_ja4 = event_string(event, hello->ja4);
-    show_suites(&hello->suites, hello->unnamed_suites, event);
+    if (hello->suites.num > 0)
+        show_suites(&hello->suites, hello->unnamed_suites, event);
 }
 
 struct hello *hello_describe(struct hello_cache *cache, const struct tls_client_hello *wire) {

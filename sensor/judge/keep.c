@@ -21,16 +21,27 @@ void name_pool_cleanup(struct name_pool *pool) {
     pool->num = 0;
 }
 
-bool count_one(struct count_list *list, size_t max, const char *pooled_name) {
+static struct count *find_count(const struct count_list *list, const char *name) {
     for (size_t i = 0; i < list->num; i++) {
-        if (list->items[i].name != pooled_name)
-            continue;
-        list->items[i].num++;
-        return true;
+        if (strcmp(list->items[i].name, name) == 0)
+            return &list->items[i];
     }
-    if (list->num >= max)
+    return NULL;
+}
+
+bool count_one(struct count_list *list, size_t max, struct name_pool *pool, const char *name) {
+    struct count *count = find_count(list, name);
+    if (!count) {
+        name = name_pool_keep(pool, name); /* it may be "other" now */
+        count = find_count(list, name);
+    }
+    if (!count && list->num >= max)
         return false;
-    list->items[list->num++] = (struct count){pooled_name, 1};
+    if (!count) {
+        count = &list->items[list->num++];
+        *count = (struct count){name, 0};
+    }
+    count->num++;
     return true;
 }
 

@@ -15,8 +15,9 @@ struct name_pool {
 const char *name_pool_keep(struct name_pool *pool, const char *name); /* never NULL */
 void name_pool_cleanup(struct name_pool *pool);
 
-/* Adds one to the count of a pooled name; list->items has room for max. False when it is full. */
-bool count_one(struct count_list *list, size_t max, const char *pooled_name);
+/* Adds one to the count of a name, which the pool keeps; list->items has room for max. False when it is full.
+ */
+bool count_one(struct count_list *list, size_t max, struct name_pool *pool, const char *name);
 
 /* A certificate's facts in one block of memory; NULL when out of memory. Freed with free(). */
 struct event_cert *cert_keep(const struct event_cert *cert);

@@ -207,7 +207,7 @@ static void count_name(struct peers *peers, struct count *items, size_t *num, si
     if (!name)
         return;
     struct count_list list = {items, *num};
-    count_one(&list, max, name_pool_keep(&peers->pool, name));
+    count_one(&list, max, &peers->pool, name);
     *num = list.num;
 }
 
@@ -225,7 +225,7 @@ static void count_session(struct peers *peers, struct window *w, const struct se
         count_name(peers, w->versions, &w->num_versions, PEER_VERSIONS_MAX, s->tls_version);
         count_name(peers, w->ciphers, &w->num_ciphers, PEER_CIPHERS_MAX, s->tls_cipher);
     }
-    for (unsigned i = 0; i < NUM_FINDINGS; i++)
+    for (unsigned i = 0; s->findings >> i != 0; i++)
         w->findings[i] += event_found(s, (enum finding)i);
 }
 
