@@ -9,7 +9,8 @@
 #include "trust_store.h"
 #include "trust_verify.h"
 
-#define DAY_S INT64_C(86400)
+#define DAY_S       INT64_C(86400)
+#define RECENT_BITS 10 /* 1024 certificates that can be known without hashing them */
 
 /* The years 1 to 9999: as far as dates in certificates go, and as OpenSSL compares. */
 #define TIME_MIN INT64_C(-62135596800)
@@ -18,6 +19,7 @@
 struct trust {
     struct digest *digest;
     bool verify;
+    struct trust_cert *recent[1 << RECENT_BITS]; /* borrowed; a certificate takes itself out */
     struct trust_store store;
     struct trust_cache *certificates; /* struct trust_cert, by its SHA-256 */
     struct trust_cache *answers;      /* struct trust_answer, by the SHA-256 of the chain's hashes */
@@ -117,16 +119,43 @@ static struct trust_cert *cert_new(struct trust *trust, const uint8_t *der, size
     return cert;
 }
 
+/* Where a certificate of these bytes would be, by its last ones: they are of the signature. */
+static struct trust_cert **recent_of(struct trust *trust, const uint8_t *der, size_t len) {
+    uint64_t last = len;
+    if (len >= sizeof last)
+        memcpy(&last, der + len - sizeof last, sizeof last);
+    return &trust->recent[last * UINT64_C(0x9e3779b97f4a7c15) >> (64 - RECENT_BITS)];
+}
+
+static void make_recent(struct trust_cert *cert, struct trust_cert **recent) {
+    if (cert->der == NULL)
+        return;
+    if (cert->recent)
+        *cert->recent = NULL;
+    if (*recent)
+        (*recent)->recent = NULL;
+    *recent = cert;
+    cert->recent = recent;
+}
+
 /* A reference to the certificate, from the cache if it was seen before. NULL: out of memory. */
 static struct trust_cert *cert_get(struct trust *trust, const uint8_t *der, size_t len) {
     uint8_t sha256[32];
-    if (!digest_sha256(trust->digest, der, len, sha256))
+    struct trust_cert **recent = recent_of(trust, der, len);
+    if (*recent && (*recent)->der_len == len && memcmp((*recent)->der, der, len) == 0)
+        memcpy(sha256, (*recent)->sha256, sizeof sha256); /* comparing takes a twentieth of hashing */
+    else if (!digest_sha256(trust->digest, der, len, sha256))
         return NULL;
     struct trust_cert *cert = trust_cache_find(trust->certificates, sha256);
-    if (cert == NULL)
-        return cert_new(trust, der, len, sha256);
-    trust->counters.cache_hits++;
-    return trust_cert_ref(cert);
+    if (cert != NULL) {
+        trust->counters.cache_hits++;
+        trust_cert_ref(cert);
+    } else {
+        cert = cert_new(trust, der, len, sha256);
+    }
+    if (cert != NULL)
+        make_recent(cert, recent);
+    return cert;
 }
 
 struct trust_chain *trust_chain_new(struct trust *trust) {

@@ -7,9 +7,9 @@
 #include <openssl/err.h>
 
 /* What OpenSSL makes of a certificate is several times its DER: measured at 4 to 8 times for real ones,
- * more for those built of many tiny parts. */
+ * more for those built of many tiny parts. Once the DER itself is kept. */
 #define COST_BASE   (6u * 1024)
-#define COST_FACTOR 16u
+#define COST_FACTOR 17u
 
 void trust_text_set(struct trust_text *text, const void *data, size_t len) {
     if (data == NULL || len == 0)
@@ -110,6 +110,11 @@ struct trust_cert *trust_cert_new(const uint8_t *der, size_t len, const uint8_t 
         parse_der(cert, der, len);
     if (cert->x509) {
         cert->cost = trust_cert_cost(len);
+        cert->der = malloc(len);
+        if (cert->der) {
+            memcpy(cert->der, der, len);
+            cert->der_len = len;
+        }
         read_facts(cert);
     }
     cert->live_bytes = live_bytes;
@@ -135,6 +140,9 @@ void trust_cert_unref(struct trust_cert *cert) {
         free(cert->names[i].data);
     free(cert->names);
     X509_free(cert->x509);
+    free(cert->der);
+    if (cert->recent)
+        *cert->recent = NULL;
     *cert->live_bytes -= cert->cost;
     free(cert);
 }

@@ -26,7 +26,11 @@ struct trust_text {
 struct trust_cert {
     size_t references;
     uint8_t sha256[32];
-    X509 *x509;         /* NULL: could not be parsed, and nothing below is known */
+    X509 *x509;   /* NULL: could not be parsed, and nothing below is known */
+    uint8_t *der; /* its der_len bytes; NULL without x509, or out of memory */
+    size_t der_len;
+    struct trust_cert *
+        *recent;        /* where trust finds it by them, and which is emptied when it goes; NULL nowhere */
     size_t cost;        /* estimate of the memory behind it, in bytes */
     size_t *live_bytes; /* where cost is counted as long as it lives */
 

@@ -207,6 +207,26 @@ static void works_each_thing_out_once(void **state) {
     made_free(leaf);
 }
 
+static void assert_hash_of(const struct made *made) {
+    uint8_t sha256[32];
+    char hex[65];
+    judge(made, NULL, NOW, NULL);
+    assert_true(digest_sha256(lab.digest, made->der, made->len, sha256));
+    hex_lower(sha256, sizeof sha256, hex);
+    assert_string_equal(lab.cert.sha256, hex);
+}
+
+/* Of the same length and with the same end, so that they are looked for at the same place. */
+static void tells_certificates_with_the_same_end_apart(void **state) {
+    (void)state;
+    struct made *leaf = cert_make(&(struct recipe){.cn = "twin"}, lab.ec, lab.intermediate);
+    for (int i = 0; i < 6; i++) {
+        leaf->der[leaf->len - 20] ^= (uint8_t)(i < 4); /* of the signature: one, the other, and so on */
+        assert_hash_of(leaf);
+    }
+    made_free(leaf);
+}
+
 static void matches_names_as_rfc_9525_says(void **state) {
     (void)state;
     const struct {
@@ -586,6 +606,7 @@ int main(void) {
         cmocka_unit_test(accepts_a_good_chain_and_nothing_else),
         cmocka_unit_test(judges_as_of_the_packets_time),
         cmocka_unit_test(works_each_thing_out_once),
+        cmocka_unit_test(tells_certificates_with_the_same_end_apart),
         cmocka_unit_test(matches_names_as_rfc_9525_says),
         cmocka_unit_test(knows_self_signed_by_its_signature),
         cmocka_unit_test(finds_weak_keys_and_signatures),
