@@ -1,4 +1,7 @@
-/* source_inflate.h: gzip (RFC 1952) and zstd (RFC 8878) streams, by zlib and libzstd. No I/O. */
+/* source_inflate.h: gzip (RFC 1952) and zstd (RFC 8878) streams, by zlib and libzstd. No I/O.
+ *
+ * A thread inflates ahead of who reads, as far as the input given to it and a few blocks of output allow;
+ * where no thread can be had, the reader does it itself. */
 #ifndef STARTTAP_SENSOR_CAPTURE_SOURCE_INFLATE_H
 #define STARTTAP_SENSOR_CAPTURE_SOURCE_INFLATE_H
 
@@ -18,8 +21,9 @@ struct inflater *inflate_new(const uint8_t *magic, size_t len);
 void inflate_free(struct inflater *inflater); /* NULL is fine */
 
 /* Inflates from in[*in_pos, in_len) to out, at most out_len bytes; members and frames may follow one another.
- * Moves *in_pos and returns the bytes written. When it sets *cause, the data are corrupt after those bytes.
- */
+ * Moves *in_pos and returns the bytes written; as long as it returned some and did not move *in_pos, the same
+ * input is to be given again, unchanged: the thread still reads it. When it sets *cause, the data are corrupt
+ * after those bytes. */
 size_t inflate_step(struct inflater *inflater, const uint8_t *in, size_t in_len, size_t *in_pos, uint8_t *out,
                     size_t out_len, const char **cause);
 
