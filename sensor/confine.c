@@ -136,11 +136,18 @@ static void allow_inputs(struct sandbox *sandbox, const struct config *config) {
     }
 }
 
+/* Directories with ':' between them. */
+static void allow_list(struct sandbox *sandbox, const char *list) {
+    char *copy = list ? strdup(list) : NULL, *save;
+    for (char *path = copy ? strtok_r(copy, ":", &save) : NULL; path; path = strtok_r(NULL, ":", &save))
+        sandbox_allow(sandbox, SANDBOX_READ, path);
+    free(copy);
+}
+
 /* What is read once more at a reload, or grows. */
 static void allow_settings(struct sandbox *sandbox, const struct config *config) {
-    const char *paths[] = {config->path,          config->filter_path,  config->ca_path,
-                           config->keylog,        config->kafka_config, getenv("SSL_CERT_FILE"),
-                           getenv("SSL_CERT_DIR")};
+    const char *paths[] = {config->path,   config->filter_path,  config->ca_path,
+                           config->keylog, config->kafka_config, getenv("SSL_CERT_FILE")};
     const struct kafka_settings kafka = {config->kafka_config, config->kafka_properties,
                                          config->num_kafka_properties};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
@@ -149,6 +156,7 @@ static void allow_settings(struct sandbox *sandbox, const struct config *config)
         sandbox_allow(sandbox, SANDBOX_READ, paths[i]); /* which may be a directory */
         sandbox_allow_beside(sandbox, SANDBOX_READ, paths[i]);
     }
+    allow_list(sandbox, getenv("SSL_CERT_DIR"));
     if (has_network(config))
         kafka_conf_files(&kafka, allow_file, sandbox);
 }

@@ -600,6 +600,30 @@ static void leaves_chains_open_without_anchors(void **state) {
     unsetenv("SSL_CERT_DIR");
 }
 
+static void reads_its_anchors_again(void **state) {
+    (void)state;
+    char error[256];
+    const struct trust_options good = {.verify = true, .ca_path = lab.ca_path}, without = {.verify = false};
+    const struct trust_options wrong = {.verify = true, .ca_path = "/dev/null"};
+    struct made *leaf = cert_make(&(struct recipe){.cn = "mx"}, lab.ec, lab.intermediate);
+    struct trust_chain *open = trust_chain_new(lab.trust); /* of a session that goes on meanwhile */
+    trust_chain_add(open, leaf->der, leaf->len);
+    trust_chain_add(open, lab.intermediate->der, lab.intermediate->len);
+    judge(leaf, lab.intermediate, NOW, NULL);
+    assert_int_equal(lab.judgement.chain_valid, FACT_YES);
+    assert_false(trust_reload(lab.trust, &wrong, error, sizeof error));
+    judge(leaf, lab.intermediate, NOW, NULL);
+    assert_int_equal(lab.judgement.chain_valid, FACT_YES);
+    assert_true(trust_reload(lab.trust, &without, error, sizeof error));
+    judge(leaf, lab.intermediate, NOW, NULL);
+    assert_int_equal(lab.judgement.chain_valid, FACT_UNKNOWN);
+    assert_true(trust_reload(lab.trust, &good, error, sizeof error));
+    trust_judge(open, NOW, NULL, &lab.judgement);
+    assert_int_equal(lab.judgement.chain_valid, FACT_YES);
+    trust_chain_free(open);
+    made_free(leaf);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_the_facts_of_a_certificate),
@@ -622,6 +646,7 @@ int main(void) {
         cmocka_unit_test(says_nothing_of_an_empty_chain),
         cmocka_unit_test(refuses_a_path_without_anchors),
         cmocka_unit_test(leaves_chains_open_without_anchors),
+        cmocka_unit_test(reads_its_anchors_again),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
