@@ -16,6 +16,7 @@
 #include "sink_report.h"
 
 #define LOOK_EACH_MS 100   /* while events are delivered */
+#define DRAIN_MIN_MS 1000  /* for what only has to be written down */
 #define DRAIN_MS     10000 /* live, at the end, for a sink to take what waits */
 
 struct outlet {
@@ -153,7 +154,8 @@ static unsigned time_left_ms(const struct outlet *outlet) {
     uint64_t now_ms = clock_ms();
     if (outlet->give_up_ms == 0)
         return DRAIN_MS;
-    return outlet->give_up_ms > now_ms ? (unsigned)(outlet->give_up_ms - now_ms) : 0;
+    uint64_t left_ms = outlet->give_up_ms > now_ms ? outlet->give_up_ms - now_ms : 0;
+    return left_ms > DRAIN_MIN_MS ? (unsigned)left_ms : DRAIN_MIN_MS;
 }
 
 static uint64_t sum_errors(const struct sink_stats *stats) {
