@@ -97,6 +97,10 @@ bool intake_segment(struct intake *intake, const struct packet *packet, struct s
     return true;
 }
 
+const struct decode_piece *intake_piece(const struct intake *intake) {
+    return decoder_piece(intake->decoder);
+}
+
 struct window intake_last_window(const struct intake *intake) {
     return (struct window){intake->window_start_ns, intake->counters.last_ts_ns};
 }

@@ -41,6 +41,9 @@ struct arrival intake_tick(struct intake *intake, uint64_t now_ns);
  * call, from the packet or (put together from fragments) from the intake. */
 bool intake_segment(struct intake *intake, const struct packet *packet, struct segment *segment);
 
+/* What of a fragmented datagram that packet was. */
+const struct decode_piece *intake_piece(const struct intake *intake);
+
 /* The window that is still open at the end of the input. */
 struct window intake_last_window(const struct intake *intake);
 

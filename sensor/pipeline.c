@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "record/recorder.h"
 #include "workers.h"
 
 /* intake -> tracker -> reporter, or intake -> workers -> reporter. */
@@ -11,7 +12,8 @@ struct pipeline {
     struct reporter *reporter;
     struct tracker *tracker; /* NULL: there are workers */
     struct workers *workers;
-    struct notice notice; /* of the one tracker, reused for each */
+    struct recorder *recorder; /* NULL: nothing is recorded */
+    struct notice notice;      /* of the one tracker, reused for each */
     struct capture_facts capture;
 };
 
@@ -87,6 +89,11 @@ bool pipeline_resume(struct pipeline *p, char *error, size_t error_len) {
     return !p->workers || workers_resume(p->workers, error, error_len);
 }
 
+void pipeline_set_recorder(struct pipeline *p, struct recorder *recorder) {
+    p->recorder = recorder;
+    tracker_set_recorder(p->tracker, recorder);
+}
+
 static void take_time(struct pipeline *p, const struct arrival *arrival) {
     if (p->workers)
         workers_advance(p->workers, arrival->moment);
@@ -104,12 +111,15 @@ void pipeline_packet(struct pipeline *p, const struct packet *packet) {
     struct segment segment;
     struct arrival arrival = intake_arrive(p->intake, packet);
     take_time(p, &arrival);
-    if (!intake_segment(p->intake, packet, &segment))
-        return;
-    if (p->workers)
+    bool wanted = intake_segment(p->intake, packet, &segment);
+    if (p->recorder)
+        recorder_packet(p->recorder, packet, intake_piece(p->intake), arrival.moment.elapsed_ns);
+    if (wanted && p->workers)
         workers_segment(p->workers, &segment, arrival.moment);
-    else
+    else if (wanted)
         tracker_segment(p->tracker, &segment, arrival.moment);
+    if (p->recorder)
+        recorder_done(p->recorder);
 }
 
 void pipeline_tick(struct pipeline *p, uint64_t now_ns) {

@@ -36,6 +36,10 @@ bool pipeline_resume(struct pipeline *pipeline, char *error, size_t error_len);
  * message: nothing changed. */
 bool pipeline_reload(struct pipeline *pipeline, const struct config *fresh, char *error, size_t error_len);
 
+/* Before the first packet: packets of mail connections go there. Borrowed, must outlive the pipeline. */
+struct recorder;
+void pipeline_set_recorder(struct pipeline *pipeline, struct recorder *recorder);
+
 void pipeline_packet(struct pipeline *pipeline, const struct packet *packet);
 
 /* No packet came up to this time, by the clock that stamps packets: what was due by then is emitted. */

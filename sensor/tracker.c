@@ -6,6 +6,7 @@
 #include "../parsers/reader.h"
 #include "judge/describe.h"
 #include "judge/recognise.h"
+#include "record/recorder.h"
 #include "track/connection.h"
 
 /* How long a flow stays in its queue without a packet. */
@@ -22,6 +23,7 @@ struct tracker {
     struct flow_table *flows;
     struct session_tools tools;
     struct recogniser *recogniser; /* with --any-port */
+    struct recorder *recorder;     /* NULL: nothing is recorded */
     uint64_t due_ns;               /* elapsed time before which no flow's patience ends */
     struct order order;            /* of what is told now */
     uint32_t input;                /* number of the input being read */
@@ -77,6 +79,16 @@ void tracker_set_keylog(struct tracker *tracker, struct keylog *keylog) {
     tracker->tools.keylog = keylog;
 }
 
+void tracker_set_recorder(struct tracker *tracker, struct recorder *recorder) {
+    tracker->recorder = recorder;
+    tracker->tools.veils = recorder && recorder_scrubs(recorder);
+}
+
+static void end_recording(struct tracker *tracker, struct flow *flow, bool mail) {
+    if (tracker->recorder)
+        recorder_end(tracker->recorder, flow, mail ? RECORD_MAIL : RECORD_OTHER);
+}
+
 static void drop_session(struct flow *flow) {
     session_free(flow->session);
     flow->session = NULL;
@@ -92,6 +104,7 @@ void tracker_free(struct tracker *tracker) {
     for (enum flow_queue queue = 0; tracker->flows && queue < NUM_QUEUES; queue++) {
         struct flow *flow;
         while ((flow = flow_oldest(tracker->flows, queue)) != NULL) {
+            end_recording(tracker, flow, false);
             drop_session(flow);
             flow_remove(tracker->flows, flow);
         }
@@ -165,6 +178,7 @@ static void tell_session(struct tracker *tracker, struct flow *flow) {
     describe_session(&notice->event, flow, tracker->config, &tracker->tools);
     notice->direction = describe_direction(flow, tracker->config);
     count_limits(tracker, flow);
+    end_recording(tracker, flow, true);
     send_notice(tracker, notice);
 }
 
@@ -175,6 +189,7 @@ static void report(struct tracker *tracker, struct flow *flow) {
         else
             tracker->counters.limits[LIMIT_MEMORY]++;
     }
+    end_recording(tracker, flow, flow->record_mail == RECORD_MAIL);
     drop_session(flow);
 }
 
@@ -312,21 +327,40 @@ static struct flow *follow(struct tracker *tracker, const struct segment *segmen
     return add_flow(tracker, segment, &before, sender);
 }
 
-static void recognise(struct flow *flow, const struct segment *segment, enum side side) {
+static void recognise(struct tracker *tracker, struct flow *flow, const struct segment *segment, enum side side) {
     switch (recognition_look(flow->recognition, segment, side == SIDE_CLIENT)) {
     case RECOGNISED_NOT_YET:
         return;
     case RECOGNISED_OTHER:
         flow->ignored =
             !flow->session || !(is_surely_smtp(flow->session) || session_asked_proxy(flow->session));
-        if (flow->ignored)
+        if (flow->ignored) {
+            end_recording(tracker, flow, false);
             drop_session(flow);
+        }
         break;
     case RECOGNISED_SMTP:
         break;
     }
     recognition_free(flow->recognition);
     flow->recognition = NULL;
+}
+
+static enum record_mail record_mail(const struct flow *flow) {
+    if (!flow->unexpected_port)
+        return RECORD_MAIL;
+    if (flow->ignored)
+        return RECORD_OTHER;
+    if (flow->queue == QUEUE_CLOSED)
+        return flow->record_mail;
+    bool open = flow->recognition || session_asked_proxy(flow->session);
+    return open && !(flow->session && is_surely_smtp(flow->session)) ? RECORD_OPEN : RECORD_MAIL;
+}
+
+static void record(struct tracker *tracker, struct flow *flow, const struct segment *segment, enum side side,
+                   bool contradicts) {
+    if (tracker->recorder)
+        recorder_segment(tracker->recorder, flow, segment, side, record_mail(flow), contradicts);
 }
 
 void tracker_segment(struct tracker *tracker, const struct segment *segment, struct moment now) {
@@ -338,12 +372,16 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, str
         return;
     flow->input = tracker->input;
     enum side side = flow_side(flow, sender);
-    if (flow->queue == QUEUE_CLOSED)
+    if (flow->queue == QUEUE_CLOSED) {
+        record(tracker, flow, segment, side, false);
         return;
+    }
+    bool contradicted = flow->overlap_conflict;
     if (!flow->ignored && !connection_segment(flow, segment, side, now.elapsed_ns, &tracker->tools))
         tracker->counters.limits[LIMIT_MEMORY]++;
     if (flow->recognition)
-        recognise(flow, segment, side);
+        recognise(tracker, flow, segment, side);
+    record(tracker, flow, segment, side, flow->overlap_conflict && !contradicted);
     flow->last_packet = now.packet;
     touch(tracker, flow, connection_ended(flow) ? QUEUE_CLOSING : QUEUE_OPEN, now.elapsed_ns);
 }
