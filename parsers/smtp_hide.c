@@ -138,7 +138,7 @@ static size_t keep_of_client(const struct smtp *smtp, struct reader text) {
     case CLIENT_MIDSTREAM:
         command = smtp_command_of(text);
         return command.verb == SMTP_VERB_EHLO || command.verb == SMTP_VERB_HELO ? keep_command(text)
-                                                                               : keep_form(text);
+                                                                                : keep_form(text);
     default:
         return keep_command(text);
     }

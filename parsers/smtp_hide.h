@@ -5,7 +5,8 @@
  * behind a hole. Of commands whose argument means nothing to the parser, the verb stays. The rules keep this
  * promise: where each hidden byte is replaced by 0 (or 1), the parser finds the same facts.
  *
- * Every byte is hidden or settled once its line, or its place in a content, is known; until then it is neither. */
+ * Every byte is hidden or settled once its line, or its place in a content, is known; until then it is
+ * neither. */
 #ifndef STARTTAP_PARSERS_SMTP_HIDE_H
 #define STARTTAP_PARSERS_SMTP_HIDE_H
 

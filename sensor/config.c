@@ -18,6 +18,7 @@
 #include "config_setting.h"
 #include "config_values.h"
 #include "log.h"
+#include "record/record_file.h"
 
 #ifndef STARTTAP_VERSION
 #define STARTTAP_VERSION "unknown"
@@ -117,6 +118,14 @@ static const struct argp_option options[] = {
      "give up (exit status 1; what is for Kafka stays in its spool) when for so long a sink takes nothing: "
      "brokers away, disk full (default 60)",
      0},
+    {"write", SETTING_WRITE, "FILE", 0,
+     "record the packets of mail connections (pcapng; '-' is standard output); FILE.zst is compressed, "
+     "FILE?rotate=1GB&every=1d&max=50GB put aside and bounded",
+     0},
+    {"scrub", SETTING_SCRUB, 0, 0,
+     "recorded without mail bodies and passwords: zeros stand there, and the events stay the same", 0},
+    {"metrics", SETTING_METRICS, "ADDRESS:PORT", 0,
+     "serve /metrics for Prometheus, and /healthz; PORT alone is 127.0.0.1:PORT", 0},
     {"no-summary", SETTING_NO_SUMMARY, 0, 0, "leave the summary out", 0},
     {"quiet", SETTING_QUIET, 0, 0, "no progress line and no warnings, errors only", 0},
     {"verbose", SETTING_VERBOSE, 0, 0, "name each input as it is read or passed over", 0},
@@ -390,6 +399,33 @@ static bool check_filter(const struct config *config) {
     return filter != NULL;
 }
 
+/* What is written must not be what is read, or what something else writes. */
+static bool check_record(const struct config *config) {
+    char why[CONFIG_WHY_MAX];
+    if (config->record == NULL) {
+        if (config->scrub)
+            complain("--scrub is about what -w FILE records");
+        return !config->scrub;
+    }
+    if (!record_file_check(config->record, why, sizeof why)) {
+        complain("--write: %s", why);
+        return false;
+    }
+    for (size_t i = 0; i < config->num_inputs; i++) {
+        if (!record_file_is_stdout(config->record) && record_file_is(config->record, config->inputs[i])) {
+            complain("--write: '%s' is to be read", config->inputs[i]);
+            return false;
+        }
+    }
+    for (size_t i = 0; i < config->num_sinks; i++) {
+        if (record_file_is_sink(config->record, config->sinks[i])) {
+            complain("--write and --output: '%s' writes to the same place", config->sinks[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool has_kafka(const struct config *config) {
     for (size_t i = 0; i < config->num_sinks; i++) {
         if (strncmp(config->sinks[i], "kafka:", 6) == 0)
@@ -429,7 +465,8 @@ static bool check(const struct config *config, enum action action) {
         complain("nothing to look for: no --mail-ports, no --tls-ports and no --any-port");
         return false;
     }
-    return check_inputs(config) && check_sinks(config) && check_kafka(config) && check_filter(config);
+    return check_inputs(config) && check_sinks(config) && check_record(config) && check_kafka(config) &&
+           check_filter(config);
 }
 
 static bool print_filter(const struct config *config) {

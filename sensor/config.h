@@ -41,6 +41,9 @@ struct config {
     bool spool_given;      /* false: it is where this user keeps state */
     uint32_t spool_max_mb; /* --spool-max: of each */
     bool deliver;          /* --deliver: read nothing, deliver what the spools hold */
+    char *record;          /* -w: where packets of mail connections go (record_file.h); NULL: nowhere */
+    bool scrub;            /* --scrub: without bodies and passwords */
+    char *metrics;         /* --metrics: ADDRESS:PORT or PORT; NULL: none */
     char *filter;          /* BPF expression or NULL */
     char *filter_path;     /* where it was read from; NULL: it was given itself */
     struct port_set mail_ports, tls_ports;

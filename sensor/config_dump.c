@@ -172,6 +172,11 @@ static void put_settings(struct dump *dump, const struct config *config) {
     put_name(dump, SETTING_WORKERS);
     put_number(dump, config->workers);
     put_switch(dump, SETTING_FORCE, config->force);
+    put_name(dump, SETTING_WRITE);
+    put_text(dump, config->record);
+    put_switch(dump, SETTING_SCRUB, config->scrub);
+    put_name(dump, SETTING_METRICS);
+    put_text(dump, config->metrics);
     put_name(dump, SETTING_USER);
     put_text(dump, config->user);
     put_switch(dump, SETTING_NO_SANDBOX, config->no_sandbox);

@@ -54,6 +54,9 @@ const struct setting settings[NUM_SETTINGS] = {
     {SETTING_MAX_FLOWS, "max-flows", false},
     {SETTING_WORKERS, "workers", false},
     {SETTING_FORCE, "force", false},
+    {SETTING_WRITE, "write", false},
+    {SETTING_SCRUB, "scrub", false},
+    {SETTING_METRICS, "metrics", false},
     {SETTING_USER, "user", false},
     {SETTING_NO_SANDBOX, "no-sandbox", false},
     {SETTING_DRAIN_TIMEOUT, "drain-timeout", false},
@@ -234,6 +237,14 @@ void setting_clear(struct config *config, const struct setting *setting) {
         free(config->spool);
         config->spool = NULL;
         break;
+    case SETTING_WRITE:
+        free(config->record);
+        config->record = NULL;
+        break;
+    case SETTING_METRICS:
+        free(config->metrics);
+        config->metrics = NULL;
+        break;
     case SETTING_FILTER:
     case SETTING_FILTER_FILE:
         free(config->filter);
@@ -339,6 +350,12 @@ bool setting_add(struct config *config, const struct setting *setting, const cha
         return workers_parse(&config->workers, value, why, why_len);
     case SETTING_FORCE:
         return switch_parse(&config->force, value, why, why_len);
+    case SETTING_WRITE:
+        return text_set(&config->record, value, why, why_len);
+    case SETTING_SCRUB:
+        return switch_parse(&config->scrub, value, why, why_len);
+    case SETTING_METRICS:
+        return text_set(&config->metrics, value, why, why_len);
     case SETTING_USER:
         return text_set(&config->user, value, why, why_len);
     case SETTING_NO_SANDBOX:

@@ -17,6 +17,7 @@ enum setting_key {
     SETTING_FILTER_FILE = 'F',
     SETTING_NO_SUMMARY = 'n',
     SETTING_QUIET = 'q',
+    SETTING_WRITE = 'w',
     SETTING_KAFKA_PROPERTY = 'X',
     SETTING_VERBOSE = 'v',
     SETTING_FILTER = 256, /* the expression after the options; a name in the file only */
@@ -45,6 +46,8 @@ enum setting_key {
     SETTING_USER,
     SETTING_NO_SANDBOX,
     SETTING_DRAIN_TIMEOUT,
+    SETTING_SCRUB,
+    SETTING_METRICS,
 };
 
 struct setting {
@@ -53,7 +56,7 @@ struct setting {
     bool many; /* takes several values; else the last one counts */
 };
 
-#define NUM_SETTINGS 36
+#define NUM_SETTINGS 39
 extern const struct setting settings[NUM_SETTINGS];
 
 const struct setting *setting_by_name(const char *name); /* NULL: no such setting */

@@ -38,7 +38,7 @@ static struct host_times read_clocks(void) {
 }
 
 static bool goes_on(const struct run *run) {
-    return !signals_stop() && outlet_listens(run->outlet);
+    return !signals_stop() && run_is_of_use(run);
 }
 
 struct taps *live_start(struct run *run) {
@@ -152,6 +152,8 @@ static void look(struct loop *loop) {
     if (loop->quiet)
         tick(loop);
     pipeline_flush(loop->run->pipeline);
+    if (loop->run->recorder)
+        recorder_flush(loop->run->recorder);
     report_sensor(loop);
     service_turn(loop->run);
     loop->looked = loop->now;

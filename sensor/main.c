@@ -53,6 +53,21 @@ static bool open_keylog(struct run *run) {
     return true;
 }
 
+static bool open_recorder(struct run *run) {
+    char error[512] = "out of memory";
+    struct record_file_settings settings = {.force = run->config->force, .log = warn};
+    if (!run->config->record)
+        return true;
+    struct record_file *file = record_file_open(run->config->record, &settings, error, sizeof error);
+    run->recorder = file ? recorder_new(file, run->config->scrub) : NULL;
+    if (!run->recorder) {
+        record_file_close(file);
+        return refuse(run, error, EXIT_RUNTIME);
+    }
+    pipeline_set_recorder(run->pipeline, run->recorder);
+    return true;
+}
+
 /* Of interfaces the kernel filters. */
 static bool set_filter(struct run *run) {
     char error[512];
@@ -86,7 +101,7 @@ static bool open_parts(struct run *run) {
     run->outlet = outlet_open(config, &run->progress);
     if (!run->outlet)
         run->status = EXIT_RUNTIME;
-    return run->outlet != NULL;
+    return run->outlet != NULL && open_recorder(run);
 }
 
 /* Threads begin last, so that they get what the program has become. */
@@ -108,6 +123,8 @@ static bool wire(struct run *run) {
 /* --- the summary --- */
 
 static bool writes_to_stdout(const struct config *config) {
+    if (config->record && record_file_is_stdout(config->record))
+        return true;
     for (size_t i = 0; i < config->num_sinks; i++) {
         if (sink_is_stdout(config->sinks[i]))
             return true;
@@ -152,6 +169,15 @@ static void print_summary(struct run *run) {
 
 /* --- the whole --- */
 
+/* Nobody reads standard output any more: no failure, as with events. */
+static bool close_recorder(struct run *run) {
+    bool gone = run->recorder && recorder_gone(run->recorder);
+    struct recorder *recorder = run->recorder;
+    pipeline_set_recorder(run->pipeline, NULL);
+    run->recorder = NULL;
+    return recorder_close(recorder) || gone;
+}
+
 static bool read_and_report(struct run *run) {
     char error[256];
     if (!pipeline_start(run->pipeline, error, sizeof error))
@@ -170,7 +196,7 @@ static bool read_and_report(struct run *run) {
 static void work(struct run *run) {
     if (!run->config->deliver && !read_and_report(run))
         return;
-    if (!outlet_finish(run->outlet))
+    if (!outlet_finish(run->outlet) || !close_recorder(run))
         run_fail(run, EXIT_RUNTIME);
     progress_clear();
     if (run->summary && !run->config->deliver && !outlet_pipe_broken(run->outlet))
@@ -181,6 +207,7 @@ static void run_cleanup(struct run *run) {
     outlet_free(run->outlet);
     taps_close(run->taps);
     pipeline_free(run->pipeline);
+    recorder_close(run->recorder);
     keylog_file_close(run->keylog);
     filter_free(run->filter);
     summary_free(run->summary);

@@ -8,7 +8,7 @@
 #include "signals.h"
 
 static bool goes_on(const struct run *run) {
-    return !signals_stop() && outlet_listens(run->outlet);
+    return !signals_stop() && run_is_of_use(run);
 }
 
 /* Packets that come without waiting. Nothing else is looked at between them. */
@@ -47,6 +47,10 @@ static bool can_read(const char *path) {
 
 static void read_file(struct run *run, const char *path, bool from_directory) {
     char error[512];
+    if (run->config->record && strcmp(path, "-") != 0 && record_file_is(run->config->record, path)) {
+        log_line(LEVEL_INFO, "passed over: %s: is being written", path);
+        return;
+    }
     struct source *source = source_open(path, error, sizeof error);
     if (!source && from_directory && can_read(path) && !is_named_like_a_capture(path)) {
         log_line(LEVEL_INFO, "passed over: %s", error);

@@ -38,7 +38,7 @@ struct pipeline *pipeline_new(const struct config *config, pipeline_emit emit, v
     p->reporter = reporter_new(config, emit, context);
     if (!p->intake || !p->reporter)
         goto fail;
-    if (config->workers > 1)
+    if (config->workers > 1 && !config->record)
         p->workers = workers_new(config, config->workers, p->reporter, error, error_len);
     else
         p->tracker = tracker_new(config, config->max_flows, &output, error, error_len);
@@ -91,7 +91,8 @@ bool pipeline_resume(struct pipeline *p, char *error, size_t error_len) {
 
 void pipeline_set_recorder(struct pipeline *p, struct recorder *recorder) {
     p->recorder = recorder;
-    tracker_set_recorder(p->tracker, recorder);
+    if (p->tracker)
+        tracker_set_recorder(p->tracker, recorder);
 }
 
 static void take_time(struct pipeline *p, const struct arrival *arrival) {

@@ -9,6 +9,7 @@
 #include "outlet.h"
 #include "pipeline.h"
 #include "progress.h"
+#include "record/recorder.h"
 #include "service.h"
 #include "taps.h"
 
@@ -21,6 +22,7 @@ struct run {
     struct taps *taps;          /* NULL: files are read */
     struct filter *filter;      /* of files; NULL: every packet */
     struct keylog_file *keylog; /* NULL: none given */
+    struct recorder *recorder;  /* NULL: nothing is recorded */
     struct pipeline *pipeline;
     struct progress progress;
     struct service service;
@@ -31,6 +33,19 @@ struct run {
 static inline void run_fail(struct run *run, enum exit_status status) {
     if (run->status == EXIT_READ || status == EXIT_RUNTIME)
         run->status = status;
+}
+
+/* SIGHUP: whoever renamed the files asks for new ones. */
+static inline void run_reopen(struct run *run) {
+    outlet_reopen(run->outlet);
+    if (run->recorder)
+        recorder_reopen(run->recorder);
+}
+
+/* There is still somebody for whom the work is done. */
+static inline bool run_is_of_use(const struct run *run) {
+    bool records = run->recorder && !recorder_gone(run->recorder);
+    return outlet_listens(run->outlet) && (records || !run->recorder || run->config->num_sinks > 0);
 }
 
 #endif

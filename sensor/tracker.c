@@ -327,7 +327,8 @@ static struct flow *follow(struct tracker *tracker, const struct segment *segmen
     return add_flow(tracker, segment, &before, sender);
 }
 
-static void recognise(struct tracker *tracker, struct flow *flow, const struct segment *segment, enum side side) {
+static void recognise(struct tracker *tracker, struct flow *flow, const struct segment *segment,
+                      enum side side) {
     switch (recognition_look(flow->recognition, segment, side == SIDE_CLIENT)) {
     case RECOGNISED_NOT_YET:
         return;

@@ -32,8 +32,8 @@ bool tracker_reload(struct tracker *tracker, const struct config *fresh, char *e
 /* Before the first segment: secrets to look inside TLS 1.3 with. Borrowed, must outlive the tracker. */
 void tracker_set_keylog(struct tracker *tracker, struct keylog *keylog);
 
-/* Before the first segment: told of each segment's flow, of the one packet at hand (recorder.h), so it goes with
- * one tracker alone. Borrowed, must outlive the tracker. */
+/* Before the first segment: told of each segment's flow, of the one packet at hand (recorder.h), so it goes
+ * with one tracker alone. Borrowed, must outlive the tracker. */
 struct recorder;
 void tracker_set_recorder(struct tracker *tracker, struct recorder *recorder);
 

@@ -8,7 +8,7 @@
 
 /* Of path mail.pcapng these are mail.20240131T235959Z.pcapng and mail.20240131T235959Z-1.pcapng
  * (sink_path_put_aside()). */
-uint64_t record_aside_len(const char *path);          /* bytes, all together */
+uint64_t record_aside_len(const char *path);       /* bytes, all together */
 bool record_aside_remove_oldest(const char *path); /* false with errno: there is none, or it stays */
 
 #endif

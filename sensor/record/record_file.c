@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../../outputs/compress.h"
+#include "../../outputs/sink.h"
 #include "../../outputs/sink_path.h"
 #include "../../outputs/sink_spec.h"
 #include "../../outputs/sink_units.h"
@@ -107,16 +108,19 @@ bool record_file_check(const char *text, char *error, size_t error_len) {
     return read_spec(text, &spec, error, error_len);
 }
 
-bool record_file_path(const char *text, char *path, size_t path_len) {
-    struct record_spec spec;
-    char error[MESSAGE_LEN];
-    return read_spec(text, &spec, error, sizeof error) &&
-           snprintf(path, path_len, "%s", spec.path) < (int)path_len;
+bool record_file_is_sink(const char *text, const char *sink) {
+    char whole[PATH_MAX + 256];
+    return snprintf(whole, sizeof whole, "json:%s", text) < (int)sizeof whole && sink_same_place(whole, sink);
+}
+
+bool record_file_is(const char *text, const char *path) {
+    char whole[PATH_MAX + 256]; /* the last '?' begins options, so that the name may hold others */
+    return snprintf(whole, sizeof whole, "json:%s?", path) < (int)sizeof whole &&
+           record_file_is_sink(text, whole);
 }
 
 bool record_file_is_stdout(const char *text) {
-    char path[PATH_MAX];
-    return record_file_path(text, path, sizeof path) && strcmp(path, "-") == 0;
+    return strcmp(text, "-") == 0;
 }
 
 /* --- opening --- */

@@ -2,8 +2,8 @@
  *
  * Blocks are gathered and written together. When they cannot be written (disk full) they are lost and
  * counted, the file is cut back to its last whole block, and later ones are tried again: capturing never
- * waits for the disk. That is said once, and once more when it is over. A path that ends in .zst is compressed
- * (Zstandard). */
+ * waits for the disk. That is said once, and once more when it is over. A path that ends in .zst is
+ * compressed (Zstandard). */
 #ifndef STARTTAP_SENSOR_RECORD_RECORD_FILE_H
 #define STARTTAP_SENSOR_RECORD_RECORD_FILE_H
 
@@ -43,8 +43,8 @@ struct record_file *record_file_open(const char *text, const struct record_file_
 /* The same as far as it goes without opening anything. */
 bool record_file_check(const char *text, char *error, size_t error_len);
 bool record_file_is_stdout(const char *text);
-/* The file that text names; false when it cannot be read. */
-bool record_file_path(const char *text, char *path, size_t path_len);
+bool record_file_is(const char *text, const char *path); /* the same file, by whichever of its names */
+bool record_file_is_sink(const char *text, const char *sink);
 
 void record_file_add(struct record_file *file, const struct packet *packet);
 void record_file_flush(struct record_file *file); /* what was gathered is written */

@@ -29,24 +29,24 @@ struct record_unit {
     bool contradicts;            /* bytes before it at the same places were others */
     uint8_t side;
     uint64_t since_ns; /* elapsed time when it came */
-    int64_t offset; /* of its payload in the stream */
+    int64_t offset;    /* of its payload in the stream */
     uint32_t header_len, payload_len;
 };
 
-/* A copy of the packet, with its piece of a fragmented datagram as from (piece->offset); piece NULL: none. NULL:
- * out of memory. */
+/* A copy of the packet, with its piece of a fragmented datagram as from (piece->offset); piece NULL: none.
+ * NULL: out of memory. */
 struct record_frame *record_frame_new(const struct packet *packet, const struct decode_piece *piece);
 
 /* A unit of these frames, which it takes over (on failure they are freed). The segment is the one that the
- * last of them gave; piece is that frame's, NULL where it was no fragment. NULL: out of memory, or pieces that
- * overlap so that nobody could say which of their bytes count. */
+ * last of them gave; piece is that frame's, NULL where it was no fragment. NULL: out of memory, or pieces
+ * that overlap so that nobody could say which of their bytes count. */
 struct record_unit *record_unit_new(struct record_frame *frames, const struct segment *segment,
                                     const struct decode_piece *piece);
 void record_unit_free(struct record_unit *unit); /* NULL is fine */
 void record_frames_free(struct record_frame *frames);
 
-/* Replaces hidden bytes of the payload by 0, and those behind the packet's end: without a veil all of them. In
- * a unit that contradicts others it is 1, so that it still does. The TCP checksum is corrected by what
+/* Replaces hidden bytes of the payload by 0, and those behind the packet's end: without a veil all of them.
+ * In a unit that contradicts others it is 1, so that it still does. The TCP checksum is corrected by what
  * changed: a right one stays right, a wrong one wrong, and a checksum around it (of a tunnel) stays as it
  * is. */
 void record_unit_scrub(struct record_unit *unit, const struct veil *veil);

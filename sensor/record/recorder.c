@@ -149,12 +149,20 @@ static void give_up_oldest(struct recorder *recorder, struct record_flow *record
 
 /* --- in the order of capture --- */
 
+/* Mail that is scrubbed is worth being kept in order: read again with a part of a connection minutes late, it
+ * would be two. Most of what may be no mail is none. */
+static bool may_be_overtaken(const struct recorder *recorder, const struct record_unit *unit) {
+    if (unit->flow->flow->record_mail == RECORD_OPEN)
+        return recorder->elapsed_ns - unit->since_ns >= RECORD_WAIT_NS;
+    return recorder->held > RECORD_HELD_MAX / 2;
+}
+
 static void release(struct recorder *recorder) {
     struct record_unit *unit;
     while ((unit = recorder->fresh.oldest) != NULL) {
         if (!unit->flow) {
             write_out(recorder, unit);
-        } else if (recorder->elapsed_ns - unit->since_ns >= RECORD_WAIT_NS) {
+        } else if (may_be_overtaken(recorder, unit)) {
             unqueue(&recorder->fresh, unit);
             unit->late = true;
             enqueue(&recorder->late, unit);
@@ -237,7 +245,8 @@ static struct record_unit *make_unit(struct recorder *recorder, const struct seg
     recorder->frames = NULL;
     if (!piece) {
         struct decode_piece all = {.data = segment->header,
-                                   .len = (uint32_t)(segment->payload - segment->header) + segment->payload_len};
+                                   .len =
+                                       (uint32_t)(segment->payload - segment->header) + segment->payload_len};
         frames = record_frame_new(recorder->packet, &all);
     }
     struct record_unit *unit = frames ? record_unit_new(frames, segment, piece) : NULL;
@@ -293,8 +302,7 @@ void recorder_segment(struct recorder *recorder, struct flow *flow, const struct
     unit->since_ns = recorder->elapsed_ns;
     unit->contradicts = contradicts;
     unit->unread = (segment->flags & TCP_RST) != 0;
-    unit->offset =
-        stream_offset(&flow->streams[side], segment->seq + ((segment->flags & TCP_SYN) ? 1 : 0));
+    unit->offset = stream_offset(&flow->streams[side], segment->seq + ((segment->flags & TCP_SYN) ? 1 : 0));
     hold(recorder, flow, unit);
 }
 

@@ -1,10 +1,11 @@
 /* recorder.h: which packets are recorded, and when: those of mail connections, in the order of capture.
  *
- * A packet waits while it is not known whether its connection is mail (--any-port), and, with scrubbing, while
- * the parsers have not decided what its bytes are. Those behind it wait too, so that the file is in order, but
- * not for more than RECORD_WAIT_NS: then they overtake it. What waits is bounded, for each connection
- * (RECORD_FLOW_MAX) and all together (RECORD_HELD_MAX): beyond it the oldest packet goes, unrecorded, or with
- * all that is undecided hidden. Nothing that is undecided is ever shown. */
+ * A packet waits while it is not known whether its connection is mail (--any-port), and, with scrubbing,
+ * while the parsers have not decided what its bytes are (of a connection seen from one side, that may take
+ * until its end). Those behind it wait too, so that the file is in order; but they overtake one that may be
+ * no mail after RECORD_WAIT_NS, and any when half of RECORD_HELD_MAX waits. What waits is bounded, for each
+ * connection (RECORD_FLOW_MAX) and all together (RECORD_HELD_MAX): beyond it the oldest packet goes,
+ * unrecorded, or with all that is undecided hidden. Nothing that is undecided is ever shown. */
 #ifndef STARTTAP_SENSOR_RECORD_RECORDER_H
 #define STARTTAP_SENSOR_RECORD_RECORDER_H
 

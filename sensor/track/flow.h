@@ -67,7 +67,7 @@ struct flow {
     bool ignored;             /* nDPI says that it is no mail */
     uint32_t input;           /* number of the input that its last packet came from */
 
-    uint8_t record_mail;      /* enum record_mail; of the recorder */
+    uint8_t record_mail; /* enum record_mail; of the recorder */
 
     struct record_flow *record;      /* packets that wait to be recorded; NULL: none */
     struct session *session;         /* NULL before the first payload and after the report */
