@@ -10,11 +10,23 @@
 #include "../outputs/sink.h"
 #include "capture/source.h"
 #include "log.h"
+#include "record/record_file.h"
 #include "sandbox.h"
 
-/* Where the sink at index i writes; false: nowhere on disk. */
+/* The outputs: sinks, and behind them the recording. */
+static size_t num_outputs(const struct config *config) {
+    return config->num_sinks + (config->record != NULL);
+}
+
+static const char *output_name(const struct config *config, size_t i) {
+    return i < config->num_sinks ? config->sinks[i] : config->record;
+}
+
+/* Where the output at index i writes; false: nowhere on disk. */
 static bool place_of(const struct config *config, size_t i, struct sink_place *place) {
     const struct sink_options options = {.spool = config->spool};
+    if (i == config->num_sinks)
+        return record_file_place(config->record, place);
     return sink_place(config->sinks[i], &options, place);
 }
 
@@ -45,7 +57,7 @@ bool confine_prepare(struct confine *confine, const struct config *config) {
         return true;
     if (!privilege_find_user(config->user, &confine->user, why))
         return refuse(why);
-    for (size_t i = 0; i < config->num_sinks; i++) {
+    for (size_t i = 0; i < num_outputs(config); i++) {
         struct sink_place place;
         if (place_of(config, i, &place) && place.is_dir &&
             !privilege_make_dir(&confine->user, place.path, why))
@@ -97,14 +109,14 @@ static bool change_user(const struct confine *confine, const struct config *conf
     char why[PRIVILEGE_WHY_MAX];
     struct sink_place place;
     unsigned keep = PRIVILEGE_NET_RAW | (needs_admin ? PRIVILEGE_NET_ADMIN : 0);
-    for (size_t i = 0; confine->changes_user && i < config->num_sinks; i++) {
+    for (size_t i = 0; confine->changes_user && i < num_outputs(config); i++) {
         if (place_of(config, i, &place) && !hand_over(&confine->user, &place))
             return false;
     }
     if (!privilege_drop(confine->changes_user ? &confine->user : NULL, keep, why))
         return refuse(why);
-    for (size_t i = 0; i < config->num_sinks; i++) {
-        if (place_of(config, i, &place) && !check_place(confine, config->sinks[i], &place))
+    for (size_t i = 0; i < num_outputs(config); i++) {
+        if (place_of(config, i, &place) && !check_place(confine, output_name(config, i), &place))
             return false;
     }
     if (config->path && access(config->path, R_OK) != 0)
@@ -164,7 +176,7 @@ static void allow_settings(struct sandbox *sandbox, const struct config *config)
 static void allow_outputs(struct sandbox *sandbox, const struct config *config) {
     char directory[SINK_PLACE_MAX];
     struct sink_place place;
-    for (size_t i = 0; i < config->num_sinks; i++) {
+    for (size_t i = 0; i < num_outputs(config); i++) {
         if (!place_of(config, i, &place))
             continue;
         directory_of(&place, directory);

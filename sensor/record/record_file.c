@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "../../outputs/compress.h"
-#include "../../outputs/sink.h"
 #include "../../outputs/sink_path.h"
 #include "../../outputs/sink_spec.h"
 #include "../../outputs/sink_units.h"
@@ -111,6 +110,17 @@ bool record_file_check(const char *text, char *error, size_t error_len) {
 bool record_file_is_sink(const char *text, const char *sink) {
     char whole[PATH_MAX + 256];
     return snprintf(whole, sizeof whole, "json:%s", text) < (int)sizeof whole && sink_same_place(whole, sink);
+}
+
+bool record_file_place(const char *text, struct sink_place *place) {
+    struct record_spec spec;
+    char error[MESSAGE_LEN];
+    *place = (struct sink_place){0};
+    if (!read_spec(text, &spec, error, sizeof error) || strcmp(spec.path, "-") == 0)
+        return false;
+    place->creates = spec.rotate_len > 0 || spec.rotate_ns > 0;
+    snprintf(place->path, sizeof place->path, "%s", spec.path);
+    return true;
 }
 
 bool record_file_is(const char *text, const char *path) {

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "../../outputs/sink.h"
 #include "../capture/packet.h"
 
 #define RECORD_FILE_GATHER (256u << 10) /* bytes that are written together */
@@ -44,6 +45,7 @@ struct record_file *record_file_open(const char *text, const struct record_file_
 bool record_file_check(const char *text, char *error, size_t error_len);
 bool record_file_is_stdout(const char *text);
 bool record_file_is(const char *text, const char *path); /* the same file, by whichever of its names */
+bool record_file_place(const char *text, struct sink_place *place); /* as sink_place() */
 bool record_file_is_sink(const char *text, const char *sink);
 
 void record_file_add(struct record_file *file, const struct packet *packet);
