@@ -224,7 +224,7 @@ int main(int argc, char **argv) {
     struct run run = {.config = &config};
     log_set_level(config.quiet, config.verbose);
     service_open(&run.service, argc, argv, &config);
-    signals_catch(config.num_sinks > 0 || config.num_interfaces > 0);
+    signals_catch(config.num_sinks > 0 || config.num_interfaces > 0 || config.record);
     progress_start(&run.progress, config.quiet);
     if (wire(&run))
         work(&run);

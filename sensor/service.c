@@ -83,7 +83,7 @@ static void resume(struct run *run) {
 static void hang_up(struct run *run) {
     struct notify *notify = &run->service.notify;
     notify_reloading(notify, now_us());
-    outlet_reopen(run->outlet);
+    run_reopen(run);
     if (run->taps && run->keylog)
         keylog_file_reopen(run->keylog);
     if (run->taps)

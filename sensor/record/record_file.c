@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "../../outputs/compress.h"
-#include "../../outputs/sink_path.h"
 #include "../../outputs/sink_spec.h"
 #include "../../outputs/sink_units.h"
 #include "record_aside.h"
@@ -41,7 +40,8 @@ struct record_file {
     bool has_packets;
     bool failing; /* the last attempt failed; said once */
     bool full;    /* the cap is reached; said once */
-    bool gone;
+    bool dead;    /* a pipe or device that failed: nothing is written any more */
+    bool gone;    /* because the reader of standard output went away */
     struct record_file_stats stats;
 };
 
@@ -175,7 +175,7 @@ static bool open_path(struct record_file *file, enum sink_path_mode mode, char w
     if (file->file.is_regular && file->file.len == 0)
         (void)fchmod(file->file.fd, S_IRUSR | S_IWUSR); /* mail is in there */
     if (file->file.len > 0 && !settle_old(file, why)) {
-        (void)sink_path_close(&file->file, &sink_path_system);
+        (void)sink_path_close(&file->file, file->settings.io);
         return false;
     }
     file->section = (struct record_section){0};
@@ -203,8 +203,8 @@ struct record_file *record_file_open(const char *text, const struct record_file_
         return NULL;
     }
     file->settings = *settings;
-    if (!file->settings.write)
-        file->settings.write = write;
+    if (!file->settings.io)
+        file->settings.io = &sink_path_system;
     bool packs = ends_in_zst(file->spec.path);
     file->compressor = packs ? compressor_new() : NULL;
     enum sink_path_mode mode = file->spec.append ? SINK_PATH_APPEND
@@ -240,7 +240,7 @@ static bool write_all(struct record_file *file, const struct buffer *out) {
     size_t done = 0;
     while (done < out->len) {
         errno = EIO; /* for a write that takes nothing and names no reason */
-        ssize_t taken = file->settings.write(file->file.fd, out->data + done, out->len - done);
+        ssize_t taken = file->settings.io->write(file->file.fd, out->data + done, out->len - done);
         if (taken > 0)
             done += (size_t)taken;
         else if (taken == 0 || !wait_for_room(file))
@@ -254,9 +254,8 @@ static bool write_all(struct record_file *file, const struct buffer *out) {
 static void cut_back(struct record_file *file) {
     if (file->file.is_regular && ftruncate(file->file.fd, (off_t)file->file.len) == 0)
         return;
-    (void)sink_path_close(&file->file,
-                          &sink_path_system); /* a pipe or terminal: its reader cannot go on either */
-    file->gone = !file->file.is_regular;
+    file->dead = !file->file.is_regular; /* its reader cannot go on either */
+    (void)sink_path_close(&file->file, file->settings.io);
 }
 
 static bool pack(struct record_file *file) {
@@ -267,8 +266,9 @@ static bool pack(struct record_file *file) {
 static void fail(struct record_file *file, const char *why) {
     file->stats.errors++;
     file->stats.packets_lost += file->num_pending;
-    if (!file->failing && !(file->gone && errno == EPIPE))
-        say(file, "%s; packets are not recorded until it can be written again", why);
+    if (!file->failing && !file->gone)
+        say(file, "%s; packets are not recorded %s", why,
+            file->dead ? "any more" : "until it can be written again");
     file->failing = true;
     /* The section's header may be among what is lost: the next blocks begin another. */
     file->section = (struct record_section){0};
@@ -279,7 +279,7 @@ void record_file_flush(struct record_file *file) {
     char why[SINK_PATH_WHY_MAX];
     if (file->pending.len == 0)
         return;
-    if (file->gone) {
+    if (file->dead) {
         file->stats.packets_lost += file->num_pending;
     } else if (file->file.fd < 0 && !open_path(file, SINK_PATH_APPEND, why)) {
         fail(file, why);
@@ -288,8 +288,7 @@ void record_file_flush(struct record_file *file) {
     } else if (!write_all(file, file->compressor ? &file->packed : &file->pending)) {
         int error = errno;
         cut_back(file);
-        file->gone = file->gone || error == EPIPE;
-        errno = error;
+        file->gone = error == EPIPE && strcmp(file->spec.path, "-") == 0;
         fail(file, strerror(error));
     } else {
         file->stats.packets += file->num_pending;
@@ -326,7 +325,7 @@ static bool leave_file(struct record_file *file) {
     record_file_flush(file);
     if (file->failing)
         return false;
-    if (!sink_path_close(&file->file, &sink_path_system))
+    if (!sink_path_close(&file->file, file->settings.io))
         say(file, "%s, when the file was closed: its end may be lost", strerror(errno));
     return true;
 }
@@ -336,7 +335,7 @@ static void rotate(struct record_file *file) {
     uint64_t begin_ns = file->begin_ns, len = len_now(file);
     if (!leave_file(file))
         return;
-    if (sink_path_put_aside(file->spec.path, begin_ns, &sink_path_system))
+    if (sink_path_put_aside(file->spec.path, begin_ns, file->settings.io))
         file->aside_len += len;
     else
         say(file, "%s, when it was to be renamed; it is written on", strerror(errno));
@@ -406,7 +405,7 @@ bool record_file_close(struct record_file *file) {
     if (!file)
         return true;
     record_file_flush(file);
-    bool good = !file->failing && sink_path_close(&file->file, &sink_path_system);
+    bool good = !file->failing && sink_path_close(&file->file, file->settings.io);
     free_file(file);
     return good;
 }

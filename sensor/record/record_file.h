@@ -8,19 +8,16 @@
 #define STARTTAP_SENSOR_RECORD_RECORD_FILE_H
 
 #include <stddef.h>
-#include <sys/types.h>
 
 #include "../../outputs/sink.h"
+#include "../../outputs/sink_path.h"
 #include "../capture/packet.h"
 
 #define RECORD_FILE_GATHER (256u << 10) /* bytes that are written together */
 
-/* write(2), or what a test puts in its place. */
-typedef ssize_t record_write_fn(int fd, const void *data, size_t len);
-
 struct record_file_settings {
-    record_write_fn *write; /* NULL: write(2) */
-    bool force;             /* overwrite what is there */
+    const struct sink_path_io *io; /* NULL: the system's */
+    bool force;                    /* overwrite what is there */
     void (*log)(void *context, const char *message);
     void *log_context;
 };
