@@ -76,8 +76,13 @@ void offline_read(struct run *run) {
             run_fail(run, EXIT_RUNTIME);
             continue;
         }
-        for (size_t k = 0; k < list.num && goes_on(run); k++)
+        for (size_t k = 0; k < list.num && goes_on(run); k++) {
+            if (k + 1 < list.num)
+                source_read_ahead(list.paths[k + 1]);
+            else if (i + 1 < run->config->num_inputs)
+                source_read_ahead(run->config->inputs[i + 1]);
             read_file(run, list.paths[k], list.from_directory);
+        }
         path_list_cleanup(&list);
     }
 }

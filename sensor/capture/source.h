@@ -46,4 +46,8 @@ struct path_list {
 int source_expand(const char *path, struct path_list *list, char *error, size_t error_len); /* 0 or -1 */
 void path_list_cleanup(struct path_list *list);
 
+/* The system may read the beginning of this file meanwhile: it is the next one. Nothing if it is no regular
+ * file. */
+void source_read_ahead(const char *path);
+
 #endif

@@ -1,11 +1,15 @@
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "source.h"
+
+#define READ_AHEAD_BYTES (16 << 20)
 
 static bool list_add(struct path_list *list, size_t *room, char *path) {
     if (path == NULL)
@@ -96,4 +100,15 @@ void path_list_cleanup(struct path_list *list) {
         free(list->paths[i]);
     free(list->paths);
     *list = (struct path_list){0};
+}
+
+void source_read_ahead(const char *path) {
+    struct stat status;
+    if (stat(path, &status) != 0 || !S_ISREG(status.st_mode))
+        return; /* opening a pipe would be noticed at its other end */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return;
+    (void)posix_fadvise(fd, 0, READ_AHEAD_BYTES, POSIX_FADV_WILLNEED);
+    (void)close(fd);
 }
