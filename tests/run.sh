@@ -100,6 +100,7 @@ run_live() {
     suite 'live: span' 300 python3 tests/live/span.py build/starttap
     suite 'live: service' 180 python3 tests/live/service.py build/starttap
     suite 'live: interrupted' 240 python3 tests/live/interrupted.py build/starttap
+    suite 'live: soak' 240 python3 tests/live/soak.py build/starttap --tools=build-asan
 }
 
 # Each target replays its corpus, then searches on for a while.

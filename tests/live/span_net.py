@@ -63,11 +63,7 @@ def run(*command, **more):
 
 def build(hosts):
     """hosts: name -> addresses with prefix length"""
-    run("mount", "-t", "tmpfs", "tmpfs", "/run")
-    run("hostname", "span")
-    for name in ("switch", "tap", *hosts):
-        run("ip", "netns", "add", name)
-        inside(name, "ip", "link", "set", "lo", "up")
+    add_namespaces("switch", "tap", *hosts)
     inside("switch", "ip", "link", "add", "br0", "type", "bridge")
     inside("switch", "ip", "link", "set", "br0", "up")
     for name in hosts:
@@ -77,20 +73,37 @@ def build(hosts):
     plug_mirror()
 
 
+def add_namespaces(*names):
+    run("mount", "-t", "tmpfs", "tmpfs", "/run")
+    run("hostname", "span")
+    for name in names:
+        run("ip", "netns", "add", name)
+        inside(name, "ip", "link", "set", "lo", "up")
+
+
+def cable(one, interface, other, port):
+    """Between interfaces of two namespaces, which come up."""
+    run("ip", "link", "add", interface, "netns", one, "type", "veth", "peer", "name", port, "netns", other)
+    for namespace, end in ((one, interface), (other, port)):
+        in_namespace(namespace, switch_offload_off, end)
+        inside(namespace, "ip", "link", "set", end, "up")
+
+
 def plug(namespace, interface, port):
     """A cable between a namespace and the switch."""
-    run("ip", "link", "add", interface, "netns", namespace, "type", "veth", "peer", "name", port, "netns", "switch")
-    in_namespace(namespace, switch_offload_off, interface)
-    in_namespace("switch", switch_offload_off, port)
-    inside("switch", "ip", "link", "set", port, "master", "br0", "up")
+    cable(namespace, interface, "switch", port)
+    inside("switch", "ip", "link", "set", port, "master", "br0")
     inside("switch", "bridge", "link", "set", "dev", port, "learning", "off", "flood", "on")
-    inside(namespace, "ip", "link", "set", interface, "up")
 
 
 def plug_mirror():
-    """The tap sends nothing, not even neighbour discovery: a mirror port takes nothing in."""
-    run("ip", "netns", "exec", "tap", "sysctl", "-q", "-w", "net.ipv6.conf.default.disable_ipv6=1")
+    silence("tap")
     plug("tap", MIRROR, "to-tap")
+
+
+def silence(namespace):
+    """Interfaces made later send nothing of their own, not even neighbour discovery: nor does a mirror port."""
+    run("ip", "netns", "exec", namespace, "sysctl", "-q", "-w", "net.ipv6.conf.default.disable_ipv6=1")
 
 
 def unplug_mirror():
