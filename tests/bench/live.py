@@ -174,6 +174,8 @@ def wire():
     net.silence("sender")
     net.silence("tap")
     net.cable("sender", "eth0", "tap", net.MIRROR)
+    net.bring_up("tap", net.MIRROR)
+    net.bring_up("sender", "eth0")
 
 
 def main():

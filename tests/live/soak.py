@@ -28,8 +28,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SKIP = 77
 USER = "nobody"
 HOSTS = {"sender": []}
-WARM_UP = 75         # seconds; a closed connection is remembered for 60, and all servers have come
-CAPTURE_BYTES = 12e7 # of one round, 110 seconds: an end's ports come again when they are forgotten
+WARM_UP = 75         # seconds, or half of a longer soak; a closed connection is remembered for 60, and all servers have come
+CAPTURE_BYTES = 12e7  # of one round, 110 seconds: an end's ports come again when they are forgotten
 PACKETS_PER_S = 4000
 HANG_UP_EVERY, FLAP_EVERY = 7, 23  # seconds
 MAY_RISE = 0.03      # of what it was, from the first to the last third, and by the slope
@@ -115,7 +115,8 @@ def soak(sensor, log, seconds):
 
 def judge(readings):
     """Lines that say how memory rises."""
-    warm = [(at, kb) for at, kb in readings if at >= WARM_UP]
+    begin = max(WARM_UP, readings[-1][0] / 2)
+    warm = [(at, kb) for at, kb in readings if at >= begin]
     third = len(warm) // 3
     first, last = (statistics.median(kb for _, kb in part) for part in (warm[:third], warm[-third:]))
     slope = statistics.linear_regression(*zip(*warm)).slope
@@ -123,7 +124,7 @@ def judge(readings):
     shown = readings[::max(1, len(readings) // 12)]
     print("kB at second", ", ".join(f"{at:.0f}: {kb}" for at, kb in shown))
     limit = first * MAY_RISE + MAY_RISE_KB
-    print(f"memory: {readings[0][1]} kB at the start, {first:.0f} kB after {WARM_UP} s, {last:.0f} kB at the end, "
+    print(f"memory: {readings[0][1]} kB at the start, {first:.0f} kB after {begin:.0f} s, {last:.0f} kB at the end, "
           f"{slope:+.2f} kB a second, of {len(warm)} readings")
     return ([f"memory rose by {last - first:.0f} kB"] if last - first > limit else []) + \
         ([f"memory rises by {slope:.1f} kB a second"] if by_slope > limit else [])

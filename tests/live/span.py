@@ -99,7 +99,7 @@ def ends(event):
 
 def tls_of(event):
     tls = event.get("tls", {})
-    return (tls["version"], tls["cipher"]) if tls.get("established") else None
+    return (tls.get("version"), tls.get("cipher")) if tls.get("established") else None
 
 
 def is_of(event, connection):
@@ -210,7 +210,7 @@ def check_variety(events):
     counts = collections.Counter(event["starttap"]["verdict"] for event in events)
     versions = collections.Counter(tls_of(event) for event in events)
     print(", ".join(f"{verdict} {number}" for verdict, number in counts.most_common()))
-    print(", ".join(f"{' '.join(tls) if tls else 'no TLS'} {number}" for tls, number in versions.most_common()))
+    print(", ".join(f"{' '.join(map(str, tls)) if tls else 'no TLS'} {number}" for tls, number in versions.most_common()))
     wanted = {"starttls", "implicit_tls", "not_offered", "offered_unused", "refused", "handshake_failed", "no_mail"}
     problems = [f"no session was {verdict}" for verdict in sorted(wanted - set(counts))]
     findings = {finding for event in events for finding in event["starttap"].get("findings", [])}

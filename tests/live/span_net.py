@@ -82,18 +82,23 @@ def add_namespaces(*names):
 
 
 def cable(one, interface, other, port):
-    """Between interfaces of two namespaces, which come up."""
+    """Between interfaces of two namespaces, which are down yet."""
     run("ip", "link", "add", interface, "netns", one, "type", "veth", "peer", "name", port, "netns", other)
     for namespace, end in ((one, interface), (other, port)):
         in_namespace(namespace, switch_offload_off, end)
-        inside(namespace, "ip", "link", "set", end, "up")
+
+
+def bring_up(namespace, interface):
+    inside(namespace, "ip", "link", "set", interface, "up")
 
 
 def plug(namespace, interface, port):
-    """A cable between a namespace and the switch."""
+    """A cable between a namespace and the switch, which must not learn from its first frame either."""
     cable(namespace, interface, "switch", port)
     inside("switch", "ip", "link", "set", port, "master", "br0")
     inside("switch", "bridge", "link", "set", "dev", port, "learning", "off", "flood", "on")
+    bring_up("switch", port)
+    bring_up(namespace, interface)
 
 
 def plug_mirror():
