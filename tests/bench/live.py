@@ -3,7 +3,7 @@
 
 Started by live.sh. In network namespaces of its own, tcpreplay sends a capture over a veth pair, round after round with
 other addresses, at rising rates; at the other end one program after the other captures, all with the same ring and the same
-filter. A rate is loss-free when the kernel dropped nothing.
+filter, that of starttap. A rate is loss-free when the kernel dropped nothing.
 """
 
 import argparse
@@ -25,7 +25,8 @@ sys.path.insert(0, str(ROOT / "tests" / "live"))
 import span_net as net  # noqa: E402
 
 SKIP = 77
-RATES = (20, 40, 60, 80, 100, 125, 150, 200, 250, 300, 400, 500, 0)  # thousand packets a second; 0: as fast as it goes
+RATES = "20,40,60,80,100,125,150,200,250,300,400,500,0"
+NULL, NULL_ALL = "libpcap loop", "libpcap loop, no filter"
 DRAIN = 1.5  # seconds: what lies in the ring is read
 
 
@@ -33,6 +34,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(prog="live.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", default="mail,span", help="captures of bench_generate (default %(default)s)")
     parser.add_argument("--bytes", type=float, default=2e8, help="size of each capture, which is held in memory (default 2e8)")
+    parser.add_argument("--rates", default=RATES, help="thousand packets a second, rising; 0: as fast as it goes (default %(default)s)")
     parser.add_argument("--seconds", type=float, default=4, help="how long each rate is tried (default %(default)s)")
     parser.add_argument("--tries", type=int, default=3, help="a rate counts when one of so many tries has no loss (default %(default)s)")
     parser.add_argument("--ring-mb", type=int, default=64, help="ring of each program (default %(default)s)")
@@ -75,8 +77,9 @@ class Bench:
         self.filter = subprocess.run([starttap, "--print-filter"], check=True, capture_output=True, text=True).stdout.strip()
         sensor = [starttap, "-n", "-v", "-i", net.MIRROR, "--ring-mb", arguments.ring_mb, "--ca", ROOT / "pcaps/certs/ca.pem",
                   "--user", "nobody", "--force", "-o", f"json:{folder / 'events.ndjson'}"]
+        null = [self.build / "bench_null_live", net.MIRROR, arguments.ring_mb]
         self.programs = [
-            Program("libpcap loop", [self.build / "bench_null_live", net.MIRROR, arguments.ring_mb, self.filter], "ready", from_null_live),
+            Program(NULL_ALL, [*null, ""], "ready", from_null_live), Program(NULL, [*null, self.filter], "ready", from_null_live),
             Program("tcpdump -w /dev/null", ["tcpdump", "-Z", "root", "-i", net.MIRROR, "-n", "-s", "0", "-B", arguments.ring_mb * 1024,
                                              "-w", "/dev/null", self.filter], "listening on", from_tcpdump),
             Program("starttap", sensor, "capturing: ", from_starttap)]
@@ -119,7 +122,7 @@ class Bench:
     def loss_free(self, program, capture):
         """The highest rate without loss, whether the sender could go no faster, and the loss at the next."""
         best, best_speed = 0, 0
-        for rate in RATES:
+        for rate in map(int, self.arguments.rates.split(",")):
             for _ in range(self.arguments.tries):
                 speed, seen, dropped, _ = self.run_once(program, capture, rate, self.arguments.seconds)
                 if dropped == 0:
@@ -143,7 +146,8 @@ class Bench:
     def print_cpu(self, kind, capture):
         rate, rounds = self.arguments.cpu_rate, self.arguments.cpu_rounds
         print(f"\n{kind}: CPU time at {rate} thousand packets/s for {self.arguments.seconds:g} s, medians of {rounds}\n")
-        print("| program | packets | dropped | CPU s | us/packet | CPU / libpcap loop |\n| --- | --- | --- | --- | --- | --- |")
+        print("| program | packets | dropped | CPU s | us/packet | CPU / libpcap loop | the same, no filter |\n"
+              "| --- | --- | --- | --- | --- | --- | --- |")
         rows = {program.name: [] for program in self.programs}
         for _ in range(rounds):
             for program in self.programs:
@@ -151,7 +155,7 @@ class Bench:
         median = {name: [statistics.median(column) for column in zip(*row)] for name, row in rows.items()}
         for name, (seen, dropped, cpu) in median.items():
             print(f"| {name} | {seen:.0f} | {dropped:.0f} | {cpu:.3f} | {cpu / max(seen, 1) * 1e6:.2f} |"
-                  f" {cpu / median['libpcap loop'][2]:.2f} |", flush=True)
+                  f" {cpu / median[NULL][2]:.2f} | {cpu / median[NULL_ALL][2]:.2f} |", flush=True)
 
     def run(self):
         print(f"{datetime.date.today()}, {os.cpu_count()} cores, Linux {platform.release()}, load {os.getloadavg()[0]:.1f}, "
