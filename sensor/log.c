@@ -82,12 +82,12 @@ static void put_line(enum log_level level, const char *text) {
     char line[LOG_LINE_MAX + 64];
     size_t len = !logger.journal && logger.service ? put_time(line, sizeof line) : 0;
     const char *begin = logger.journal ? syslog_levels[level] : "starttap: ";
-    snprintf(line + len, sizeof line - len, "%s%s", begin, text);
-    for (char *c = line; *c; c++) {
-        if ((unsigned char)*c < ' ' && *c != '\t')
-            *c = ' ';
+    len += (size_t)snprintf(line + len, sizeof line - len, "%s%s", begin, text);
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)line[i] < ' ' && line[i] != '\t')
+            line[i] = ' ';
     }
-    strcat(line, "\n");
+    snprintf(line + len, sizeof line - len, "\n");
     wipe_status();
     fputs(line, stderr);
 }
