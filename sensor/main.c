@@ -24,6 +24,8 @@
 static void on_event(void *context, const struct event *event) {
     struct run *run = context;
     outlet_event(run->outlet, event);
+    if (run->metrics)
+        metrics_event(run->metrics, event);
     if (run->summary)
         summary_add(run->summary, event);
 }
@@ -51,6 +53,14 @@ static bool open_keylog(struct run *run) {
         return refuse(run, error, EXIT_USAGE);
     pipeline_set_keylog(run->pipeline, keylog_file_table(run->keylog));
     return true;
+}
+
+static bool open_metrics(struct run *run) {
+    char error[512];
+    if (!run->config->metrics)
+        return true;
+    run->metrics = metrics_open(run->config->metrics, error, sizeof error);
+    return run->metrics || refuse(run, error, EXIT_RUNTIME);
 }
 
 static bool open_recorder(struct run *run) {
@@ -101,7 +111,7 @@ static bool open_parts(struct run *run) {
     run->outlet = outlet_open(config, &run->progress);
     if (!run->outlet)
         run->status = EXIT_RUNTIME;
-    return run->outlet != NULL && open_recorder(run);
+    return run->outlet != NULL && open_recorder(run) && open_metrics(run);
 }
 
 /* Threads begin last, so that they get what the program has become. */
@@ -114,7 +124,7 @@ static bool wire(struct run *run) {
     if (!open_parts(run))
         return false;
     if (confine_enter(&confine, run->config, run->taps && taps_needs_admin(run->taps)) &&
-        outlet_start(run->outlet))
+        outlet_start(run->outlet) && (!run->metrics || metrics_start(run->metrics)))
         return true;
     run->status = EXIT_RUNTIME;
     return false;
@@ -204,6 +214,7 @@ static void work(struct run *run) {
 }
 
 static void run_cleanup(struct run *run) {
+    metrics_close(run->metrics);
     outlet_free(run->outlet);
     taps_close(run->taps);
     pipeline_free(run->pipeline);

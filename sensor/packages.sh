@@ -9,14 +9,14 @@ set -eu
 
 # Debian 12, Ubuntu 24.04. clang by its version, so that formatting is the same everywhere.
 apt_build='gcc libc6-dev cmake ninja-build pkg-config libpcap-dev libndpi-dev libssl-dev libyaml-dev zlib1g-dev
-    libzstd-dev librdkafka-dev libsqlite3-dev libseccomp-dev'
+    libzstd-dev librdkafka-dev libsqlite3-dev libmicrohttpd-dev libseccomp-dev'
 apt_test='libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 clang-tidy-14 shellcheck mandoc git
     openssl ca-certificates gzip zstd tcpdump procps iproute2 gnutls-bin tshark tcpreplay
     python3 python3-jsonschema sqlite3 systemd kcat default-jre-headless maven'
 
 # Fedora
 dnf_build='gcc cmake ninja-build pkgconf-pkg-config libpcap-devel ndpi-devel openssl-devel libyaml-devel
-    zlib-devel libzstd-devel librdkafka-devel sqlite-devel libseccomp-devel'
+    zlib-devel libzstd-devel librdkafka-devel sqlite-devel libmicrohttpd-devel libseccomp-devel'
 dnf_test='libcmocka-devel clang compiler-rt llvm clang-tools-extra ShellCheck mandoc git openssl ca-certificates
     gzip zstd tcpdump procps-ng iproute gnutls-utils wireshark-cli tcpreplay
     python3 python3-jsonschema sqlite systemd kcat java-headless maven'
@@ -58,6 +58,7 @@ packages.sh: this system (${PRETTY_NAME:-unknown}) is not known. Needed, with he
     libyaml 0.2     https://github.com/yaml/libyaml
     librdkafka 1.9  https://github.com/confluentinc/librdkafka
     SQLite 3.38     https://sqlite.org
+    libmicrohttpd 0.9.71  https://www.gnu.org/software/libmicrohttpd
     libseccomp 2.5  https://github.com/seccomp/libseccomp
     zlib, libzstd
 END

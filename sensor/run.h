@@ -6,6 +6,7 @@
 #include "capture/filter.h"
 #include "config.h"
 #include "keylog_file.h"
+#include "metrics.h"
 #include "outlet.h"
 #include "pipeline.h"
 #include "progress.h"
@@ -23,6 +24,7 @@ struct run {
     struct filter *filter;      /* of files; NULL: every packet */
     struct keylog_file *keylog; /* NULL: none given */
     struct recorder *recorder;  /* NULL: nothing is recorded */
+    struct metrics *metrics;    /* NULL: none are served */
     struct pipeline *pipeline;
     struct progress progress;
     struct service service;

@@ -9,8 +9,9 @@
 #include "run.h"
 #include "signals.h"
 
-#define STATUS_EACH_MS 10000u
-#define KEYLOG_EACH_MS 500u
+#define STATUS_EACH_MS  10000u
+#define KEYLOG_EACH_MS  500u
+#define MEASURE_EACH_MS 1000u
 
 static uint64_t now_us(void) {
     struct timespec now;
@@ -135,6 +136,31 @@ static void read_keylog(struct run *run, uint64_t now_ms) {
     resume(run);
 }
 
+static void measure(struct run *run, uint64_t now_ms) {
+    if (now_ms - run->service.measured_ms < MEASURE_EACH_MS)
+        return;
+    struct pipeline_counters counters = pipeline_counters(run->pipeline);
+    struct taps_counts taps = {0};
+    struct recorder_stats recorded = {0};
+    if (run->taps)
+        taps_count(run->taps, now_ms, &taps);
+    if (run->recorder)
+        recorder_stats(run->recorder, &recorded);
+    const struct metrics_turn turn = {
+        .now_ms = now_ms,
+        .packets = counters.packets,
+        .bytes = counters.bytes,
+        .kernel_dropped = taps.packets.kernel_dropped,
+        .interface_dropped = taps.packets.interface_dropped,
+        .recorded_packets = recorded.file.packets,
+        .recorded_lost = recorded.file.packets_lost,
+        .recorded_undecided = recorded.undecided,
+        .sinks_good = outlet_listens(run->outlet),
+    };
+    run->service.measured_ms = now_ms;
+    metrics_turn(run->metrics, &turn);
+}
+
 void service_turn(struct run *run) {
     bool reopen = signals_take_reopen(), count = signals_take_counters();
     if (reopen || count) {
@@ -145,9 +171,13 @@ void service_turn(struct run *run) {
             answer(run);
         resume(run);
     }
-    if (!run->taps)
+    if (!run->taps && !run->metrics)
         return;
     uint64_t now_ms = now_us() / 1000;
+    if (run->metrics)
+        measure(run, now_ms);
+    if (!run->taps)
+        return;
     (void)notify_turn(&run->service.notify, now_ms);
     say_status(run, now_ms);
     read_keylog(run, now_ms);

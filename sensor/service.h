@@ -14,6 +14,7 @@ struct service {
     char **argv;
     struct config *config; /* the one that is in force, and changes */
     uint64_t keylog_ms;    /* when the key log was read last */
+    uint64_t measured_ms;  /* when the metrics were given numbers last */
     uint64_t said_ms;      /* when the manager was told the numbers last */
 };
 

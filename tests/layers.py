@@ -26,6 +26,7 @@ OWNERS = [
     (r"(zlib|zstd)\.h", r"sensor/capture/source_\w+\.c|outputs/(spool_file|compress)\.c"),
     (r"librdkafka/.*", r"outputs/\w*kafka\w*\.c"),
     (r"sqlite3\.h", r"outputs/\w*sqlite\w*\.c"),
+    (r"microhttpd\.h", r"sensor/metrics\.c"),
     (r"seccomp\.h", r"sensor/sandbox_calls\.c"),
     (r"linux/(landlock|capability)\.h", r"sensor/(sandbox|privilege)\.c"),
 ]
@@ -33,7 +34,7 @@ OWNERS = [
 # What reads a clock, and the files above the packets that may: the loop, its progress line, and the thread that
 # delivers, for its pauses. Nothing in an event comes from there.
 CLOCKS = {"time", "clock", "clock_gettime", "gettimeofday", "ftime", "timespec_get", "localtime", "localtime_r"}
-MAY_READ_CLOCK = re.compile(r"sensor/(live|outlet|outbox|progress|service|log)\.c|outputs/sink_clock\.c")
+MAY_READ_CLOCK = re.compile(r"sensor/(metrics|live|outlet|outbox|progress|service|log)\.c|outputs/sink_clock\.c")
 
 # Files that may hold something mutable for the whole program: the stop flag and the logger.
 MAY_HOLD_GLOBALS = re.compile(r"sensor/(signals|log)\.c")
@@ -84,7 +85,7 @@ def check_includes():
 
 
 def pkg_config(*arguments):
-    return run("pkg-config", *arguments, "libpcap", "libndpi", "libcrypto", "yaml-0.1", "zlib", "libzstd", "rdkafka", "sqlite3", "libseccomp").split()
+    return run("pkg-config", *arguments, "libpcap", "libndpi", "libcrypto", "yaml-0.1", "zlib", "libzstd", "rdkafka", "sqlite3", "libmicrohttpd", "libseccomp").split()
 
 
 def check_objects(directory):
