@@ -160,8 +160,18 @@ static void look(struct loop *loop) {
     loop->quiet = true;
 }
 
-void live_capture(struct run *run) {
+/* Those that the kernel had not handed over yet. More may come meanwhile: not for ever. */
+static void take_last_packets(struct run *run) {
     struct packet packet;
+    uint64_t until_ns = read_clock(CLOCK_MONOTONIC) + TICK_NS;
+    while (read_clock(CLOCK_MONOTONIC) < until_ns) {
+        taps_wait(run->taps, TICK_MS);
+        for (size_t num = 0; num < BATCH_MAX && taps_last(run->taps, &packet); num++)
+            pipeline_packet(run->pipeline, &packet);
+    }
+}
+
+void live_capture(struct run *run) {
     struct host_times start = read_clocks();
     struct loop loop = {
         .run = run, .started = start, .now = start, .looked = start, .reported = start, .quiet = true};
@@ -175,7 +185,7 @@ void live_capture(struct run *run) {
             loop.now = read_clocks();
         }
     }
-    while (taps_last(run->taps, &packet))
-        pipeline_packet(run->pipeline, &packet);
+    take_last_packets(run);
+    loop.now = read_clocks();
     tell_capture(&loop);
 }

@@ -16,7 +16,8 @@ struct tap {
     struct packet head;
     bool has_head, drained;           /* drained: nothing more until the next wait */
     struct live_counts counts_before; /* of handles that are closed */
-    uint64_t lost_at_ms, retry_at_ms;
+    bool out;                         /* down or away */
+    uint64_t out_at_ms, retry_at_ms;
     unsigned retry_ms;
 };
 
@@ -112,6 +113,24 @@ static void add_counts(struct live_counts *sum, const struct live_counts *more) 
     sum->interface_dropped += more->interface_dropped;
 }
 
+/* Nothing comes from now on. It may go down first, and away then: one outage. */
+static void begin_outage(struct taps *taps, struct tap *tap, const char *message) {
+    if (!tap->out) {
+        tap->out = true;
+        tap->out_at_ms = taps->now_ms;
+        taps->outages++;
+    }
+    log_line(LEVEL_WARNING, "%s; capture goes on when it is back", message);
+}
+
+static void end_outage(struct taps *taps, struct tap *tap) {
+    uint64_t out_ms = taps->now_ms - tap->out_at_ms;
+    tap->out = false;
+    taps->outage_ms += out_ms;
+    log_line(LEVEL_WARNING, "%s: is back after %.1f s; what passed meanwhile was missed", tap->interface,
+             (double)out_ms / 1000);
+}
+
 static void lose(struct taps *taps, struct tap *tap, const char *message) {
     struct live_counts counts;
     live_count(tap->live, &counts);
@@ -119,23 +138,27 @@ static void lose(struct taps *taps, struct tap *tap, const char *message) {
     live_close(tap->live);
     tap->live = NULL;
     tap->has_head = false;
-    tap->lost_at_ms = taps->now_ms;
     tap->retry_ms = TAPS_RETRY_MIN_MS;
     tap->retry_at_ms = taps->now_ms + tap->retry_ms;
-    taps->outages++;
-    log_line(LEVEL_WARNING, "%s; capture goes on when it is back", message);
+    begin_outage(taps, tap, message);
+}
+
+static void look_at_link(struct taps *taps, struct tap *tap) {
+    char message[MESSAGE_LEN];
+    bool up = live_link_up(tap->live);
+    if (up && tap->out)
+        end_outage(taps, tap);
+    if (up || tap->out)
+        return;
+    snprintf(message, sizeof message, "%s: the link is down", tap->interface);
+    begin_outage(taps, tap, message);
 }
 
 static void try_again(struct taps *taps, struct tap *tap) {
     char message[MESSAGE_LEN];
     enum live_open_result result = open_tap(taps, tap, message, sizeof message);
-    if (result == LIVE_OPENED) {
-        uint64_t lost_ms = taps->now_ms - tap->lost_at_ms;
-        taps->outage_ms += lost_ms;
-        log_line(LEVEL_WARNING, "%s: is back after %.1f s; what passed meanwhile was missed", tap->interface,
-                 (double)lost_ms / 1000);
-        return;
-    }
+    if (result == LIVE_OPENED)
+        return; /* look_at_link() says when it is up */
     if (result == LIVE_REFUSED && tap->retry_ms == TAPS_RETRY_MIN_MS)
         log_line(LEVEL_ERROR, "%s", message);
     tap->retry_ms = tap->retry_ms * 2 < TAPS_RETRY_MAX_MS ? tap->retry_ms * 2 : TAPS_RETRY_MAX_MS;
@@ -148,6 +171,8 @@ void taps_look(struct taps *taps, uint64_t now_ms) {
         struct tap *tap = &taps->taps[i];
         if (!tap->live && now_ms >= tap->retry_at_ms)
             try_again(taps, tap);
+        if (tap->live)
+            look_at_link(taps, tap);
     }
 }
 
@@ -158,8 +183,8 @@ void taps_count(struct taps *taps, uint64_t now_ms, struct taps_counts *counts) 
         struct live_counts now = {0};
         if (tap->live)
             live_count(tap->live, &now);
-        else
-            counts->outage_ms += now_ms - tap->lost_at_ms;
+        if (tap->out)
+            counts->outage_ms += now_ms - tap->out_at_ms;
         add_counts(&counts->packets, &tap->counts_before);
         add_counts(&counts->packets, &now);
     }

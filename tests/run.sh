@@ -97,6 +97,7 @@ run_golden() {
 run_live() {
     suite 'live: tshark' 300 python3 tests/live/tshark_compare.py --program build/starttap
     suite 'live: matrix' 180 python3 tests/live/matrix.py build/starttap
+    suite 'live: wrappings' 240 python3 tests/live/live.py build/starttap
     suite 'live: span' 300 python3 tests/live/span.py build/starttap
     suite 'live: service' 180 python3 tests/live/service.py build/starttap
     suite 'live: interrupted' 240 python3 tests/live/interrupted.py build/starttap

@@ -6,6 +6,7 @@
 #include <pcap.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define NS_PER_S     UINT64_C(1000000000)
@@ -210,6 +211,16 @@ bool live_stamps_foreign(const struct live *live) {
 
 bool live_needs_admin(const struct live *live) {
     return live->stamps_of_adapter;
+}
+
+bool live_link_up(const struct live *live) {
+    struct ifreq request = {0};
+    if (is_any(live->interface) || strlen(live->interface) >= sizeof request.ifr_name)
+        return true;
+    strcpy(request.ifr_name, live->interface);
+    if (ioctl(pcap_fileno(live->handle), SIOCGIFFLAGS, &request) != 0)
+        return true; /* gone: reading says so */
+    return (request.ifr_flags & IFF_UP) && (request.ifr_flags & IFF_RUNNING);
 }
 
 /* --- reading --- */

@@ -44,6 +44,9 @@ const char *live_note(const struct live *live); /* what could not be had but is 
 bool live_stamps_foreign(const struct live *live); /* the adapter's clock runs on its own */
 bool live_needs_admin(const struct live *live); /* opening it again takes CAP_NET_ADMIN: the adapter stamps */
 
+/* False while the interface is down or has no carrier: nothing comes, but it needs not be opened again. */
+bool live_link_up(const struct live *live);
+
 enum live_result {
     LIVE_PACKET, /* borrows the handle's buffer until the next call */
     LIVE_NONE,   /* none is ready */
