@@ -1,6 +1,7 @@
 #include "compress.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -75,6 +76,13 @@ size_t compressor_peek(int fd, char *out, size_t len) {
     }
     (void)ZSTD_freeDCtx(context);
     return room.pos;
+}
+
+bool compressor_begins_frame(int fd) {
+    static const unsigned char magic[] = {0x28, 0xB5, 0x2F, 0xFD}; /* RFC 8878 section 3.1.1 */
+    unsigned char first[sizeof magic];
+    ssize_t len = pread(fd, first, sizeof first, 0);
+    return len > 0 && memcmp(first, magic, (size_t)len) == 0;
 }
 
 bool compressor_is_whole(int fd) {

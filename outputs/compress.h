@@ -22,6 +22,9 @@ bool compressor_add(struct compressor *compressor, const char *data, size_t len,
 /* The first len bytes, or all that there are, of what the file holds compressed; how many. */
 size_t compressor_peek(int fd, char *out, size_t len);
 
+/* Whether the file begins like a frame, or like the first bytes of one. */
+bool compressor_begins_frame(int fd);
+
 /* Whether the file is a row of whole frames, so that another may follow. */
 bool compressor_is_whole(int fd);
 

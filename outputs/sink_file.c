@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ERROR_LEN 512
+#define NS_PER_S  UINT64_C(1000000000)
 
 struct file_sink {
     struct sink sink; /* first, so that one can be cast to the other */
@@ -109,14 +111,42 @@ static bool head_fits(struct file_sink *file) {
     return why == NULL;
 }
 
+static bool is_torn_frame(const struct file_sink *file) {
+    return file->compressor != NULL && file->file.len > 0 && !compressor_is_whole(file->file.fd);
+}
+
+/* Behind a frame that a crash cut short nothing could be read: what is there gets the name of a rotated file,
+ * after its last change, and another is begun. */
+static bool put_torn_aside(struct file_sink *file) {
+    struct stat status;
+    char why[SINK_PATH_WHY_MAX];
+    if (!compressor_begins_frame(file->file.fd)) {
+        set_error(file, "holds something else than Zstandard frames, so nothing can be added to it");
+        return false;
+    }
+    if (fstat(file->file.fd, &status) != 0 ||
+        !sink_path_put_aside(file->path, (uint64_t)status.st_mtime * NS_PER_S, file->settings.io)) {
+        (void)snprintf(why, sizeof why, "ends within a frame and cannot be put aside: %s", strerror(errno));
+        set_error(file, why);
+        return false;
+    }
+    (void)sink_path_close(&file->file, file->settings.io);
+    say(file, file->sink.target, ": ended within a frame, as after a crash: put aside");
+    if (sink_path_open(&file->file, file->path, SINK_PATH_NEW, why)) {
+        return true;
+    }
+    set_error(file, why);
+    return false;
+}
+
 static bool open_path(struct file_sink *file, enum sink_path_mode mode) {
     char why[SINK_PATH_WHY_MAX];
     if (!sink_path_open(&file->file, file->path, mode, why)) {
         set_error(file, why);
         return false;
     }
-    if (file->compressor != NULL && file->file.len > 0 && !compressor_is_whole(file->file.fd)) {
-        set_error(file, "ends within a frame, so nothing can be added to it; mend or remove it");
+    if (is_torn_frame(file) && !put_torn_aside(file)) {
+        /* says why */
     } else if (file->file.len > 0 && !head_fits(file)) {
         /* says why */
     } else if (!add_head(file)) {

@@ -25,7 +25,8 @@ struct sink_file_settings {
 };
 
 /* As sink_open(); text is what messages call the sink. Without append and force a file that holds something
- * is refused. */
+ * is refused. What is compressed and ends within a frame is put aside (sink_path.h) where it is to be added
+ * to. */
 struct sink *sink_file_open(const struct encoder *encoder, const char *text, const char *path,
                             const struct sink_file_settings *settings, char *error, size_t error_len);
 

@@ -127,19 +127,32 @@ static void test_compressed(void **state) {
     check_sessions(unpack(read_file("events.ndjson.zst")), 1, 1010);
 }
 
-/* Behind a frame that a crash cut nothing could be read: nothing is put there. */
+/* Behind a frame that a crash cut nothing could be read: it is put aside, as it is, and another is begun. */
 static void test_compressed_and_torn(void **state) {
     (void)state;
     name_file("events.ndjson.zst");
     struct sink *sink = open_sink(&json_encoder, (struct sink_file_settings){0});
     write_sessions(sink, 1, 10);
     close_sink(sink);
-    struct stat status;
-    assert_int_equal(stat(path, &status), 0);
-    for (off_t len = status.st_size - 1; len > 0; len -= 97) {
-        assert_int_equal(truncate(path, len), 0);
-        check_refused(&json_encoder, (struct sink_file_settings){.append = true}, "ends within a frame");
+    struct buffer whole = read_file("events.ndjson.zst");
+    const struct timespec changed[2] = {{2, 0}, {2, 0}};
+    for (size_t len = whole.len - 1; len > 0; len = len > 97 ? len - 97 : len - 1) {
+        write_file(whole.data, len);
+        assert_int_equal(utimensat(AT_FDCWD, path, changed, 0), 0);
+        sink = open_sink(&json_encoder, (struct sink_file_settings){.append = true});
+        write_sessions(sink, 11, 10);
+        close_sink(sink);
+        assert_string_equal(last_message, "json:x: ended within a frame, as after a crash: put aside");
+        check_sessions(unpack(read_file("events.ndjson.zst")), 11, 10);
+        struct buffer aside = read_file("events.19700101T000002Z.ndjson.zst");
+        assert_int_equal(aside.len, len);
+        assert_memory_equal(aside.data, whole.data, len);
+        buffer_cleanup(&aside);
+        empty_directory();
     }
+    buffer_cleanup(&whole);
+    write_file("no frame", 8);
+    check_refused(&json_encoder, (struct sink_file_settings){.append = true}, "something else");
     sink = open_sink(&json_encoder, (struct sink_file_settings){.force = true});
     write_sessions(sink, 1, 10);
     close_sink(sink);
