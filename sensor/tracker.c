@@ -135,6 +135,7 @@ static void tell(struct tracker *tracker, enum notice_kind kind) {
 }
 
 static void remove_flow(struct tracker *tracker, struct flow *flow) {
+    end_recording(tracker, flow, flow->record_mail == RECORD_MAIL); /* stragglers */
     drop_session(flow);
     flow_remove(tracker->flows, flow);
     tell(tracker, NOTICE_GONE);

@@ -282,6 +282,10 @@ static void hold(struct recorder *recorder, struct flow *flow, struct record_uni
         decide(recorder, flow);
     while (flow->record->size > RECORD_FLOW_MAX)
         give_up_oldest(recorder, flow->record);
+    if (flow->record->oldest)
+        return;
+    free(flow->record);
+    flow->record = NULL;
 }
 
 void recorder_segment(struct recorder *recorder, struct flow *flow, const struct segment *segment,
