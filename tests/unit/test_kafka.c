@@ -453,9 +453,11 @@ static void test_default_topics(void **state) {
     struct event event = {0};
     write_events(sink, 0, 1);
     event_reset(&event, DATASET_PEER);
+    sample_id(&event);
     event.peer.ip = "192.0.2.9";
     assert_int_equal(sink_write(sink, &event), 0);
     event_reset(&event, DATASET_SENSOR);
+    sample_id(&event);
     event.observer_name = "sensor-1";
     assert_int_equal(sink_write(sink, &event), 0);
     expect_delivery(sink);

@@ -127,9 +127,10 @@ static void test_sink_stands_still(void **state) {
 
 static void test_stop_does_not_wait_for_ever(void **state) {
     (void)state;
-    static struct gated gated; /* the thread goes on with it */
+    static struct gated gated; /* the thread goes on with both */
+    static struct outbox *outbox;
     gated_start(&gated, false);
-    struct outbox *outbox = outbox_start(&gated.sink);
+    outbox = outbox_start(&gated.sink);
     put(outbox, 1);
     assert_null(outbox_stop(outbox, 1));
     gated_open(&gated);
