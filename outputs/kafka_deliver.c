@@ -36,8 +36,9 @@ struct kafka_delivery {
     struct kafka_window window;
     struct spool_record record; /* read, and not taken by the library yet */
     bool has_record;
-    bool failed;  /* send nothing new until all is in, and the pause is over */
-    bool restart; /* and then with a new producer */
+    uint64_t damage_said, damage_before; /* bytes of the spool: told of; counted before it was begun again */
+    bool failed;                         /* send nothing new until all is in, and the pause is over */
+    bool restart;                        /* and then with a new producer */
     uint64_t pause_ms, resume_ms, synced_ms;
     uint64_t batch_len; /* bytes; see on_too_large() */
     uint64_t said_ms[NUM_SINK_ERRORS];
@@ -328,9 +329,21 @@ static void start_again(struct kafka_delivery *d) {
     d->restart = d->failed = d->has_record = false;
     kafka_window_rewind(&d->window);
     spool_rewind(d->options.spool);
+    d->damage_before = spool_stats(d->options.spool).damaged_bytes;
 }
 
 /* --- sending --- */
+
+/* Events that were in a damaged part of the spool are lost, which is said once, however often it is read. */
+static void note_damage(struct kafka_delivery *d) {
+    uint64_t bytes = spool_stats(d->options.spool).damaged_bytes - d->damage_before;
+    if (bytes > d->damage_said) {
+        count_error(d, SINK_ERROR_SPOOL);
+        say(d, "%" PRIu64 " bytes in %s were torn or damaged, and are passed over", bytes - d->damage_said,
+            d->options.spool_dir);
+        d->damage_said = bytes;
+    }
+}
 
 /* The next record that is to be sent; false: none now. */
 static bool next_record(struct kafka_delivery *d) {
@@ -340,6 +353,7 @@ static bool next_record(struct kafka_delivery *d) {
             note_spool_failure(d, "reading the spool");
             pause_sending(d);
         }
+        note_damage(d);
         if (result != SPOOL_OK) {
             return false;
         }

@@ -184,6 +184,12 @@ static const struct scheme *spec_read(struct sink_spec *spec, const char *text, 
     return scheme;
 }
 
+/* Tables and the records of others know sessions alone. */
+static bool takes_sessions_only(const struct sink_spec *spec) {
+    const char *profile = sink_spec_option(spec, "profile");
+    return strcmp(spec->scheme, "csv") == 0 || (profile != NULL && strcmp(profile, "ecs") != 0);
+}
+
 /* The datasets that the spec chooses; unchanged when it does not. */
 static bool datasets_read(const struct sink_spec *spec, unsigned *datasets, char *error, size_t error_len) {
     char why[128];
@@ -192,7 +198,12 @@ static bool datasets_read(const struct sink_spec *spec, unsigned *datasets, char
     if (words == NULL) {
         return true;
     }
-    if (!datasets_add(&chosen, words, why, sizeof why)) {
+    bool good = datasets_add(&chosen, words, why, sizeof why);
+    if (good && takes_sessions_only(spec) && (chosen & 1u << DATASET_SESSION) == 0) {
+        (void)snprintf(why, sizeof why, "has sessions only, so that datasets=%.40s leaves nothing", words);
+        good = false;
+    }
+    if (!good) {
         (void)snprintf(error, error_len, "output '%s:%s': %s", spec->scheme, spec->target, why);
         return false;
     }

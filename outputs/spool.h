@@ -13,7 +13,8 @@
  * crash: the number on disk is as old as the last spool_sync().
  *
  * All numbers on disk are little-endian. A record: magic (4 bytes), length of the body (4), number (8),
- * CRC-32 of length, number and body (4), body. */
+ * CRC-32C of length, number and body (4), body. Records of earlier versions, with another magic and the
+ * CRC-32 of zlib, are read, too. */
 #ifndef STARTTAP_OUTPUTS_SPOOL_H
 #define STARTTAP_OUTPUTS_SPOOL_H
 

@@ -1,5 +1,7 @@
 #include "spool_file.h"
 
+#include "crc32c.h"
+
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +20,8 @@
 #define DIR_LEN       4096
 
 /* 0xff is in no UTF-8 text, so that the texts of a body hold no magic. */
-static const uint8_t record_magic[4] = {0xff, 'S', 'P', '1'};
+static const uint8_t record_magic[4] = {0xff, 'S', 'P', '2'};
+static const uint8_t record_magic_1[4] = {0xff, 'S', 'P', '1'}; /* of earlier versions: CRC-32 as in zlib */
 static const uint8_t acked_magic[4] = {0xff, 'S', 'A', '1'};
 
 static void put_number(uint8_t *out, uint64_t number, size_t len) {
@@ -176,6 +179,10 @@ int spool_file_open_dir(const char *name, int *lock_fd, char *error, size_t erro
 
 /* Of all but the magic; head is a record's. */
 static uint32_t checksum(const uint8_t *head, const void *body, size_t body_len) {
+    return crc32c(crc32c(0, head + 4, 12), body, body_len);
+}
+
+static uint32_t checksum_1(const uint8_t *head, const void *body, size_t body_len) {
     uLong crc = crc32(crc32(0, NULL, 0), head + 4, 12);
     return (uint32_t)crc32(crc, body, (uInt)body_len);
 }
@@ -282,7 +289,8 @@ static enum spool_result read_record(struct spool_reader *reader, uint64_t len, 
         return result;
     }
     size_t body_len = (size_t)get_number(bytes + 4, 4);
-    if (memcmp(bytes, record_magic, sizeof record_magic) != 0 || body_len == 0 ||
+    bool is_1 = memcmp(bytes, record_magic_1, sizeof record_magic_1) == 0;
+    if ((!is_1 && memcmp(bytes, record_magic, sizeof record_magic) != 0) || body_len == 0 ||
         body_len > SPOOL_RECORD_MAX) {
         return SPOOL_EMPTY;
     }
@@ -293,9 +301,9 @@ static enum spool_result read_record(struct spool_reader *reader, uint64_t len, 
     record->number = get_number(bytes + 8, 8);
     record->data = bytes + SPOOL_HEAD_LEN;
     record->len = body_len;
-    bool good = checksum(bytes, record->data, body_len) == get_number(bytes + 16, 4) &&
-                record->number >= reader->first && record->number > reader->last_number &&
-                record->number < end;
+    uint32_t sum = (is_1 ? checksum_1 : checksum)(bytes, record->data, body_len);
+    bool good = sum == get_number(bytes + 16, 4) && record->number >= reader->first &&
+                record->number > reader->last_number && record->number < end;
     return good ? SPOOL_OK : SPOOL_EMPTY;
 }
 

@@ -378,6 +378,34 @@ static void test_next_run_delivers(void **state) {
 }
 
 /* With the broker away the spool fills, is full, and takes more as soon as events are delivered. */
+/* A damaged record is lost, and that is said, once, also when the spool is read again. */
+static void test_damaged_spool(void **state) {
+    (void)state;
+    char path[SPOOL_DIR_LEN + 40];
+    rd_kafka_mock_broker_set_down(mock.cluster, 1);
+    struct sink *sink = open_sink(NULL, 0);
+    write_events(sink, 0, NUM_EVENTS);
+    assert_int_equal(sink_close(sink), 0);
+    (void)snprintf(path, sizeof path, "%s/%020d.seg", dir, 1);
+    FILE *segment = fopen(path, "r+");
+    assert_non_null(segment);
+    assert_int_equal(fseek(segment, -1, SEEK_END), 0);
+    assert_int_equal(fputc('?', segment), '?'); /* of the last record, instead of its brace */
+    assert_int_equal(fclose(segment), 0);
+
+    rd_kafka_mock_broker_set_up(mock.cluster, 1);
+    rd_kafka_mock_push_request_errors(mock.cluster, 0, 1, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    sink = open_sink(NULL, 0);
+    expect_delivery(sink);
+    (void)expect_events(NUM_EVENTS - 1);
+    expect_said("were torn or damaged, and are passed over");
+    expect_said(dir);
+    const char *first = strstr(said.text, "damaged");
+    assert_null(strstr(first + 1, "damaged"));
+    assert_int_equal(stats_of(sink).errors[SINK_ERROR_SPOOL], 1);
+    assert_int_equal(sink_close(sink), 0);
+}
+
 static void test_full_spool(void **state) {
     (void)state;
     static char text[100000];
@@ -487,6 +515,7 @@ int main(void) {
         KAFKA_TEST(test_broker_refuses_message),
         KAFKA_TEST(test_broker_away),
         KAFKA_TEST(test_next_run_delivers),
+        KAFKA_TEST(test_damaged_spool),
         KAFKA_TEST(test_full_spool),
         KAFKA_TEST(test_refused_at_start),
         KAFKA_TEST(test_default_topics),

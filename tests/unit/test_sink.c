@@ -98,6 +98,8 @@ static void test_bad_specs(void **state) {
     check_refused("json:out?colour=red", "unknown option 'colour'");
     check_refused("json:out?datasets=peer,mail", "'mail' is not a dataset");
     check_refused("json:out?profile=cef", "profile is ecs, zeek or eve");
+    check_refused("csv:out?datasets=peer,sensor", "has sessions only");
+    check_refused("json:out?profile=eve&datasets=peer", "has sessions only");
     check_refused("csv:out?profile=zeek", "unknown option 'profile'");
     check_refused("json:out?append=yes", "append takes no value");
     check_refused("json:out?rotate=0", "rotate wants a size, such as 100MB");
