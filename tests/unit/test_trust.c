@@ -1,81 +1,5 @@
 /* Certificates made in memory, read back and judged at chosen moments. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "../../sensor/judge/trust.h"
-#include "make_cert.h"
-
-/* What most tests share: keys, a CA that is trusted, and the trust that knows it. */
-static struct {
-    char directory[64], ca_path[96];
-    EVP_PKEY *ec, *rsa;
-    struct made *root, *intermediate;
-    struct digest *digest;
-    struct trust *trust;
-    struct event event;
-    struct event_cert cert;
-    struct trust_judgement judgement;
-} lab;
-
-static int setup(void **state) {
-    (void)state;
-    strcpy(lab.directory, "/tmp/test_trust.XXXXXX");
-    must(mkdtemp(lab.directory) != NULL, "mkdtemp");
-    lab.ec = EVP_EC_gen("P-256");
-    lab.rsa = EVP_RSA_gen(2048);
-    lab.root =
-        cert_make(&(struct recipe){.cn = "Root", .ca = true, .not_after_s = NOW + 3650 * DAY}, lab.ec, NULL);
-    lab.intermediate = cert_make(
-        &(struct recipe){.cn = "Intermediate", .ca = true, .not_after_s = NOW + 365 * DAY, .serial = 2},
-        lab.rsa, lab.root);
-    snprintf(lab.ca_path, sizeof lab.ca_path, "%s/root.pem", lab.directory);
-    made_write_pem(lab.root, lab.ca_path);
-    lab.digest = digest_new();
-    const struct trust_options options = {.verify = true, .ca_path = lab.ca_path};
-    char error[256] = "";
-    lab.trust = trust_new(&options, lab.digest, error, sizeof error);
-    must(lab.trust != NULL, error);
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    trust_free(lab.trust);
-    digest_free(lab.digest);
-    event_cleanup(&lab.event);
-    made_free(lab.root);
-    made_free(lab.intermediate);
-    EVP_PKEY_free(lab.ec);
-    EVP_PKEY_free(lab.rsa);
-    unlink(lab.ca_path);
-    rmdir(lab.directory);
-    return 0;
-}
-
-/* Fills lab.cert and lab.judgement from a chain in DER. */
-static void judge_der(struct trust *trust, size_t num, const uint8_t *const *ders, const size_t *lens,
-                      int64_t at_s, const char *name) {
-    struct trust_chain *chain = trust_chain_new(trust);
-    for (size_t i = 0; i < num; i++)
-        trust_chain_add(chain, ders[i], lens[i]);
-    assert_int_equal(trust_chain_length(chain), num);
-    event_reset(&lab.event, DATASET_SESSION);
-    assert_true(trust_describe(chain, &lab.event, &lab.cert));
-    trust_judge(chain, at_s, name, &lab.judgement);
-    trust_chain_free(chain);
-}
-
-static void judge(const struct made *leaf, const struct made *above, int64_t at_s, const char *name) {
-    const uint8_t *ders[] = {leaf->der, above ? above->der : NULL};
-    const size_t lens[] = {leaf->len, above ? above->len : 0};
-    judge_der(lab.trust, above ? 2 : 1, ders, lens, at_s, name);
-}
+#include "trust_lab.h"
 
 /* A certificate of the intermediate's, judged NOW for the given name, then gone. */
 static void judge_leaf(const struct recipe *recipe, const char *name) {
@@ -559,71 +483,6 @@ static void says_nothing_of_an_empty_chain(void **state) {
     trust_free(NULL);
 }
 
-static void refuses_a_path_without_anchors(void **state) {
-    (void)state;
-    char error[256] = "";
-    struct trust_options options = {.verify = true, .ca_path = "/dev/null"};
-    assert_null(trust_new(&options, lab.digest, error, sizeof error));
-    assert_string_equal(error, "no CA certificate found in /dev/null");
-    options.ca_path = "/nonexistent";
-    assert_null(trust_new(&options, lab.digest, error, sizeof error));
-    assert_string_equal(error, "cannot read CA certificates from /nonexistent: No such file or directory");
-}
-
-static void leaves_chains_open_without_anchors(void **state) {
-    (void)state;
-    char error[256];
-    const struct trust_options without = {.verify = false, .ca_path = "/nonexistent"};
-    struct trust *trust = trust_new(&without, lab.digest, error, sizeof error);
-    assert_non_null(trust);
-    assert_false(trust_has_anchors(trust));
-    judge_der(trust, 1, (const uint8_t *[]){lab.root->der}, (size_t[]){lab.root->len}, NOW, NULL);
-    assert_int_equal(lab.judgement.chain_valid, FACT_UNKNOWN);
-    assert_null(lab.judgement.chain_error);
-    assert_int_equal(lab.judgement.self_signed, FACT_YES);
-    trust_free(trust);
-
-    setenv("SSL_CERT_FILE", "/nonexistent", 1); /* a machine without a store */
-    setenv("SSL_CERT_DIR", "/nonexistent:/nonexistent", 1);
-    const struct trust_options system = {.verify = true};
-    trust = trust_new(&system, lab.digest, error, sizeof error);
-    assert_non_null(trust);
-    assert_false(trust_has_anchors(trust));
-    judge_der(trust, 1, (const uint8_t *[]){lab.root->der}, (size_t[]){lab.root->len}, NOW, NULL);
-    assert_int_equal(lab.judgement.chain_valid, FACT_UNKNOWN);
-    trust_free(trust);
-    setenv("SSL_CERT_FILE", lab.ca_path, 1);
-    trust = trust_new(&system, lab.digest, error, sizeof error);
-    assert_true(trust_has_anchors(trust));
-    trust_free(trust);
-    unsetenv("SSL_CERT_FILE");
-    unsetenv("SSL_CERT_DIR");
-}
-
-static void reads_its_anchors_again(void **state) {
-    (void)state;
-    char error[256];
-    const struct trust_options good = {.verify = true, .ca_path = lab.ca_path}, without = {.verify = false};
-    const struct trust_options wrong = {.verify = true, .ca_path = "/dev/null"};
-    struct made *leaf = cert_make(&(struct recipe){.cn = "mx"}, lab.ec, lab.intermediate);
-    struct trust_chain *open = trust_chain_new(lab.trust); /* of a session that goes on meanwhile */
-    trust_chain_add(open, leaf->der, leaf->len);
-    trust_chain_add(open, lab.intermediate->der, lab.intermediate->len);
-    judge(leaf, lab.intermediate, NOW, NULL);
-    assert_int_equal(lab.judgement.chain_valid, FACT_YES);
-    assert_false(trust_reload(lab.trust, &wrong, error, sizeof error));
-    judge(leaf, lab.intermediate, NOW, NULL);
-    assert_int_equal(lab.judgement.chain_valid, FACT_YES);
-    assert_true(trust_reload(lab.trust, &without, error, sizeof error));
-    judge(leaf, lab.intermediate, NOW, NULL);
-    assert_int_equal(lab.judgement.chain_valid, FACT_UNKNOWN);
-    assert_true(trust_reload(lab.trust, &good, error, sizeof error));
-    trust_judge(open, NOW, NULL, &lab.judgement);
-    assert_int_equal(lab.judgement.chain_valid, FACT_YES);
-    trust_chain_free(open);
-    made_free(leaf);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_the_facts_of_a_certificate),
@@ -644,9 +503,6 @@ int main(void) {
         cmocka_unit_test(verifies_a_chain_of_a_hundred_and_more),
         cmocka_unit_test(keeps_the_hash_of_what_it_cannot_parse),
         cmocka_unit_test(says_nothing_of_an_empty_chain),
-        cmocka_unit_test(refuses_a_path_without_anchors),
-        cmocka_unit_test(leaves_chains_open_without_anchors),
-        cmocka_unit_test(reads_its_anchors_again),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
