@@ -118,14 +118,19 @@ static void set_verdict_counts(struct field_value *value, const uint64_t *counts
     value->counts = (struct count_list){value->scratch.made, NUM_VERDICTS};
 }
 
+/* The first names of the scratch memory, and the JSON of them. */
+static void set_list(struct field_value *value, size_t num, const char *json) {
+    value->shape = VALUE_TEXTS;
+    value->texts = (struct text_list){value->scratch.names, num, json, strlen(json)};
+}
+
 /* ECS expects info for email; connection and end for network alone. */
 static void set_category(struct field_value *value, const struct event *event) {
     bool email = event->dataset == DATASET_PEER ||
                  (event->dataset == DATASET_SESSION && event->session.network_protocol != NULL);
     value->scratch.names[0] = "network";
     value->scratch.names[1] = "email";
-    value->shape = VALUE_TEXTS;
-    value->texts = (struct text_list){.items = value->scratch.names, .num = email ? 2 : 1};
+    set_list(value, email ? 2 : 1, email ? "[\"network\",\"email\"]" : "[\"network\"]");
 }
 
 static void set_type(struct field_value *value, const struct event *event) {
@@ -138,8 +143,10 @@ static void set_type(struct field_value *value, const struct event *event) {
     if (!session || event->session.network_protocol != NULL) {
         value->scratch.names[num++] = "info";
     }
-    value->shape = VALUE_TEXTS;
-    value->texts = (struct text_list){.items = value->scratch.names, .num = num};
+    set_list(value, num,
+             num == 3  ? "[\"connection\",\"end\",\"info\"]"
+             : session ? "[\"connection\",\"end\"]"
+                       : "[\"info\"]");
 }
 
 static const char *outcome_name(enum fact outcome) {

@@ -117,10 +117,10 @@ static bool partial_is_starttls(struct reader word, const struct smtp_text *keyw
 
 bool smtp_is_masked_starttls(const struct smtp_text *keywords, size_t num, size_t which) {
     struct reader word = smtp_trim(smtp_reader_of(keywords[which]));
-    if (memchr(word.pos, 'X', reader_left(&word)) == NULL) {
+    if (reader_left(&word) != STARTTLS_LEN || memchr(word.pos, 'X', STARTTLS_LEN) == NULL) {
         return false;
     }
-    enum mask mask = reader_left(&word) == STARTTLS_LEN ? mask_of(word) : MASK_NONE;
+    enum mask mask = mask_of(word);
     if (mask == MASK_NONE || shows(keywords, num, "STARTTLS")) {
         return false;
     }

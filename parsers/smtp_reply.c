@@ -11,17 +11,29 @@ static const struct {
     size_t len;
     enum smtp_keyword keyword;
 } keywords[] = {
-    {NAME("STARTTLS"), SMTP_KEYWORD_STARTTLS}, {NAME("REQUIRETLS"), SMTP_KEYWORD_REQUIRETLS},
-    {NAME("SIZE"), SMTP_KEYWORD_KNOWN},        {NAME("PIPELINING"), SMTP_KEYWORD_KNOWN},
-    {NAME("8BITMIME"), SMTP_KEYWORD_KNOWN},    {NAME("ENHANCEDSTATUSCODES"), SMTP_KEYWORD_KNOWN},
-    {NAME("DSN"), SMTP_KEYWORD_KNOWN},         {NAME("CHUNKING"), SMTP_KEYWORD_KNOWN},
-    {NAME("BINARYMIME"), SMTP_KEYWORD_KNOWN},  {NAME("HELP"), SMTP_KEYWORD_KNOWN},
-    {NAME("ETRN"), SMTP_KEYWORD_KNOWN},        {NAME("SMTPUTF8"), SMTP_KEYWORD_KNOWN},
-    {NAME("VRFY"), SMTP_KEYWORD_KNOWN},        {NAME("EXPN"), SMTP_KEYWORD_KNOWN},
-    {NAME("XCLIENT"), SMTP_KEYWORD_KNOWN},     {NAME("XFORWARD"), SMTP_KEYWORD_KNOWN},
-    {NAME("LIMITS"), SMTP_KEYWORD_KNOWN},      {NAME("DELIVERBY"), SMTP_KEYWORD_KNOWN},
-    {NAME("CHECKPOINT"), SMTP_KEYWORD_KNOWN},  {NAME("X-ANONYMOUSTLS"), SMTP_KEYWORD_KNOWN},
-    {NAME("TURN"), SMTP_KEYWORD_KNOWN},        {NAME("BURL"), SMTP_KEYWORD_KNOWN},
+    /* those that most servers offer come first */
+    {NAME("PIPELINING"), SMTP_KEYWORD_KNOWN},
+    {NAME("SIZE"), SMTP_KEYWORD_KNOWN},
+    {NAME("STARTTLS"), SMTP_KEYWORD_STARTTLS},
+    {NAME("ENHANCEDSTATUSCODES"), SMTP_KEYWORD_KNOWN},
+    {NAME("8BITMIME"), SMTP_KEYWORD_KNOWN},
+    {NAME("DSN"), SMTP_KEYWORD_KNOWN},
+    {NAME("SMTPUTF8"), SMTP_KEYWORD_KNOWN},
+    {NAME("CHUNKING"), SMTP_KEYWORD_KNOWN},
+    {NAME("HELP"), SMTP_KEYWORD_KNOWN},
+    {NAME("VRFY"), SMTP_KEYWORD_KNOWN},
+    {NAME("ETRN"), SMTP_KEYWORD_KNOWN},
+    {NAME("BINARYMIME"), SMTP_KEYWORD_KNOWN},
+    {NAME("REQUIRETLS"), SMTP_KEYWORD_REQUIRETLS},
+    {NAME("EXPN"), SMTP_KEYWORD_KNOWN},
+    {NAME("XCLIENT"), SMTP_KEYWORD_KNOWN},
+    {NAME("XFORWARD"), SMTP_KEYWORD_KNOWN},
+    {NAME("LIMITS"), SMTP_KEYWORD_KNOWN},
+    {NAME("DELIVERBY"), SMTP_KEYWORD_KNOWN},
+    {NAME("CHECKPOINT"), SMTP_KEYWORD_KNOWN},
+    {NAME("X-ANONYMOUSTLS"), SMTP_KEYWORD_KNOWN},
+    {NAME("TURN"), SMTP_KEYWORD_KNOWN},
+    {NAME("BURL"), SMTP_KEYWORD_KNOWN},
     {NAME("MT-PRIORITY"), SMTP_KEYWORD_KNOWN},
 };
 
@@ -68,11 +80,14 @@ enum smtp_keyword smtp_keyword_of(struct reader text, struct reader *parameters)
     struct reader rest = text;
     struct reader word = smtp_word(&rest);
     *parameters = rest;
-    if (smtp_is_auth(text, parameters)) {
+    struct reader first_byte = word;
+    char first = (char)smtp_upper_of(reader_u8(&first_byte));
+    if (first == 'A' && smtp_is_auth(text, parameters)) {
         return SMTP_KEYWORD_AUTH;
     }
     for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
-        if (reader_left(&word) == keywords[i].len && smtp_is(word, keywords[i].name)) {
+        if (reader_left(&word) == keywords[i].len && first == keywords[i].name[0] &&
+            smtp_is(word, keywords[i].name)) {
             return keywords[i].keyword;
         }
     }

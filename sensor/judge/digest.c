@@ -6,6 +6,8 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include "../../outputs/buffer.h"
+
 /* Fetching an algorithm by name is slow in OpenSSL 3, so each is fetched once. A missing one is NULL. */
 struct hash {
     EVP_MD *algorithm;
@@ -87,10 +89,10 @@ void hex_lower(const uint8_t *bytes, size_t len, char *out) {
 char *put_decimal(char *at, uint64_t number) {
     char digits[20]; /* of UINT64_MAX */
     size_t first = sizeof digits;
-    do {
-        digits[--first] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
+    for (; number >= 10; number /= 100)
+        memcpy(digits + (first -= 2), buffer_pairs + 2 * (number % 100), 2);
+    if (number > 0 || first == sizeof digits)
+        digits[--first] = (char)('0' + number);
     memcpy(at, digits + first, sizeof digits - first);
     return at + (sizeof digits - first);
 }

@@ -11,15 +11,25 @@
 
 #define DAY_S       INT64_C(86400)
 #define RECENT_BITS 10 /* 1024 certificates that can be known without hashing them */
+#define NAME_BITS   9  /* 512 comparisons of a certificate with a name are remembered */
 
 /* The years 1 to 9999: as far as dates in certificates go, and as OpenSSL compares. */
 #define TIME_MIN INT64_C(-62135596800)
 #define TIME_MAX INT64_C(253402300799)
 
+/* Whether a certificate stands for a name: OpenSSL takes 2,000 instructions to say so, and mail servers are
+ * asked for by the same few names. */
+struct name_answer {
+    uint8_t sha256[32];
+    char name[TRUST_EXPECT_MAX + 1]; /* "": none yet */
+    enum fact matches;
+};
+
 struct trust {
     struct digest *digest;
     bool verify;
     struct trust_cert *recent[1 << RECENT_BITS]; /* borrowed; a certificate takes itself out */
+    struct name_answer names[1 << NAME_BITS];
     struct trust_store store;
     struct trust_cache *certificates; /* struct trust_cert, by its SHA-256 */
     struct trust_cache *answers;      /* struct trust_answer, by the SHA-256 of the chain's hashes */
@@ -261,6 +271,23 @@ static struct trust_answer answer_for(struct trust *trust, const struct trust_ch
     return verify_anew(trust, chain, at_s, key);
 }
 
+static enum fact name_match(struct trust *trust, const struct trust_cert *leaf, const char *name) {
+    size_t len = name ? strlen(name) : 0;
+    if (leaf->x509 == NULL || len == 0 || len > TRUST_EXPECT_MAX)
+        return trust_cert_matches(leaf, name);
+    uint64_t hash;
+    memcpy(&hash, leaf->sha256, sizeof hash);
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (uint8_t)name[i]) * UINT64_C(0x9e3779b97f4a7c15);
+    struct name_answer *known = &trust->names[hash >> (64 - NAME_BITS)];
+    if (strcmp(known->name, name) != 0 || memcmp(known->sha256, leaf->sha256, sizeof known->sha256) != 0) {
+        known->matches = trust_cert_matches(leaf, name);
+        memcpy(known->name, name, len + 1);
+        memcpy(known->sha256, leaf->sha256, sizeof known->sha256);
+    }
+    return known->matches;
+}
+
 static int64_t days_between(int64_t from_s, int64_t to_s) {
     int64_t seconds = to_s - from_s;
     return seconds / DAY_S - (seconds % DAY_S < 0); /* towards the past: one second over is -1 day */
@@ -291,7 +318,7 @@ void trust_judge(struct trust_chain *chain, int64_t at_s, const char *expected_n
         return;
     at_s = at_s < TIME_MIN ? TIME_MIN : at_s > TIME_MAX ? TIME_MAX : at_s;
     struct trust_cert *leaf = chain->certificates[0];
-    out->name_match = trust_cert_matches(leaf, expected_name);
+    out->name_match = name_match(chain->trust, leaf, expected_name);
     out->self_signed = trust_cert_self_signed(leaf);
     judge_dates(leaf, at_s, out);
     judge_strength(chain, out);

@@ -1,7 +1,7 @@
 /* trust_cert.h: one certificate, parsed once, its facts as plain bytes. Inner part of trust.
  *
  * Shared by reference count between the cache and the chains that show it. Immutable but for what is
- * computed on first demand (self_signed, the last name checked); so one thread at a time. */
+ * computed on first demand (self_signed); so one thread at a time. */
 #ifndef STARTTAP_SENSOR_JUDGE_TRUST_CERT_H
 #define STARTTAP_SENSOR_JUDGE_TRUST_CERT_H
 
@@ -50,8 +50,6 @@ struct trust_cert {
 
     bool self_signed_known;
     enum fact self_signed;
-    char checked_name[TRUST_EXPECT_MAX + 1]; /* "" : none yet */
-    enum fact checked_result;
 };
 
 /* Never fails on bad DER (x509 is then NULL); NULL means out of memory. Bytes after the certificate are
@@ -69,7 +67,7 @@ void trust_cert_unref(struct trust_cert *cert); /* NULL is fine */
 enum fact trust_cert_self_signed(struct trust_cert *cert);
 
 /* Does the certificate stand for this name (RFC 9525)? See trust_judge() in trust.h. */
-enum fact trust_cert_matches(struct trust_cert *cert, const char *expected_name);
+enum fact trust_cert_matches(const struct trust_cert *cert, const char *expected_name);
 
 /* Seconds since 1970 for any year of 4 digits; EVENT_ABSENT when it is not a date. */
 int64_t trust_seconds_of(const ASN1_TIME *time);

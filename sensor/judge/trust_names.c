@@ -130,15 +130,11 @@ static enum fact name_check(X509 *x509, const char *name) {
     return result == -1 ? FACT_UNKNOWN : fact_of(result == 1); /* -2: not a name that could match */
 }
 
-enum fact trust_cert_matches(struct trust_cert *cert, const char *expected_name) {
+enum fact trust_cert_matches(const struct trust_cert *cert, const char *expected_name) {
     char name[TRUST_EXPECT_MAX + 1];
     if (cert->x509 == NULL || expected_name == NULL || expected_name[0] == '\0')
         return FACT_UNKNOWN;
     if (!expected_read(expected_name, name))
         return FACT_NO;
-    if (strcmp(name, cert->checked_name) != 0) {
-        cert->checked_result = name_check(cert->x509, name);
-        memcpy(cert->checked_name, name, strlen(name) + 1);
-    }
-    return cert->checked_result;
+    return name_check(cert->x509, name);
 }
