@@ -65,6 +65,8 @@ static void writes_numbers_without_leading_zeros(void **state) {
     assert_decimal(0, "0");
     assert_decimal(9, "9");
     assert_decimal(10, "10");
+    assert_decimal(100, "100");
+    assert_decimal(1007, "1007");
     assert_decimal(UINT64_MAX, "18446744073709551615");
 }
 

@@ -193,6 +193,26 @@ static void matches_names_as_rfc_9525_says(void **state) {
     assert_int_equal(lab.judgement.name_match, FACT_NO);
 }
 
+/* More names than are remembered, with two certificates, so that answers are found, missed and replaced. */
+static void remembers_for_which_certificate_a_name_matched(void **state) {
+    (void)state;
+    struct made *one = cert_make(&(struct recipe){.names = "DNS:*.one.example"}, lab.ec, NULL);
+    struct made *two = cert_make(&(struct recipe){.names = "DNS:*.two.example"}, lab.ec, NULL);
+    for (unsigned i = 0; i < 1600; i++) {
+        char name[32];
+        bool of_one = i % 3 == 0;
+        snprintf(name, sizeof name, "n%u.%s.example", i / 2 % 600, of_one ? "one" : "two");
+        judge(one, NULL, NOW, name);
+        assert_int_equal(lab.judgement.name_match, fact_of(of_one));
+        judge(two, NULL, NOW, name);
+        assert_int_equal(lab.judgement.name_match, fact_of(!of_one));
+        judge(two, NULL, NOW, name);
+        assert_int_equal(lab.judgement.name_match, fact_of(!of_one));
+    }
+    made_free(one);
+    made_free(two);
+}
+
 static void knows_self_signed_by_its_signature(void **state) {
     (void)state;
     struct made *self = cert_make(&(struct recipe){.cn = "self"}, lab.rsa, NULL);
@@ -491,6 +511,7 @@ int main(void) {
         cmocka_unit_test(works_each_thing_out_once),
         cmocka_unit_test(tells_certificates_with_the_same_end_apart),
         cmocka_unit_test(matches_names_as_rfc_9525_says),
+        cmocka_unit_test(remembers_for_which_certificate_a_name_matched),
         cmocka_unit_test(knows_self_signed_by_its_signature),
         cmocka_unit_test(finds_weak_keys_and_signatures),
         cmocka_unit_test(names_every_kind_of_key),
