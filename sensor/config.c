@@ -18,6 +18,7 @@
 #include "config_setting.h"
 #include "config_values.h"
 #include "log.h"
+#include "metrics.h"
 #include "record/record_file.h"
 
 #ifndef STARTTAP_VERSION
@@ -426,6 +427,14 @@ static bool check_record(const struct config *config) {
     return true;
 }
 
+static bool check_metrics(const struct config *config) {
+    char why[CONFIG_WHY_MAX];
+    if (config->metrics == NULL || metrics_check(config->metrics, why, sizeof why))
+        return true;
+    complain("%s", why);
+    return false;
+}
+
 static bool has_kafka(const struct config *config) {
     for (size_t i = 0; i < config->num_sinks; i++) {
         if (strncmp(config->sinks[i], "kafka:", 6) == 0)
@@ -466,7 +475,7 @@ static bool check(const struct config *config, enum action action) {
         return false;
     }
     return check_inputs(config) && check_sinks(config) && check_record(config) && check_kafka(config) &&
-           check_filter(config);
+           check_metrics(config) && check_filter(config);
 }
 
 static bool print_filter(const struct config *config) {

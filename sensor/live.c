@@ -1,7 +1,6 @@
 #include "live.h"
 
 #include <inttypes.h>
-#include <malloc.h>
 #include <time.h>
 
 #include "host_clock.h"
@@ -65,7 +64,7 @@ static void tell_capture(struct loop *loop) {
         .interface_outage_ms = counts.outage_ms,
         .clock_steps = loop->clock.steps,
         .suspended_ms = loop->clock.suspended_ms,
-        .memory_bytes = mallinfo2().uordblks + mallinfo2().hblkhd,
+        .memory_bytes = service_memory_bytes(),
         .mirror = mirror_name(loop->mirror.state),
     };
     pipeline_set_capture(loop->run->pipeline, &facts);
@@ -155,6 +154,8 @@ static void look(struct loop *loop) {
     if (loop->run->recorder)
         recorder_flush(loop->run->recorder);
     report_sensor(loop);
+    if (service_measures(loop->run, loop->now.monotonic_ns / NS_PER_MS))
+        tell_capture(loop);
     service_turn(loop->run);
     loop->looked = loop->now;
     loop->quiet = true;

@@ -30,6 +30,11 @@ static void on_event(void *context, const struct event *event) {
         summary_add(run->summary, event);
 }
 
+static void on_totals(void *context, const struct reporter_totals *totals) {
+    struct run *run = context;
+    metrics_totals(run->metrics, totals);
+}
+
 /* --- wiring --- */
 
 static void warn(void *context, const char *message) {
@@ -60,7 +65,10 @@ static bool open_metrics(struct run *run) {
     if (!run->config->metrics)
         return true;
     run->metrics = metrics_open(run->config->metrics, error, sizeof error);
-    return run->metrics || refuse(run, error, EXIT_RUNTIME);
+    if (!run->metrics)
+        return refuse(run, error, EXIT_RUNTIME);
+    pipeline_set_tell(run->pipeline, on_totals);
+    return true;
 }
 
 static bool open_recorder(struct run *run) {
@@ -75,6 +83,8 @@ static bool open_recorder(struct run *run) {
         return refuse(run, error, EXIT_RUNTIME);
     }
     pipeline_set_recorder(run->pipeline, run->recorder);
+    if (run->config->workers > 1)
+        log_line(LEVEL_NOTICE, "-w keeps packets in their order: one worker, not %u", run->config->workers);
     return true;
 }
 

@@ -14,101 +14,64 @@
 
 #include "../outputs/buffer.h"
 
-#ifndef STARTTAP_VERSION
-#define STARTTAP_VERSION "unknown"
-#endif
-
 #define CONNECTIONS_MAX 8u
 #define TIMEOUT_S       10u
 #define BACKLOG         8
-
-static const char *const tls_versions[] = {"1.3", "1.2", "1.1", "1.0", "ssl3", "ssl2"};
-#define NUM_TLS_VERSIONS (sizeof tls_versions / sizeof tls_versions[0])
 
 struct metrics {
     int fd;
     struct MHD_Daemon *daemon;
     pthread_mutex_t lock; /* of all that follows */
-    struct metrics_turn turn;
-    uint64_t sessions[NUM_VERDICTS];
-    uint64_t findings[NUM_FINDINGS];
-    uint64_t tls[NUM_TLS_VERSIONS + 1]; /* the last: any other */
-    uint64_t one_sided, midstream, truncated, gap_bytes, duplicates;
+    uint64_t turned_ms;   /* of the monotonic clock; 0: the loop has not begun */
+    struct metrics_numbers numbers;
 };
 
-/* --- the page --- */
+/* --- the pages --- */
 
-static void head(struct buffer *out, const char *name, const char *type, const char *help) {
-    buffer_printf(out, "# HELP starttap_%s %s\n# TYPE starttap_%s %s\n", name, help, name, type);
-}
-
-static void counter(struct buffer *out, const char *name, const char *help, uint64_t value) {
-    head(out, name, "counter", help);
-    buffer_printf(out, "starttap_%s %" PRIu64 "\n", name, value);
-}
-
-static void labelled(struct buffer *out, const char *name, const char *label, const char *which,
-                     uint64_t value) {
-    buffer_printf(out, "starttap_%s{%s=\"%s\"} %" PRIu64 "\n", name, label, which, value);
-}
-
-static void put_judged(struct buffer *out, const struct metrics *metrics) {
-    head(out, "sessions_total", "counter", "Connections reported, by verdict.");
-    for (enum verdict i = 0; i < NUM_VERDICTS; i++)
-        labelled(out, "sessions_total", "verdict", verdict_name(i), metrics->sessions[i]);
-    head(out, "findings_total", "counter", "Findings in reported connections, by kind.");
-    for (enum finding i = 0; i < NUM_FINDINGS; i++)
-        labelled(out, "findings_total", "finding", finding_info(i)->name, metrics->findings[i]);
-    head(out, "tls_sessions_total", "counter", "Reported connections with TLS, by the version negotiated.");
-    for (size_t i = 0; i <= NUM_TLS_VERSIONS; i++)
-        labelled(out, "tls_sessions_total", "version", i < NUM_TLS_VERSIONS ? tls_versions[i] : "other",
-                 metrics->tls[i]);
-    counter(out, "sessions_one_sided_total", "Reported connections of which one side was captured.",
-            metrics->one_sided);
-    counter(out, "sessions_midstream_total", "Reported connections that began before the capture.",
-            metrics->midstream);
-    counter(out, "sessions_truncated_total", "Reported connections with packets cut by the snap length.",
-            metrics->truncated);
-    counter(out, "gap_bytes_total", "Bytes of reported connections that were not captured.",
-            metrics->gap_bytes);
-    counter(out, "packets_duplicate_total", "Packets of reported connections that a mirror showed twice.",
-            metrics->duplicates);
-}
-
-static void put_captured(struct buffer *out, const struct metrics_turn *turn) {
-    counter(out, "capture_packets_total", "Packets read.", turn->packets);
-    counter(out, "capture_bytes_total", "Bytes of these packets on the wire.", turn->bytes);
-    head(out, "capture_dropped_total", "counter", "Packets lost before they could be read, by where.");
-    labelled(out, "capture_dropped_total", "where", "kernel", turn->kernel_dropped);
-    labelled(out, "capture_dropped_total", "where", "interface", turn->interface_dropped);
-    counter(out, "recorded_packets_total", "Packets written by -w.", turn->recorded_packets);
-    counter(out, "recorded_lost_total", "Packets that -w could not write.", turn->recorded_lost);
-    counter(out, "recorded_undecided_total", "Packets scrubbed whole, as they could not wait any longer.",
-            turn->recorded_undecided);
-    head(out, "build_info", "gauge", "Always 1; the version is the label.");
-    buffer_printf(out, "starttap_build_info{version=\"%s\"} 1\n", STARTTAP_VERSION);
-}
-
+/* The numbers are copied, so that nobody waits while text is made of them. */
 static void put_page(struct metrics *metrics, struct buffer *out) {
+    struct metrics_numbers *numbers = malloc(sizeof *numbers);
+    if (!numbers) {
+        out->failed = true;
+        return;
+    }
     pthread_mutex_lock(&metrics->lock);
-    put_judged(out, metrics);
-    put_captured(out, &metrics->turn);
+    *numbers = metrics->numbers;
     pthread_mutex_unlock(&metrics->lock);
+    metrics_write_page(numbers, out);
+    free(numbers);
 }
 
-/* NULL: all is well. */
-static const char *ailment(struct metrics *metrics) {
+static uint64_t clock_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* The first sink that failed; NULL: none. */
+static const char *failed_sink(const struct metrics_numbers *numbers) {
+    for (size_t i = 0; i < numbers->num_sinks; i++) {
+        if (!numbers->sinks[i].works)
+            return numbers->sinks[i].name;
+    }
+    return NULL;
+}
+
+/* Says what is wrong; true: nothing is. */
+static bool put_health(struct metrics *metrics, struct buffer *out) {
     pthread_mutex_lock(&metrics->lock);
-    struct metrics_turn turn = metrics->turn;
+    uint64_t turned_ms = metrics->turned_ms;
+    const char *failed = failed_sink(&metrics->numbers);
     pthread_mutex_unlock(&metrics->lock);
-    if (turn.now_ms == 0)
-        return "starting\n";
-    if (now_ms > turn.now_ms + METRICS_TURN_MAX_MS)
-        return "the capture loop does not turn\n";
-    return turn.sinks_good ? NULL : "no output takes events any more\n";
+    if (turned_ms == 0)
+        buffer_add_string(out, "starting\n");
+    else if (clock_ms() > turned_ms + METRICS_TURN_MAX_MS)
+        buffer_add_string(out, "the capture loop does not turn\n");
+    else if (failed)
+        buffer_printf(out, "%s: failed, and closed\n", failed);
+    else
+        buffer_add_string(out, "ok\n");
+    return turned_ms != 0 && clock_ms() <= turned_ms + METRICS_TURN_MAX_MS && !failed;
 }
 
 /* --- HTTP --- */
@@ -145,9 +108,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         type = "text/plain; version=0.0.4; charset=utf-8";
         put_page(metrics, &body);
     } else if (strcmp(url, "/healthz") == 0) {
-        const char *why = ailment(metrics);
-        status = why ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK;
-        buffer_add_string(&body, why ? why : "ok\n");
+        status = put_health(metrics, &body) ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE;
     } else {
         status = MHD_HTTP_NOT_FOUND;
         buffer_add_string(&body, "/metrics and /healthz\n");
@@ -203,13 +164,25 @@ static int listen_at(const struct sockaddr_storage *address, socklen_t len) {
     return -1;
 }
 
+static bool parse(const char *text, struct sockaddr_storage *address, socklen_t *len, char *error,
+                  size_t error_len) {
+    if (parse_address(text, address, len))
+        return true;
+    snprintf(error, error_len, "--metrics: '%s' is not ADDRESS:PORT, such as 127.0.0.1:9925", text);
+    return false;
+}
+
+bool metrics_check(const char *text, char *error, size_t error_len) {
+    struct sockaddr_storage address;
+    socklen_t len;
+    return parse(text, &address, &len, error, error_len);
+}
+
 struct metrics *metrics_open(const char *text, char *error, size_t error_len) {
     struct sockaddr_storage address;
     socklen_t len = 0;
-    if (!parse_address(text, &address, &len)) {
-        snprintf(error, error_len, "--metrics: '%s' is not ADDRESS:PORT, such as 127.0.0.1:9925", text);
+    if (!parse(text, &address, &len, error, error_len))
         return NULL;
-    }
     struct metrics *metrics = calloc(1, sizeof *metrics);
     int fd = metrics ? listen_at(&address, len) : -1;
     if (fd < 0) {
@@ -243,33 +216,53 @@ void metrics_close(struct metrics *metrics) {
 
 /* --- what is counted --- */
 
-static void count_session(struct metrics *metrics, const struct session_event *session) {
-    metrics->sessions[session->verdict]++;
+static void count_session(struct metrics_numbers *numbers, const struct session_event *session) {
+    numbers->sessions[session->verdict]++;
     for (enum finding i = 0; i < NUM_FINDINGS; i++)
-        metrics->findings[i] += event_found(session, i);
-    if (session->tls_version) {
-        size_t i = 0;
-        while (i < NUM_TLS_VERSIONS && strcmp(session->tls_version, tls_versions[i]) != 0)
-            i++;
-        metrics->tls[i]++;
-    }
-    metrics->one_sided += session->one_sided;
-    metrics->midstream += session->midstream;
-    metrics->truncated += session->truncated;
-    metrics->gap_bytes += session->gap_bytes > 0 ? (uint64_t)session->gap_bytes : 0;
-    metrics->duplicates += session->duplicates > 0 ? (uint64_t)session->duplicates : 0;
+        numbers->findings[i] += event_found(session, i);
+    if (session->tls_version)
+        numbers->tls[metrics_tls_version(session->tls_version)]++;
+    numbers->sessions_truncated += session->truncated;
 }
 
 void metrics_event(struct metrics *metrics, const struct event *event) {
     if (event->dataset != DATASET_SESSION)
         return;
     pthread_mutex_lock(&metrics->lock);
-    count_session(metrics, &event->session);
+    count_session(&metrics->numbers, &event->session);
     pthread_mutex_unlock(&metrics->lock);
 }
 
-void metrics_turn(struct metrics *metrics, const struct metrics_turn *turn) {
+void metrics_totals(struct metrics *metrics, const struct reporter_totals *totals) {
     pthread_mutex_lock(&metrics->lock);
-    metrics->turn = *turn;
+    metrics->numbers.totals = *totals;
+    pthread_mutex_unlock(&metrics->lock);
+}
+
+static void take_sinks(struct metrics_numbers *numbers, const struct metrics_turn *turn) {
+    if (!turn->sinks)
+        return;
+    numbers->num_sinks = turn->num_sinks < METRICS_SINKS_MAX ? turn->num_sinks : METRICS_SINKS_MAX;
+    for (size_t i = 0; i < numbers->num_sinks; i++) {
+        struct sink_stats last = numbers->sinks[i].stats;
+        numbers->sinks[i] = turn->sinks[i];
+        if (!turn->sinks[i].works)
+            numbers->sinks[i].stats = last; /* counters do not go back */
+    }
+}
+
+void metrics_turn(struct metrics *metrics, const struct metrics_turn *turn) {
+    struct metrics_numbers *numbers = &metrics->numbers;
+    pthread_mutex_lock(&metrics->lock);
+    metrics->turned_ms = turn->now_ms;
+    numbers->dropped[0] = turn->kernel_dropped;
+    numbers->dropped[1] = turn->interface_dropped;
+    numbers->memory_bytes = turn->memory_bytes;
+    numbers->recorded_packets = turn->recorded_packets;
+    numbers->recorded_bytes = turn->recorded_bytes;
+    numbers->recorded_lost = turn->recorded_lost;
+    numbers->recorded_undecided = turn->recorded_undecided;
+    numbers->recorded_errors = turn->recorded_errors;
+    take_sinks(numbers, turn);
     pthread_mutex_unlock(&metrics->lock);
 }

@@ -185,6 +185,19 @@ void outlet_answer(const struct outlet *outlet) {
     }
 }
 
+bool outlet_measure(struct outlet *outlet, struct metrics_sink *sinks, size_t *num) {
+    *num = outlet->num_sinks < METRICS_SINKS_MAX ? outlet->num_sinks : METRICS_SINKS_MAX;
+    if (pthread_mutex_trylock(&outlet->mutex) != 0)
+        return false;
+    for (size_t i = 0; i < *num; i++) {
+        sinks[i] = (struct metrics_sink){.name = outlet->config->sinks[i]};
+        sinks[i].works = outlet->outboxes[i] ? outbox_works(outlet->outboxes[i]) : outlet->sinks[i] != NULL;
+        (void)stats_of(outlet, i, &sinks[i].stats);
+    }
+    pthread_mutex_unlock(&outlet->mutex);
+    return true;
+}
+
 /* The sinks are the caller's again, but for those that stand still. */
 static void end_threads(struct outlet *outlet) {
     for (size_t i = 0; i < outlet->num_sinks; i++) {

@@ -7,6 +7,7 @@
 
 #include "../outputs/event.h"
 #include "config.h"
+#include "metrics_table.h"
 #include "progress.h"
 
 struct outlet;
@@ -34,6 +35,10 @@ void outlet_hurry(struct outlet *outlet, uint32_t seconds);
 
 /* Tells on the log of each sink what it was given and what became of it. */
 void outlet_answer(const struct outlet *outlet);
+
+/* The same for the metrics: the first *num (up to METRICS_SINKS_MAX) of sinks are filled. False: events are
+ * being written, which may take a while. */
+bool outlet_measure(struct outlet *outlet, struct metrics_sink *sinks, size_t *num);
 
 /* Waits until all is delivered, or that is in vain, or a signal comes meanwhile; then closes the sinks. False
  * when any event did not get where it should, then or earlier. */

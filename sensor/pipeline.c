@@ -152,12 +152,26 @@ static struct reporter_facts gather(const struct pipeline *p) {
     return facts;
 }
 
+static void report(struct pipeline *p, const struct reporter_facts *facts) {
+    if (p->workers)
+        workers_sensor(p->workers, facts);
+    else
+        reporter_sensor(p->reporter, facts);
+}
+
 void pipeline_sensor(struct pipeline *p) {
     struct reporter_facts facts = gather(p);
-    if (p->workers)
-        workers_sensor(p->workers, &facts);
-    else
-        reporter_sensor(p->reporter, &facts);
+    report(p, &facts);
+}
+
+void pipeline_set_tell(struct pipeline *p, reporter_tell tell) {
+    reporter_set_tell(p->reporter, tell);
+}
+
+void pipeline_tell(struct pipeline *p) {
+    struct reporter_facts facts = gather(p);
+    facts.only_totals = true;
+    report(p, &facts);
 }
 
 void pipeline_finish(struct pipeline *p) {

@@ -57,6 +57,11 @@ void pipeline_next_input(struct pipeline *pipeline);
 void pipeline_set_capture(struct pipeline *pipeline, const struct capture_facts *facts);
 void pipeline_sensor(struct pipeline *pipeline);
 
+/* Before the first packet, and then as often as wanted: tell() gets the counts since the start, soon, as
+ * events come. Of what pipeline_set_capture() says it gets the last. */
+void pipeline_set_tell(struct pipeline *pipeline, reporter_tell tell);
+void pipeline_tell(struct pipeline *pipeline);
+
 /* End of the input: every open session, the peers and the sensor's own event are emitted. */
 void pipeline_finish(struct pipeline *pipeline);
 

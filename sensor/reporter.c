@@ -17,6 +17,10 @@ static const char *const limit_names[NUM_LIMITS] = {
     [LIMIT_MEMORY] = "memory",
 };
 
+const char *limit_name(enum limit limit) {
+    return limit_names[limit];
+}
+
 #define NUM_COUNTERS 20 /* of the sensor event */
 
 struct session_totals {
@@ -26,6 +30,7 @@ struct session_totals {
 struct reporter {
     const struct config *config;
     reporter_emit emit;
+    reporter_tell tell; /* NULL: nobody */
     void *context;
     struct digest *digest;
     struct peers *peers;
@@ -137,16 +142,17 @@ static void make_interval(struct reporter *reporter, struct sensor_event *s) {
     }
 }
 
+static uint64_t limit_reached(const struct reporter_facts *facts, size_t limit) {
+    if (limit == LIMIT_FRAGMENTS)
+        return facts->decoded.fragment_limit;
+    return limit == LIMIT_TUNNEL_DEPTH ? facts->decoded.depth_limit : facts->trackers.limits[limit];
+}
+
 static void list_limits(struct reporter *reporter, const struct reporter_facts *facts, struct sensor_event *s,
                         struct count items[NUM_LIMITS]) {
     s->limits = (struct count_list){items, 0};
     for (size_t i = 0; i < NUM_LIMITS; i++) {
-        uint64_t reached = facts->trackers.limits[i];
-        if (i == LIMIT_FRAGMENTS)
-            reached = facts->decoded.fragment_limit;
-        else if (i == LIMIT_TUNNEL_DEPTH)
-            reached = facts->decoded.depth_limit;
-        reached = since_last(reached, &reporter->limits_before[i]);
+        uint64_t reached = since_last(limit_reached(facts, i), &reporter->limits_before[i]);
         if (reached == 0)
             continue;
         items[s->limits.num++] = (struct count){limit_names[i], reached};
@@ -177,11 +183,9 @@ static void tell_sessions(const struct reporter *reporter, struct sensor_event *
     s->memory_bytes = reporter->flows_peak * sizeof(struct flow);
 }
 
-static void tell_capture(struct reporter *reporter, const struct reporter_facts *facts,
+static void tell_capture(const struct reporter *reporter, const struct reporter_facts *facts,
                          struct sensor_event *s) {
     const struct capture_facts *capture = &facts->capture;
-    s->start_ns = reporter->reported_ns != 0 ? reporter->reported_ns : capture->start_ns;
-    s->end_ns = reporter->reported_ns = capture->end_ns;
     s->packets_dropped = capture->kernel_dropped;
     s->interface_dropped = capture->interface_dropped;
     s->segments_to_server = (int64_t)facts->intake.segments_to_server;
@@ -195,7 +199,26 @@ static void tell_capture(struct reporter *reporter, const struct reporter_facts 
     s->mirror = capture->mirror;
 }
 
+static void tell_totals(const struct reporter *reporter, const struct reporter_facts *facts) {
+    struct reporter_totals totals = {0};
+    tell_packets(facts, &totals.sensor);
+    tell_sessions(reporter, &totals.sensor);
+    tell_capture(reporter, facts, &totals.sensor);
+    for (size_t i = 0; i < NUM_LIMITS; i++)
+        totals.limits[i] = limit_reached(facts, i);
+    if (reporter->tell)
+        reporter->tell(reporter->context, &totals);
+}
+
+void reporter_set_tell(struct reporter *reporter, reporter_tell tell) {
+    reporter->tell = tell;
+}
+
 void reporter_sensor(struct reporter *reporter, const struct reporter_facts *facts) {
+    if (facts->only_totals) {
+        tell_totals(reporter, facts);
+        return;
+    }
     struct count limits[NUM_LIMITS];
     struct event *event = &reporter->event;
     bool live = facts->capture.start_ns != 0;
@@ -204,6 +227,8 @@ void reporter_sensor(struct reporter *reporter, const struct reporter_facts *fac
     tell_packets(facts, s);
     tell_sessions(reporter, s);
     if (live) {
+        s->start_ns = reporter->reported_ns != 0 ? reporter->reported_ns : facts->capture.start_ns;
+        s->end_ns = reporter->reported_ns = facts->capture.end_ns;
         tell_capture(reporter, facts, s);
         make_interval(reporter, s);
         s->one_sided[0] = s->sessions_one_sided;

@@ -40,10 +40,25 @@ struct reporter_facts {
     struct intake_counters intake;
     struct decode_counters decoded;
     struct tracker_counters trackers; /* all of them together: tracker_counters_add() */
+    bool only_totals;                 /* no event: see reporter_set_tell() */
 };
 
 /* The sensor's own event: what there is to say since the last one. */
 void reporter_sensor(struct reporter *reporter, const struct reporter_facts *facts);
+
+/* The same without an event, for whoever asks each second: all counts since the start, and how things stand.
+ */
+struct reporter_totals {
+    struct sensor_event sensor; /* its numbers alone: no lists, no ratios */
+    uint64_t limits[NUM_LIMITS];
+};
+typedef void (*reporter_tell)(void *context, const struct reporter_totals *totals);
+
+/* Before the first notice: who is told, by a reporter_sensor() with facts->only_totals. Context is that of
+ * emit. */
+void reporter_set_tell(struct reporter *reporter, reporter_tell tell);
+
+const char *limit_name(enum limit limit); /* "tcp_buffer" */
 
 uint64_t reporter_sessions(const struct reporter *reporter); /* emitted so far */
 

@@ -1,6 +1,7 @@
 #include "service.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <time.h>
 
@@ -136,29 +137,41 @@ static void read_keylog(struct run *run, uint64_t now_ms) {
     resume(run);
 }
 
+bool service_measures(const struct run *run, uint64_t now_ms) {
+    return run->metrics && now_ms - run->service.measured_ms >= MEASURE_EACH_MS;
+}
+
 static void measure(struct run *run, uint64_t now_ms) {
-    if (now_ms - run->service.measured_ms < MEASURE_EACH_MS)
-        return;
-    struct pipeline_counters counters = pipeline_counters(run->pipeline);
+    struct metrics_sink sinks[METRICS_SINKS_MAX];
+    size_t num_sinks;
     struct taps_counts taps = {0};
     struct recorder_stats recorded = {0};
+    bool told = outlet_measure(run->outlet, sinks, &num_sinks);
     if (run->taps)
         taps_count(run->taps, now_ms, &taps);
     if (run->recorder)
         recorder_stats(run->recorder, &recorded);
     const struct metrics_turn turn = {
         .now_ms = now_ms,
-        .packets = counters.packets,
-        .bytes = counters.bytes,
         .kernel_dropped = taps.packets.kernel_dropped,
         .interface_dropped = taps.packets.interface_dropped,
+        .memory_bytes = service_memory_bytes(),
         .recorded_packets = recorded.file.packets,
+        .recorded_bytes = recorded.file.bytes,
         .recorded_lost = recorded.file.packets_lost,
         .recorded_undecided = recorded.undecided,
-        .sinks_good = outlet_listens(run->outlet),
+        .recorded_errors = recorded.file.errors,
+        .sinks = told ? sinks : NULL,
+        .num_sinks = told ? num_sinks : 0,
     };
     run->service.measured_ms = now_ms;
+    pipeline_tell(run->pipeline);
     metrics_turn(run->metrics, &turn);
+}
+
+uint64_t service_memory_bytes(void) {
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
 }
 
 void service_turn(struct run *run) {
@@ -174,7 +187,7 @@ void service_turn(struct run *run) {
     if (!run->taps && !run->metrics)
         return;
     uint64_t now_ms = now_us() / 1000;
-    if (run->metrics)
+    if (service_measures(run, now_ms))
         measure(run, now_ms);
     if (!run->taps)
         return;

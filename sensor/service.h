@@ -31,4 +31,9 @@ void service_stopping(struct run *run);
  * gives signs of life. Cheap when there is nothing. */
 void service_turn(struct run *run);
 
+/* The turn at this time, of the monotonic clock, will give the metrics numbers. */
+bool service_measures(const struct run *run, uint64_t now_ms);
+
+uint64_t service_memory_bytes(void); /* allocated now */
+
 #endif

@@ -129,6 +129,7 @@ suite 'build: gcc with sanitizers' 900 sh tests/build.sh build-asan -DCMAKE_BUIL
 run_ctest
 suite 'unit tests: their events' 300 python3 tests/golden/unit_events.py "$logs/unit-events"
 run_cli
+suite promtool 180 sh tests/promtool.sh build-promtool build/starttap
 run_golden
 suite 'bench, short' 120 sh tests/bench/run.sh --short --build=build-asan --starttap=build/starttap
 run_live

@@ -77,6 +77,55 @@ static void test_intervals(void **state) {
     reporter_free(reporter);
 }
 
+static struct reporter_totals told;
+static uint64_t num_told;
+
+static void on_totals(void *context, const struct reporter_totals *totals) {
+    (void)context;
+    told = *totals;
+    num_told++;
+}
+
+/* Totals are since the start, whatever was reported meanwhile, and no event; nor do they change what the next
+ * one says. */
+static void test_totals(void **state) {
+    (void)state;
+    static const struct config config = {.observer_name = "sensor"};
+    struct reporter *reporter = reporter_new(&config, on_event, NULL);
+    struct reporter_facts facts = {
+        .capture = {.start_ns = 1000 * S, .end_ns = 1060 * S, .kernel_dropped = 5},
+        .intake = {.packets = 100},
+        .decoded = {.fragment_limit = 4, .depth_limit = 2},
+        .trackers = {.flows_evicted = 8},
+    };
+    struct notice opened = {.kind = NOTICE_OPENED};
+    facts.trackers.limits[LIMIT_TLS] = 6;
+    reporter_set_tell(reporter, on_totals);
+    reporter_notice(reporter, &opened);
+    reporter_sensor(reporter, &facts);
+    num_emitted = num_told = 0;
+    facts.intake.packets = 150;
+    facts.only_totals = true;
+    reporter_sensor(reporter, &facts);
+    assert_int_equal(num_emitted, 0);
+    assert_int_equal(num_told, 1);
+    assert_int_equal(told.sensor.packets, 150);
+    assert_int_equal(told.sensor.packets_dropped, 5);
+    assert_int_equal(told.sensor.flows_tracked, 1);
+    assert_int_equal(told.sensor.flows_evicted, 8);
+    assert_int_equal(told.limits[LIMIT_TLS], 6);
+    assert_int_equal(told.limits[LIMIT_FRAGMENTS], 4);
+    assert_int_equal(told.limits[LIMIT_TUNNEL_DEPTH], 2);
+    facts.only_totals = false;
+    facts.capture.end_ns = 1120 * S;
+    reporter_sensor(reporter, &facts);
+    assert_int_equal(num_emitted, 1);
+    assert_int_equal(last.start_ns, 1060 * S);
+    assert_int_equal(last.packets, 50);
+    assert_int_equal(last.packets_dropped, 0);
+    reporter_free(reporter);
+}
+
 /* Of files nothing is told that only live capture knows. */
 static void test_files(void **state) {
     (void)state;
@@ -176,6 +225,7 @@ static void test_report(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_intervals),
+        cmocka_unit_test(test_totals),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_report),
     };
