@@ -318,8 +318,8 @@ const struct smtp_facts *smtp_facts(const struct smtp *smtp) {
     if (smtp->report != NULL && !smtp->report_old) {
         return &smtp->report->facts;
     }
-    size_t room =
-        (size_t)smtp->ehlo_reply.num + SMTP_MECHANISMS_MAX + smtp->from_domains.num + smtp->rcpt_domains.num;
+    size_t room = smtp_list_num(&smtp->ehlo_reply) + SMTP_MECHANISMS_MAX +
+                  smtp_list_num(&smtp->from_domains) + smtp_list_num(&smtp->rcpt_domains);
     struct smtp_report *report = malloc(sizeof(*report) + room * sizeof(report->texts[0]));
     if (report == NULL) {
         return &nothing;

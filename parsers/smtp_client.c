@@ -242,7 +242,7 @@ static void handle_auth(struct smtp *smtp, struct reader argument) {
         if (!smtp->auth_sent) {
             mechanism = smtp_upper(mechanism, buffer, sizeof(buffer));
             smtp_keep_one(smtp, &smtp->mechanism_next, mechanism);
-            if (smtp->mechanism.num == 0) {
+            if (smtp_list_num(&smtp->mechanism) == 0) {
                 smtp_keep_one(smtp, &smtp->mechanism, mechanism);
             }
         }

@@ -10,8 +10,8 @@
 
 struct smtp_line {      /* the unfinished line; all zero: none */
     uint8_t *bytes;     /* its first bytes, at most SMTP_LINE_MAX */
-    uint16_t len, room; /* of bytes */
     uint64_t wire_len;  /* bytes of this line so far on the wire, line end included */
+    uint16_t len, room; /* of bytes */
     bool last_cr;       /* its last byte so far is CR */
     bool no_memory;     /* bytes of it were lost for want of memory */
 };

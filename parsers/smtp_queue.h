@@ -24,9 +24,14 @@ enum smtp_due {
     SMTP_DUE_OTHER,        /* any other command */
 };
 
-/* A ring that grows up to SMTP_PIPELINE_MAX; all zero is an empty one, which holds no memory. */
+#define SMTP_QUEUE_FEW 8 /* more are seldom under way, and then not for long */
+
+/* A ring that grows up to SMTP_PIPELINE_MAX; all zero is an empty one. Memory of its own only for many. */
 struct smtp_queue {
-    uint8_t *dues;
+    union {
+        uint8_t few[SMTP_QUEUE_FEW];
+        uint8_t *many; /* room of them; when room is not 0 */
+    };
     uint16_t first, num, room;
 };
 

@@ -231,6 +231,7 @@ static void finish_ehlo(struct smtp *smtp, int code) {
         struct smtp_list done = smtp->incoming;
         smtp->incoming = smtp->ehlo_reply;
         smtp->ehlo_reply = done;
+        smtp_list_fit(&smtp->ehlo_reply);
         keep_masked(smtp);
     }
 }

@@ -5,6 +5,12 @@
 
 #define LENGTH_BYTES 2
 
+struct smtp_texts {
+    uint16_t len, room; /* of bytes */
+    uint16_t num;
+    char bytes[]; /* per text: length (2 bytes), then the text */
+};
+
 static bool is_blank(uint8_t c) {
     return c == ' ' || c == '\t';
 }
@@ -120,67 +126,89 @@ struct reader smtp_reader_of(struct smtp_text text) {
 }
 
 void smtp_list_cleanup(struct smtp_list *list) {
-    free(list->bytes);
-    *list = (struct smtp_list){0};
+    free(list->texts);
+    list->texts = NULL;
 }
 
 void smtp_list_clear(struct smtp_list *list) {
-    list->len = 0;
-    list->num = 0;
+    if (list->texts != NULL) {
+        list->texts->len = 0;
+        list->texts->num = 0;
+    }
 }
 
-/* Room for more bytes behind those that are there. Lists are bounded by their
- * callers' limits: (SMTP_CAPABILITIES_MAX + 1) texts of SMTP_TEXT_MAX fit in 16 bits. */
-static bool grow(struct smtp_list *list, size_t more) {
-    size_t need = list->len + more;
-    if (need <= list->room) {
-        return true;
-    }
-    size_t room = list->room > 0 ? list->room : 32;
-    while (room < need) {
-        room *= 2;
-    }
-    if (room > UINT16_MAX) {
-        room = UINT16_MAX;
-    }
-    char *bytes = need <= room ? realloc(list->bytes, room) : NULL;
-    if (bytes == NULL) {
+size_t smtp_list_num(const struct smtp_list *list) {
+    return list->texts != NULL ? list->texts->num : 0;
+}
+
+static bool resize(struct smtp_list *list, size_t room) {
+    struct smtp_texts *texts = realloc(list->texts, sizeof(*texts) + room);
+    if (texts == NULL) {
         return false;
     }
-    list->bytes = bytes;
-    list->room = (uint16_t)room;
+    if (list->texts == NULL) {
+        texts->len = texts->num = 0;
+    }
+    texts->room = (uint16_t)room;
+    list->texts = texts;
     return true;
+}
+
+void smtp_list_fit(struct smtp_list *list) {
+    if (list->texts != NULL && list->texts->len < list->texts->room) {
+        (void)resize(list, list->texts->len);
+    }
+}
+
+/* Room for more bytes behind those that are there; the first text gets what it needs. Lists are bounded by
+ * their callers' limits: (SMTP_CAPABILITIES_MAX + 1) texts of SMTP_TEXT_MAX fit in 16 bits. */
+static bool grow(struct smtp_list *list, size_t more) {
+    const struct smtp_texts *texts = list->texts;
+    size_t need = texts != NULL ? texts->len + more : more;
+    size_t room = texts != NULL ? texts->room : 0;
+    if (texts != NULL && need <= room) {
+        return true;
+    }
+    room = 2 * room < need ? need : 2 * room;
+    room = room > UINT16_MAX ? UINT16_MAX : room;
+    return need <= room && resize(list, room);
+}
+
+static struct reader all_of(const struct smtp_list *list) {
+    return list->texts != NULL ? reader_of((const uint8_t *)list->texts->bytes, list->texts->len)
+                               : reader_of(NULL, 0);
 }
 
 enum smtp_kept smtp_list_add(struct smtp_list *list, struct reader text, size_t max) {
     size_t whole = reader_left(&text);
     size_t len = whole < SMTP_TEXT_MAX ? whole : SMTP_TEXT_MAX;
-    if (list->num >= max || !grow(list, LENGTH_BYTES + len)) {
+    if (smtp_list_num(list) >= max || !grow(list, LENGTH_BYTES + len)) {
         return SMTP_NOT_KEPT;
     }
-    char *at = list->bytes + list->len;
+    struct smtp_texts *texts = list->texts;
+    char *at = texts->bytes + texts->len;
     at[0] = (char)(len >> 8);
     at[1] = (char)(len & 0xff);
     if (len > 0) {
         memcpy(at + LENGTH_BYTES, reader_bytes(&text, len), len);
     }
-    list->len = (uint16_t)(list->len + LENGTH_BYTES + len);
-    list->num++;
+    texts->len = (uint16_t)(texts->len + LENGTH_BYTES + len);
+    texts->num++;
     return len < whole ? SMTP_KEPT_CUT : SMTP_KEPT;
 }
 
 size_t smtp_list_all(const struct smtp_list *list, struct smtp_text *texts, size_t max) {
-    struct reader at = reader_of((const uint8_t *)list->bytes, list->len);
+    struct reader at = all_of(list);
     size_t num = 0;
-    while (num < max && num < list->num) {
+    while (num < max && num < smtp_list_num(list)) {
         texts[num++] = smtp_text_of(reader_vec16(&at));
     }
     return num;
 }
 
 struct smtp_text smtp_list_at(const struct smtp_list *list, size_t index) {
-    struct reader at = reader_of((const uint8_t *)list->bytes, list->len);
-    if (index >= list->num) {
+    struct reader at = all_of(list);
+    if (index >= smtp_list_num(list)) {
         return (struct smtp_text){NULL, 0};
     }
     for (; index > 0; index--) {
@@ -191,8 +219,8 @@ struct smtp_text smtp_list_at(const struct smtp_list *list, size_t index) {
 
 bool smtp_list_has(const struct smtp_list *list, struct reader text) {
     struct smtp_text wanted = smtp_text_of(text);
-    struct reader at = reader_of((const uint8_t *)list->bytes, list->len);
-    for (size_t i = 0; i < list->num; i++) {
+    struct reader at = all_of(list);
+    for (size_t i = 0; i < smtp_list_num(list); i++) {
         struct smtp_text one = smtp_text_of(reader_vec16(&at));
         if (one.len != wanted.len) {
             continue;

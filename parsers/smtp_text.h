@@ -56,13 +56,14 @@ struct reader smtp_reader_of(struct smtp_text text);
 
 /* Texts in order, each up to SMTP_TEXT_MAX bytes. All zero is an empty list. */
 struct smtp_list {
-    char *bytes; /* per text: length (2 bytes), then the text */
-    uint16_t len, room;
-    uint16_t num;
+    struct smtp_texts *texts; /* NULL: none */
 };
+
+size_t smtp_list_num(const struct smtp_list *list);
 
 void smtp_list_cleanup(struct smtp_list *list);
 void smtp_list_clear(struct smtp_list *list); /* keeps the memory */
+void smtp_list_fit(struct smtp_list *list);   /* no more will come: gives back what is too much */
 
 enum smtp_kept {
     SMTP_KEPT,

@@ -93,12 +93,11 @@ struct tls_facts {
     bool malformed;            /* a message, extension or alert that contradicts its own lengths */
     uint32_t encrypted_alerts; /* known to be alerts, not readable */
     uint32_t limits_hit;       /* times that a limit above (or memory) cut something */
-    size_t chain_length;       /* certificates in the server's chain */
-    size_t num_client_versions;
+    uint32_t chain_length;     /* certificates in the server's chain */
+    uint8_t num_client_versions, num_alerts;
     uint16_t client_versions[TLS_VERSIONS_MAX]; /* offered, in order, GREASE left out; from
                                                    supported_versions, else the hello's own */
     struct tls_alert alerts[TLS_ALERTS_MAX];
-    size_t num_alerts;
     const uint8_t *server_name;   /* SNI host_name, as on the wire; NULL: none */
     const uint8_t *next_protocol; /* ALPN chosen by the server (in 1.3 only with a key log); NULL: none */
     uint16_t server_name_len, next_protocol_len;

@@ -65,7 +65,7 @@ static void certificate(struct tls *tls, enum side side, struct reader body, boo
         facts->client_certificate_sent = chain.num > 0;
     } else {
         facts->certificate_seen = chain.num > 0;
-        facts->chain_length = chain.num;
+        facts->chain_length = (uint32_t)chain.num; /* each takes bytes of a TLS_MESSAGE_MAX */
         facts->ocsp_stapled = facts->ocsp_stapled || chain.ocsp;
     }
     hand_on_chain(tls, side, chain);

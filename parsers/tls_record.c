@@ -263,7 +263,7 @@ enum parse_result tls_record_next(struct tls_record *r, struct reader *in, struc
     const uint8_t *start = in->pos;
     for (;;) {
         enum parse_result result = PARSE_BAD;
-        switch (r->state) {
+        switch ((enum tls_record_state)r->state) {
         case TLS_RECORD_AT_BODY:
             result = read_body(r, in, fragment);
             /* In one piece when header and body were both read by this call. */

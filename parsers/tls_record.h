@@ -27,18 +27,22 @@ enum tls_record_type {
     TLS_RECORD_SSLV2 = 0x80, /* ours: a record of SSLv2 */
 };
 
+enum tls_record_state {
+    TLS_RECORD_AT_FIRST,  /* the header of the side's first record */
+    TLS_RECORD_AT_HEADER, /* a header in a stream that is in step */
+    TLS_RECORD_AT_BODY,
+    TLS_RECORD_SCANNING,   /* out of step: looking for a header */
+    TLS_RECORD_TENTATIVE,  /* in the body after a header that chance may have made */
+    TLS_RECORD_CONFIRMING, /* in the header after that body: if it is one, so was the last */
+    TLS_RECORD_LOST,       /* SSLv2 after missing bytes: its records cannot be found again */
+    TLS_RECORD_ENDED,      /* the side does not speak TLS (any more) */
+};
+
+enum tls_family { TLS_FAMILY_OPEN, TLS_FAMILY_TLS, TLS_FAMILY_SSLV2 }; /* of the record layer */
+
 struct tls_record {
-    enum {
-        TLS_RECORD_AT_FIRST,  /* the header of the side's first record */
-        TLS_RECORD_AT_HEADER, /* a header in a stream that is in step */
-        TLS_RECORD_AT_BODY,
-        TLS_RECORD_SCANNING,   /* out of step: looking for a header */
-        TLS_RECORD_TENTATIVE,  /* in the body after a header that chance may have made */
-        TLS_RECORD_CONFIRMING, /* in the header after that body: if it is one, so was the last */
-        TLS_RECORD_LOST,       /* SSLv2 after missing bytes: its records cannot be found again */
-        TLS_RECORD_ENDED,      /* the side does not speak TLS (any more) */
-    } state;
-    enum { TLS_FAMILY_OPEN, TLS_FAMILY_TLS, TLS_FAMILY_SSLV2 } family; /* of record layer */
+    uint8_t state;  /* enum tls_record_state */
+    uint8_t family; /* enum tls_family */
     bool after_gap;
     uint8_t type;
     uint8_t have, used; /* bytes in head; body bytes in head that were given out (after scanning) */

@@ -15,10 +15,10 @@ struct tls_gather {
 };
 
 struct tls_side {
-    struct tls_record record;
     struct tls_messages messages;
     struct tls_gather gather;
     struct tls_evidence evidence;
+    struct tls_record record;
     uint8_t alert_level; /* first byte of an alert whose second is still to come */
     bool alert_open;
 };

@@ -3,11 +3,13 @@
 #include <stdlib.h>
 
 #include "track/clock.h"
+#include "track/flow.h"
 
 struct intake {
     const struct config *config;
     struct port_set watched; /* mail and TLS ports */
     struct decoder *decoder;
+    uint64_t seed; /* of flow hashes */
     struct capture_clock clock;
     uint64_t window_start_ns;
     struct intake_counters counters;
@@ -18,6 +20,7 @@ struct intake *intake_new(const struct config *config) {
     if (!intake)
         return NULL;
     intake->config = config;
+    intake->seed = flow_seed();
     port_set_join(&config->mail_ports, &config->tls_ports, &intake->watched);
     struct decode_options decode = {.ports = config->any_port ? NULL : &intake->watched,
                                     .verify_checksums = config->verify_checksums};
@@ -90,6 +93,7 @@ struct arrival intake_tick(struct intake *intake, uint64_t now_ns) {
 bool intake_segment(struct intake *intake, const struct packet *packet, struct segment *segment) {
     if (decode_packet(intake->decoder, packet, segment) != DECODE_TCP)
         return false;
+    segment->flow_hash = flow_hash(segment, intake->seed);
     bool to_server = port_set_has(&intake->watched, segment->dst_port);
     bool to_client = port_set_has(&intake->watched, segment->src_port);
     intake->counters.segments_to_server += to_server && !to_client;

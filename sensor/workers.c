@@ -67,7 +67,6 @@ struct workers {
     struct reporter *reporter;
     pthread_t reporting;
     bool reports;
-    uint64_t seed;                                 /* of the hash */
     struct moment until;                           /* what was read reaches up to here */
     uint32_t num_packets, num_segments, num_bytes; /* of this round */
     atomic_uint_fast64_t sessions;
@@ -242,7 +241,7 @@ static void hold(struct batch *batch, const struct segment *segment, struct mome
 
 void workers_segment(struct workers *workers, const struct segment *segment, struct moment now) {
     assert(segment->payload_len <= BATCH_BYTES);
-    uint32_t share = (uint32_t)((uint64_t)flow_hash(segment, workers->seed) * workers->num >> 32);
+    uint32_t share = (uint32_t)((uint64_t)segment->flow_hash * workers->num >> 32);
     struct worker *worker = &workers->workers[share];
     if (worker->batch->num_bytes + segment->payload_len > BATCH_BYTES)
         workers_flush(workers);
@@ -277,7 +276,6 @@ struct workers *workers_new(const struct config *config, unsigned num, struct re
     if (!workers)
         return NULL;
     workers->reporter = reporter;
-    workers->seed = flow_seed();
     workers->workers = aligned_alloc(CACHE_LINE, num * sizeof *workers->workers);
     if (!workers->workers)
         goto fail;

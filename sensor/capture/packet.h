@@ -37,6 +37,7 @@ struct segment {
     const uint8_t *network;    /* the innermost IP header and what was captured after it */
     uint32_t network_len;
     uint64_t ts_ns;
+    uint32_t flow_hash; /* flow.h: of its connection; set by who decodes for a table of flows */
 };
 
 #endif

@@ -180,8 +180,8 @@ static struct evidence evidence_of(const struct flow *flow, const struct smtp_fa
         e.tls_began[side] = session->tls_began[side];
         e.tls_from_start[side] = session->tls_from_start[side] && flow->streams[side].syn_seen;
         e.clear_after_tls[side] = session->clear_after_tls[side];
-        e.tls_found[side] = session->searches[side].found;
-        e.asked_proxy[side] = session->proxies[side].seen;
+        e.tls_found[side] = session->found_tls[side];
+        e.asked_proxy[side] = session->asked_proxy[side];
         e.visible[side] = flow->packets[side] > 0;
     }
     return e;

@@ -38,6 +38,7 @@ struct flow {
     uint32_t hash;
     uint8_t client; /* which end of the key opened the connection */
     uint8_t queue;
+    uint8_t next_signature[2];
     struct flow *older, *newer; /* neighbours in the queue */
     uint64_t active_ns;         /* elapsed time at the last packet; when closed, at the report */
     uint64_t last_packet;       /* its number */
@@ -46,10 +47,6 @@ struct flow {
     struct stream streams[2];
     uint64_t hole_since_ns[2];      /* elapsed time when the present hole was met */
     uint32_t hole_since_packets[2]; /* packets of the connection by then */
-    bool hole[2];
-    bool rst_seen[2]; /* by the side that sent it */
-    bool syn_ack_seen;
-    bool syn_pending; /* a SYN that does not fit the connection; the next one may begin with it */
     uint32_t syn_pending_seq;
     uint64_t syn_pending_ts_ns;
 
@@ -57,17 +54,19 @@ struct flow {
     uint64_t first_ts_ns, last_ts_ns;
     uint32_t packets[2];
     uint32_t signatures[2][FLOW_SIGNATURES];
-    uint8_t next_signature[2];
     uint32_t out_of_order, retransmits, duplicates;
     uint32_t buffer_full; /* times that STREAM_BUFFER_MAX or STREAM_CHUNKS_MAX was reached */
     int32_t vlan_id;
+    uint32_t input; /* number of the input that its last packet came from */
+    bool hole[2];
+    bool rst_seen[2]; /* by the side that sent it */
+    bool syn_ack_seen;
+    bool syn_pending; /* a SYN that does not fit the connection; the next one may begin with it */
     bool midstream, truncated, overlap_conflict, evicted, timed_out;
     bool mail_port, tls_port; /* the server's port is one of those configured */
     bool unexpected_port;     /* neither; nDPI is asked */
     bool ignored;             /* nDPI says that it is no mail */
-    uint32_t input;           /* number of the input that its last packet came from */
-
-    uint8_t record_mail; /* enum record_mail; of the recorder */
+    uint8_t record_mail;      /* enum record_mail; of the recorder */
 
     struct record_flow *record;      /* packets that wait to be recorded; NULL: none */
     struct session *session;         /* NULL before the first payload and after the report */
@@ -80,7 +79,9 @@ struct flow_table *flow_table_new(size_t max_flows); /* NULL: out of memory */
 void flow_table_free(
     struct flow_table *table); /* frees the flows with their streams; sessions must be gone */
 
-/* The flow of a segment, and which end of its key sent it (0 or 1); NULL when there is none. */
+/* Segments are looked up by their flow_hash, which flow_hash() made, with the same seed for all of a table's.
+ *
+ * The flow of a segment, and which end of its key sent it (0 or 1); NULL when there is none. */
 struct flow *flow_find(struct flow_table *table, const struct segment *segment, uint8_t *sender);
 
 /* A new flow, in QUEUE_OPEN. There must be none and room for it (flow_table_full). NULL: out of memory. */

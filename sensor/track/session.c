@@ -72,8 +72,9 @@ struct session *session_new(const struct session_tools *tools) {
         return NULL;
     session->tools = tools;
     session->smtp = smtp_new();
-    if (!session->smtp) {
-        free(session);
+    session->prelude = calloc(1, sizeof *session->prelude);
+    if (!session->smtp || !session->prelude) {
+        session_free(session);
         return NULL;
     }
     if (tools->veils)
@@ -106,6 +107,7 @@ void session_free(struct session *session) {
     if (!session)
         return;
     smtp_free(session->smtp);
+    free(session->prelude);
     free_veils(session);
     end_tls(session);
     free(session);
@@ -222,18 +224,36 @@ static bool begin_tls(struct session *session) {
     return session->tls != NULL;
 }
 
+/* --- prelude --- */
+
+/* Another protocol's TLS may still come. */
+static bool searches(const struct session *session, enum side side) {
+    return session->prelude && tls_search_goes_on(&session->prelude->searches[side]) &&
+           !smtp_is_open(session->smtp, side);
+}
+
+static void give_back_prelude(struct session *session) {
+    bool proxy = session->lanes[SIDE_CLIENT] == LANE_PROXY || session->lanes[SIDE_SERVER] == LANE_PROXY;
+    if (proxy || searches(session, SIDE_CLIENT) || searches(session, SIDE_SERVER))
+        return;
+    free(session->prelude);
+    session->prelude = NULL;
+}
+
 /* In front of a tunnel stands how it was opened. */
 static size_t push_proxy(struct session *session, enum side side, const uint8_t *data, size_t len,
                          bool force) {
     size_t used = 0, part = 0;
+    struct proxy *proxy = &session->prelude->proxies[side];
     enum parse_result result;
     do {
-        bool lines, passes_over = proxy_passes_over(&session->proxies[side], &lines);
-        result = proxy_push_part(&session->proxies[side], side, data + used, len - used, &part);
+        bool lines, passes_over = proxy_passes_over(proxy, &lines);
+        result = proxy_push_part(proxy, side, data + used, len - used, &part);
         if (passes_over && session->veils)
             hide_prelude(&session->veils[side], used, data + used, part, lines);
         used += part;
     } while (result == PARSE_MORE && part > 0 && used < len);
+    session->asked_proxy[side] = proxy->seen;
     if (result == PARSE_OK || (force && used < len))
         session->lanes[side] = LANE_SMTP;
     return used;
@@ -246,8 +266,9 @@ static void enter_tls(struct session *session, enum side side) {
 
 /* Another protocol's TLS. What showed it was used by the SMTP parser, too. */
 static void enter_found_tls(struct session *session, enum side side) {
-    const uint8_t *begin = session->searches[side].begin;
+    const uint8_t *begin = session->prelude->searches[side].begin;
     size_t used = 0;
+    session->found_tls[side] = true;
     enter_tls(session, side);
     if (session->lanes[side] == LANE_TLS)
         tls_push(session->tls, side, begin, TLS_SEARCH_BEGIN, &used);
@@ -256,16 +277,15 @@ static void enter_found_tls(struct session *session, enum side side) {
 /* How much of data to offer: line by line while another protocol's TLS may come, as the next line may be
  * SMTP, and not beyond where that TLS shows. */
 static size_t search_ahead(const struct session *session, enum side side, const uint8_t *data, size_t len) {
-    struct tls_search ahead = session->searches[side];
+    struct tls_search ahead = session->prelude->searches[side];
     const uint8_t *line_end = memchr(data, '\n', len);
     return tls_search_push(&ahead, side, data, line_end ? (size_t)(line_end - data) + 1 : len);
 }
 
 static size_t push_smtp(struct session *session, enum side side, const uint8_t *data, size_t len,
                         bool force) {
-    struct tls_search *search = &session->searches[side];
-    bool searches = tls_search_goes_on(search) && !smtp_is_open(session->smtp, side);
-    if (searches)
+    bool searched = searches(session, side);
+    if (searched)
         len = search_ahead(session, side, data, len);
     if (session->veils)
         smtp_hide_at(session->smtp, side, session->veils[side].pos);
@@ -275,13 +295,16 @@ static size_t push_smtp(struct session *session, enum side side, const uint8_t *
             session->tls_from_start[side] = true;
         session->tls_after_gap[side] = session->after_gap[side];
         enter_tls(session, side);
-    } else if (searches) {
+    } else if (searched) {
+        struct tls_search *search = &session->prelude->searches[side];
         tls_search_push(search, side, data, used);
         if (search->found && session->veils)
             show_found_tls(session, side, used);
         if (search->found)
             enter_found_tls(session, side);
     }
+    if (session->prelude)
+        give_back_prelude(session);
     return used;
 }
 
@@ -318,7 +341,7 @@ static size_t push_tls(struct session *session, enum side side, const uint8_t *d
 
 static size_t push_lane(struct session *session, enum side side, const uint8_t *data, size_t len,
                         bool force) {
-    switch (session->lanes[side]) {
+    switch ((enum lane)session->lanes[side]) {
     case LANE_PROXY:
         return push_proxy(session, side, data, len, force);
     case LANE_SMTP:
@@ -337,7 +360,7 @@ size_t session_push(struct session *session, enum side side, const uint8_t *data
     size_t used = 0;
     int idle_turns = 0;
     while (used < len) {
-        enum lane lane = session->lanes[side];
+        uint8_t lane = session->lanes[side];
         size_t step = push_lane(session, side, data + used, len - used, force);
         if (step > 0) {
             session->spoke[side] = true;
@@ -357,7 +380,8 @@ size_t session_push(struct session *session, enum side side, const uint8_t *data
 
 /* Not over a hole: what is missing may be SMTP. */
 static void stop_search(struct session *session, enum side side) {
-    session->searches[side].seen = TLS_SEARCH_MAX;
+    if (session->prelude)
+        session->prelude->searches[side].seen = TLS_SEARCH_MAX;
     if (session->lanes[side] == LANE_PROXY)
         session->lanes[side] = LANE_SMTP;
 }
@@ -387,7 +411,7 @@ void session_midstream(struct session *session) {
 }
 
 bool session_asked_proxy(const struct session *session) {
-    return session && session->proxies[SIDE_CLIENT].seen;
+    return session && session->asked_proxy[SIDE_CLIENT];
 }
 
 bool session_listens(const struct session *session, enum side side) {

@@ -38,6 +38,13 @@ struct tls_notes {
     struct trust_chain *chains[2]; /* by the side that sent it; NULL none */
 };
 
+/* What it takes to find out whether a side speaks SMTP, or TLS behind the words for a proxy or of another
+ * protocol. */
+struct prelude {
+    struct proxy proxies[2];
+    struct tls_search searches[2];
+};
+
 struct session {
     const struct session_tools *tools;
     struct smtp *smtp;
@@ -47,9 +54,10 @@ struct session {
     struct inner *inner;     /* what was said inside TLS; NULL: nothing that could be read */
     bool inner_missed[2];    /* before there was an inner conversation, something of it was missed */
     struct veil *veils;      /* of both sides; NULL: nobody asks, or no memory */
-    enum lane lanes[2];
-    struct proxy proxies[2];
-    struct tls_search searches[2];
+    struct prelude *prelude; /* NULL: both sides are known */
+    uint8_t lanes[2];        /* enum lane */
+    bool asked_proxy[2];     /* the side began like an end of a conversation with a proxy */
+    bool found_tls[2];       /* of another protocol than SMTP */
     bool tls_began[2];       /* a TLS byte came from that side */
     bool tls_from_start[2];  /* and it was the first byte of its stream */
     bool clear_after_tls[2]; /* and what followed was clear text again */

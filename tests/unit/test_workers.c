@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "../../sensor/track/clock.h"
+#include "../../sensor/track/flow.h"
 #include "../../sensor/workers.h"
 
 #define NUM_CONNECTIONS 1000u /* many more than notices that may wait */
@@ -52,6 +53,7 @@ static void greet(struct workers *workers, uint16_t port, struct moment now, siz
                         .payload_wire_len = (uint32_t)payload_len,
                         .vlan_id = -1,
                         .ts_ns = now.elapsed_ns + 1};
+    s.flow_hash = flow_hash(&s, 1);
     workers_advance(workers, now);
     workers_segment(workers, &s, now);
 }
