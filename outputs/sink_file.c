@@ -80,10 +80,10 @@ static bool add_head(struct file_sink *file) {
 static const char *compare_heads(const struct buffer *found, const struct buffer *head) {
     const char *end = found->len > 0 ? memchr(found->data, '\n', found->len) : NULL;
     size_t line_len = end != NULL ? (size_t)(end - found->data) : found->len;
-    if (found->len == head->len && memcmp(found->data, head->data, head->len) == 0) {
+    if (found->len == head->len && (head->len == 0 || memcmp(found->data, head->data, head->len) == 0)) {
         return NULL;
     }
-    if (line_len < head->len && head->data[line_len] == ',' &&
+    if (line_len > 0 && line_len < head->len && head->data[line_len] == ',' &&
         memcmp(found->data, head->data, line_len) == 0) {
         return "has the columns of an earlier version, which are fewer; put it aside";
     }
