@@ -78,7 +78,7 @@ static bool add_head(struct file_sink *file) {
 /* Why nothing can be added behind what the file begins with, found, where head is what a new one would begin
  * with: values under the names of other columns would be wrong. NULL: it can. */
 static const char *compare_heads(const struct buffer *found, const struct buffer *head) {
-    const char *end = found->len > 0 ? memchr(found->data, '\n', found->len) : NULL;
+    const char *end = found->data != NULL ? memchr(found->data, '\n', found->len) : NULL;
     size_t line_len = end != NULL ? (size_t)(end - found->data) : found->len;
     if (found->len == head->len && (head->len == 0 || memcmp(found->data, head->data, head->len) == 0)) {
         return NULL;
