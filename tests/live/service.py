@@ -8,10 +8,12 @@ needs; without them it ends with 77. No service manager has to run: its socket i
 """
 
 import argparse
+import http.client
 import json
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -322,6 +324,44 @@ def test_two(program, folder):
         expect("SIGTERM, and at once", one.stop() == 0, one.said())
 
 
+def ask_for(port, path):
+    """Status and text of a page of --metrics; (0, "") while nobody listens."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAIT)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    except ConnectionRefusedError:
+        return 0, ""
+    finally:
+        connection.close()
+
+
+def test_metrics(program, folder):
+    """--metrics and -w, in the sandbox: what is captured is counted within seconds, and written at the end."""
+    def page_has(*lines):
+        page = ask_for(9925, "/metrics")[1].splitlines()
+        return all(line in page for line in lines)
+
+    with Sensor(program, folder, "--metrics", "9925", "-w", "mail.pcapng", "--scrub") as sensor:
+        wait_for("/healthz is well", lambda: ask_for(9925, "/healthz") == (200, "ok\n"))
+        talk(PORT)
+        wait_for("the session is counted", lambda: page_has(
+            'starttap_sessions_total{verdict="no_mail"} 1', 'starttap_sink_events_total{sink="json:events.ndjson"} 1',
+            'starttap_sink_up{sink="json:events.ndjson"} 1', 'starttap_capture_dropped_total{where="kernel"} 0', "starttap_flows_evicted_total 0"))
+        page = ask_for(9925, "/metrics")[1]
+        expect("packets are counted", re.search(r"^starttap_capture_packets_total [1-9]", page, re.M), page)
+        expect("memory is told", re.search(r"^starttap_memory_bytes [1-9]", page, re.M), page)
+        expect("the page is not mail", "example" not in page)
+        expect("it ends well", sensor.stop() == 0, sensor.said())
+        recorded = sensor.folder / "mail.pcapng"
+        expect("the recording is for its owner alone", recorded.stat().st_mode & 0o777 == 0o600, oct(recorded.stat().st_mode))
+        again = subprocess.run([program, "-n", "-r", recorded, "-o", "json:-"], capture_output=True, text=True, check=False)
+        same = [json.loads(line) for line in again.stdout.splitlines()]
+        same = [event["starttap"]["verdict"] for event in same if event["event"]["dataset"] == "starttap.session"]
+        expect("the recording gives the session", same == ["no_mail"], again.stdout + again.stderr)
+
+
 def test_second_signal(program, folder):
     """The first one drains, the second one does not wait."""
     with Sensor(program, folder, "-o", "kafka://127.0.0.1:9/mail", "--spool", folder / "second", "--drain-timeout", "300") as sensor:
@@ -346,7 +386,7 @@ def main():
         sys.exit(SKIP)
     folder = net.run_apart()
     net.run("ip", "link", "set", "lo", "up")
-    for test in (test_powers, test_users, test_reload, test_notify, test_journal, test_two, test_second_signal):
+    for test in (test_powers, test_users, test_reload, test_notify, test_journal, test_two, test_metrics, test_second_signal):
         began = time.monotonic()
         test(program, folder)
         print(f"{test.__name__}: {time.monotonic() - began:.1f} s", flush=True)

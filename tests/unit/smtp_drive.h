@@ -63,6 +63,16 @@ static inline void conversation_cleanup(struct conversation *conversation) {
     free(conversation->sides[1].bytes);
 }
 
+/* How many bytes of the stream lie before byte `at` of those that are there; gaps right before it included.
+ */
+static inline uint64_t stream_offset(const struct stream *stream, size_t at, size_t marks_done) {
+    uint64_t offset = at;
+    for (size_t i = 0; i < marks_done; i++) {
+        offset += stream->marks[i].kind == MARK_GAP ? stream->marks[i].len : 0;
+    }
+    return offset;
+}
+
 /* The push gets a copy of exactly the bytes, so that a sanitizer sees every read past them. */
 static inline size_t drive_push(struct drive *drive, enum side side, size_t until, bool force) {
     const struct stream *stream = &drive->conversation->sides[side];
@@ -72,6 +82,7 @@ static inline size_t drive_push(struct drive *drive, enum side side, size_t unti
         abort();
     }
     memcpy(copy, stream->bytes + drive->taken[side], len);
+    smtp_hide_at(drive->smtp, side, stream_offset(stream, drive->taken[side], drive->marks_done[side]));
     size_t used = smtp_push(drive->smtp, side, copy, len, force);
     free(copy);
     if (used > len) {
@@ -103,6 +114,7 @@ static inline bool drive_side(struct drive *drive, enum side side, bool force) {
             }
         } else if (mark != NULL && mark->at == until && drive->arrived[side] >= until) {
             drive->marks_done[side]++;
+            smtp_hide_at(drive->smtp, side, stream_offset(stream, until, next_mark));
             if (mark->kind == MARK_RESUME) {
                 smtp_resume(drive->smtp, side);
             } else if (!tls) {
@@ -131,10 +143,12 @@ static inline void drive_end(struct drive *drive) {
     }
 }
 
-static inline struct smtp *drive_all(const struct conversation *conversation, const struct arrival *arrivals,
-                                     size_t num_arrivals) {
+/* hide: told what is to be hidden; NULL: nobody asks. */
+static inline struct smtp *drive_hiding(const struct conversation *conversation,
+                                        const struct arrival *arrivals, size_t num_arrivals, smtp_hide hide,
+                                        void *context) {
     struct drive drive = {.smtp = smtp_new(), .conversation = conversation};
-    if (drive.smtp == NULL) {
+    if (drive.smtp == NULL || (hide != NULL && !smtp_hide_by(drive.smtp, hide, context))) {
         abort();
     }
     if (conversation->midstream) {
@@ -152,6 +166,11 @@ static inline struct smtp *drive_all(const struct conversation *conversation, co
     }
     drive_end(&drive);
     return drive.smtp;
+}
+
+static inline struct smtp *drive_all(const struct conversation *conversation, const struct arrival *arrivals,
+                                     size_t num_arrivals) {
+    return drive_hiding(conversation, arrivals, num_arrivals, NULL, NULL);
 }
 
 /* --- the facts as lines "name value" --- */
