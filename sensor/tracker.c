@@ -379,11 +379,14 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, str
         return;
     }
     bool contradicted = flow->overlap_conflict;
+    flow->overlap_conflict = false; /* does this one, too? */
     if (!flow->ignored && !connection_segment(flow, segment, side, now.elapsed_ns, &tracker->tools))
         tracker->counters.limits[LIMIT_MEMORY]++;
+    bool contradicts = flow->overlap_conflict;
+    flow->overlap_conflict = contradicted || contradicts;
     if (flow->recognition)
         recognise(tracker, flow, segment, side);
-    record(tracker, flow, segment, side, flow->overlap_conflict && !contradicted);
+    record(tracker, flow, segment, side, contradicts);
     flow->last_packet = now.packet;
     touch(tracker, flow, connection_ended(flow) ? QUEUE_CLOSING : QUEUE_OPEN, now.elapsed_ns);
 }
