@@ -78,16 +78,20 @@ static bool add_head(struct file_sink *file) {
 /* Why nothing can be added behind what the file begins with, found, where head is what a new one would begin
  * with: values under the names of other columns would be wrong. NULL: it can. */
 static const char *compare_heads(const struct buffer *found, const struct buffer *head) {
-    const char *end = found->data != NULL ? memchr(found->data, '\n', found->len) : NULL;
+    static const char other[] = "begins with other columns; put it aside";
+    if (found->data == NULL || head->data == NULL) {
+        return other;
+    }
+    const char *end = memchr(found->data, '\n', found->len);
     size_t line_len = end != NULL ? (size_t)(end - found->data) : found->len;
-    if (found->len == head->len && (head->len == 0 || memcmp(found->data, head->data, head->len) == 0)) {
+    if (found->len == head->len && memcmp(found->data, head->data, head->len) == 0) {
         return NULL;
     }
     if (line_len > 0 && line_len < head->len && head->data[line_len] == ',' &&
         memcmp(found->data, head->data, line_len) == 0) {
         return "has the columns of an earlier version, which are fewer; put it aside";
     }
-    return "begins with other columns; put it aside";
+    return other;
 }
 
 /* False with the error set when events cannot be added to what the file holds. */
