@@ -113,7 +113,8 @@ class Traffic:
     def connections(self):
         """port -> (kind, start, end) of those that have ended"""
         found = {}
-        for line in self.record.read_text().splitlines():
+        text = self.record.read_text()
+        for line in text[:text.rfind("\n") + 1].splitlines():  # the last may be half written
             port, kind, start, end = line.split()
             found[int(port)] = kind, float(start), float(end)
         return found
