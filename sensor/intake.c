@@ -38,6 +38,10 @@ void intake_free(struct intake *intake) {
     free(intake);
 }
 
+void intake_set_seed(struct intake *intake, uint64_t seed) {
+    intake->seed = seed;
+}
+
 void intake_reload(struct intake *intake, const struct config *fresh) {
     port_set_join(&fresh->mail_ports, &fresh->tls_ports, &intake->watched);
 }
@@ -46,14 +50,20 @@ static uint64_t window_length_ns(const struct intake *intake) {
     return intake->config->peer_window_s * NS_PER_S;
 }
 
+void intake_begin(struct intake *intake, uint64_t now_ns) {
+    if (intake->clock.started)
+        return;
+    uint64_t length_ns = window_length_ns(intake);
+    clock_tick(&intake->clock, now_ns);
+    intake->window_start_ns = length_ns == 0 ? now_ns : now_ns - now_ns % length_ns;
+}
+
 static void take_time(struct intake *intake, uint64_t ts_ns) {
     struct intake_counters *counters = &intake->counters;
+    intake_begin(intake, ts_ns);
     clock_tick(&intake->clock, ts_ns);
-    if (counters->packets == 1) {
-        uint64_t length_ns = window_length_ns(intake);
+    if (counters->packets == 1)
         counters->first_ts_ns = counters->last_ts_ns = ts_ns;
-        intake->window_start_ns = length_ns == 0 ? ts_ns : ts_ns - ts_ns % length_ns;
-    }
     if (ts_ns < counters->first_ts_ns)
         counters->first_ts_ns = ts_ns;
     if (ts_ns > counters->last_ts_ns)
@@ -82,7 +92,7 @@ struct arrival intake_arrive(struct intake *intake, const struct packet *packet)
 
 struct arrival intake_tick(struct intake *intake, uint64_t now_ns) {
     struct arrival arrival = {0};
-    if (intake->counters.packets == 0)
+    if (!intake->clock.started)
         return arrival;
     clock_tick(&intake->clock, now_ns);
     arrival.moment = intake_moment(intake);
@@ -119,4 +129,15 @@ const struct intake_counters *intake_counters(const struct intake *intake) {
 
 const struct decode_counters *intake_decoded(const struct intake *intake) {
     return decoder_counters(intake->decoder);
+}
+
+void intake_counters_add(struct intake_counters *sum, const struct intake_counters *more) {
+    if (more->packets > 0 && (sum->packets == 0 || more->first_ts_ns < sum->first_ts_ns))
+        sum->first_ts_ns = more->first_ts_ns;
+    if (more->last_ts_ns > sum->last_ts_ns)
+        sum->last_ts_ns = more->last_ts_ns;
+    sum->packets += more->packets;
+    sum->bytes += more->bytes;
+    sum->segments_to_server += more->segments_to_server;
+    sum->segments_to_client += more->segments_to_client;
 }

@@ -16,6 +16,9 @@ struct intake;
 struct intake *intake_new(const struct config *config);
 void intake_free(struct intake *intake); /* NULL is fine */
 
+/* Before the first packet: several intakes whose segments meet in one table of flows have the same seed. */
+void intake_set_seed(struct intake *intake, uint64_t seed);
+
 /* From the next packet on: the ports as fresh has them. */
 void intake_reload(struct intake *intake, const struct config *fresh);
 
@@ -34,7 +37,10 @@ struct arrival {
 /* First for each packet: counts it and lets time pass. */
 struct arrival intake_arrive(struct intake *intake, const struct packet *packet);
 
-/* No packet came up to this time, by the clock that stamps packets; nothing before the first one. */
+/* Time begins now, if it has not, though no packet came. */
+void intake_begin(struct intake *intake, uint64_t now_ns);
+
+/* No packet came up to this time, by the clock that stamps packets; nothing before time has begun. */
 struct arrival intake_tick(struct intake *intake, uint64_t now_ns);
 
 /* After intake_arrive(): true when there is a TCP segment in it to be followed. It is borrowed until the next
@@ -55,6 +61,7 @@ struct intake_counters {
     uint64_t segments_to_server, segments_to_client; /* by the port that is watched; both or none: neither */
 };
 const struct intake_counters *intake_counters(const struct intake *intake);
+void intake_counters_add(struct intake_counters *sum, const struct intake_counters *more);
 const struct decode_counters *intake_decoded(const struct intake *intake);
 
 #endif

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "host_clock.h"
+#include "lanes.h"
 #include "log.h"
 #include "mirror.h"
 #include "signals.h"
@@ -36,13 +37,64 @@ static struct host_times read_clocks(void) {
                                read_clock(CLOCK_BOOTTIME)};
 }
 
-static bool goes_on(const struct run *run) {
-    return !signals_stop() && run_is_of_use(run);
+/* --- a lane --- */
+
+static size_t take_for_lane(struct run *run, unsigned lane, uint64_t now_ns) {
+    struct packet packet;
+    size_t num = 0;
+    while (num < BATCH_MAX && taps_next(run->taps, lane, now_ns, &packet)) {
+        lanes_packet(pipeline_lanes(run->pipeline), lane, &packet);
+        num++;
+    }
+    return num;
+}
+
+/* Those that the kernel had not handed over yet. More may come meanwhile: not for ever. */
+static void take_last_for_lane(struct run *run, unsigned lane) {
+    struct packet packet;
+    uint64_t until_ns = read_clock(CLOCK_MONOTONIC) + TICK_NS;
+    while (read_clock(CLOCK_MONOTONIC) < until_ns) {
+        taps_wait(run->taps, lane, -1, TICK_MS);
+        for (size_t num = 0; num < BATCH_MAX && taps_last(run->taps, lane, &packet); num++)
+            lanes_packet(pipeline_lanes(run->pipeline), lane, &packet);
+    }
+}
+
+/* The thread of a lane. */
+static void capture_lane(void *context, unsigned lane) {
+    struct run *run = context;
+    struct lanes *lanes = pipeline_lanes(run->pipeline);
+    struct host_times now = read_clocks(), looked = now;
+    bool quiet = true;
+    while (!lanes_stopping(lanes)) {
+        size_t num = take_for_lane(run, lane, now.real_ns);
+        quiet = quiet && num == 0;
+        now = read_clocks();
+        if (now.monotonic_ns - looked.monotonic_ns >= TICK_NS) {
+            if (quiet)
+                lanes_tick(lanes, lane, now.real_ns - MARGIN_NS);
+            taps_measure(run->taps, lane);
+            lanes_publish(lanes, lane);
+            looked = now;
+            quiet = true;
+        }
+        lanes_exchange(lanes, lane);
+        if (num < BATCH_MAX)
+            taps_wait(run->taps, lane, lanes_wake_fd(lanes, lane), TICK_MS);
+        now = read_clocks();
+    }
+    if (run->ending)
+        take_last_for_lane(run, lane);
+    taps_measure(run->taps, lane);
 }
 
 struct taps *live_start(struct run *run) {
     char error[1024];
-    struct taps *taps = taps_open(run->config, error, sizeof error);
+    struct lanes *lanes = pipeline_lanes(run->pipeline);
+    if (lanes)
+        lanes_set_body(lanes, capture_lane, run);
+    struct taps *taps = taps_open(run->config, lanes ? lanes_num(lanes) : 1, lanes ? lanes_key(lanes) : 0,
+                                  error, sizeof error);
     if (taps)
         return taps;
     log_line(LEVEL_ERROR, "%s", error);
@@ -112,10 +164,14 @@ static void look_at_mirror(struct loop *loop) {
 
 /* --- the loop --- */
 
+static bool goes_on(const struct run *run) {
+    return !signals_stop() && run_is_of_use(run);
+}
+
 static size_t take_packets(struct loop *loop) {
     struct packet packet;
     size_t num = 0;
-    while (num < BATCH_MAX && taps_next(loop->run->taps, loop->now.real_ns, &packet)) {
+    while (num < BATCH_MAX && taps_next(loop->run->taps, 0, loop->now.real_ns, &packet)) {
         pipeline_packet(loop->run->pipeline, &packet);
         loop->packet_ns = packet.ts_ns;
         num++;
@@ -144,11 +200,22 @@ static void report_sensor(struct loop *loop) {
     pipeline_sensor(loop->run->pipeline);
 }
 
+static void look_at_taps(struct loop *loop) {
+    struct run *run = loop->run;
+    if (!pipeline_lanes(run->pipeline))
+        taps_measure(run->taps, 0);
+    if (!taps_look(run->taps, loop->now.monotonic_ns / NS_PER_MS))
+        return;
+    pipeline_pause(run->pipeline);
+    taps_mend(run->taps);
+    service_resume(run);
+}
+
 static void look(struct loop *loop) {
     look_at_clock(loop);
     look_at_mirror(loop);
-    taps_look(loop->run->taps, loop->now.monotonic_ns / NS_PER_MS);
-    if (loop->quiet)
+    look_at_taps(loop);
+    if (loop->quiet || pipeline_lanes(loop->run->pipeline))
         tick(loop);
     pipeline_flush(loop->run->pipeline);
     if (loop->run->recorder)
@@ -166,27 +233,50 @@ static void take_last_packets(struct run *run) {
     struct packet packet;
     uint64_t until_ns = read_clock(CLOCK_MONOTONIC) + TICK_NS;
     while (read_clock(CLOCK_MONOTONIC) < until_ns) {
-        taps_wait(run->taps, TICK_MS);
-        for (size_t num = 0; num < BATCH_MAX && taps_last(run->taps, &packet); num++)
+        taps_wait(run->taps, 0, -1, TICK_MS);
+        for (size_t num = 0; num < BATCH_MAX && taps_last(run->taps, 0, &packet); num++)
             pipeline_packet(run->pipeline, &packet);
     }
+}
+
+/* One turn of the thread that captures, */
+static void capture(struct loop *loop) {
+    size_t num = take_packets(loop);
+    loop->now = read_clocks();
+    if (loop->now.monotonic_ns - loop->looked.monotonic_ns >= TICK_NS)
+        look(loop);
+    if (num < BATCH_MAX) {
+        taps_wait(loop->run->taps, 0, -1, TICK_MS);
+        loop->now = read_clocks();
+    }
+}
+
+/* or of the one that reports what the lanes capture. */
+static void oversee(struct loop *loop) {
+    lanes_report(pipeline_lanes(loop->run->pipeline), TICK_MS);
+    loop->now = read_clocks();
+    if (loop->now.monotonic_ns - loop->looked.monotonic_ns >= TICK_NS)
+        look(loop);
 }
 
 void live_capture(struct run *run) {
     struct host_times start = read_clocks();
     struct loop loop = {
         .run = run, .started = start, .now = start, .looked = start, .reported = start, .quiet = true};
+    bool lanes = pipeline_lanes(run->pipeline) != NULL;
     while (goes_on(run)) {
-        size_t num = take_packets(&loop);
-        loop.now = read_clocks();
-        if (loop.now.monotonic_ns - loop.looked.monotonic_ns >= TICK_NS)
-            look(&loop);
-        if (num < BATCH_MAX) {
-            taps_wait(run->taps, TICK_MS);
-            loop.now = read_clocks();
-        }
+        if (lanes)
+            oversee(&loop);
+        else
+            capture(&loop);
     }
-    take_last_packets(run);
+    run->ending = true;
+    if (lanes) {
+        pipeline_pause(run->pipeline);
+    } else {
+        take_last_packets(run);
+        taps_measure(run->taps, 0);
+    }
     loop.now = read_clocks();
     tell_capture(&loop);
 }

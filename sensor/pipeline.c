@@ -1,17 +1,22 @@
 #include "pipeline.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "lanes.h"
 #include "record/recorder.h"
 #include "workers.h"
 
-/* intake -> tracker -> reporter, or intake -> workers -> reporter. */
+/* intake -> tracker -> reporter, or intake -> workers -> reporter, or lanes -> reporter; one of the three. */
 struct pipeline {
     struct intake *intake;
     struct reporter *reporter;
-    struct tracker *tracker; /* NULL: there are workers */
+    struct tracker *tracker;
     struct workers *workers;
+    struct lanes *lanes;
+    const struct config *config;
     struct recorder *recorder; /* NULL: nothing is recorded */
     struct notice notice;      /* of the one tracker, reused for each */
     struct capture_facts capture;
@@ -27,24 +32,34 @@ static void take_notice(void *context, struct notice *notice) {
     reporter_notice(p->reporter, notice);
 }
 
+/* An adapter's own clock goes with packets alone, so one lane must see them all. */
+static bool has_lanes(const struct config *config) {
+    bool foreign = config->time_stamps && strcmp(config->time_stamps, "adapter_unsynced") == 0;
+    return config->num_interfaces > 0 && !foreign;
+}
+
+static bool open_trackers(struct pipeline *p, const struct config *config, char *error, size_t error_len) {
+    struct tracker_output output = {lend_notice, take_notice, p};
+    if (config->workers <= 1 || config->record)
+        p->tracker = tracker_new(config, config->max_flows, &output, error, error_len);
+    else if (has_lanes(config))
+        p->lanes = lanes_new(config, config->workers, p->reporter, error, error_len);
+    else
+        p->workers = workers_new(config, config->workers, p->reporter, error, error_len);
+    return p->tracker || p->workers || p->lanes;
+}
+
 struct pipeline *pipeline_new(const struct config *config, pipeline_emit emit, void *context, char *error,
                               size_t error_len) {
     snprintf(error, error_len, "out of memory");
     struct pipeline *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
-    struct tracker_output output = {lend_notice, take_notice, p};
+    p->config = config;
     p->intake = intake_new(config);
     p->reporter = reporter_new(config, emit, context);
-    if (!p->intake || !p->reporter)
-        goto fail;
-    if (config->workers > 1 && !config->record)
-        p->workers = workers_new(config, config->workers, p->reporter, error, error_len);
-    else
-        p->tracker = tracker_new(config, config->max_flows, &output, error, error_len);
-    if (p->tracker || p->workers)
+    if (p->intake && p->reporter && open_trackers(p, config, error, error_len))
         return p;
-fail:
     pipeline_free(p);
     return NULL;
 }
@@ -53,6 +68,7 @@ void pipeline_free(struct pipeline *p) {
     if (!p)
         return;
     workers_free(p->workers);
+    lanes_free(p->lanes);
     tracker_free(p->tracker);
     event_cleanup(&p->notice.event);
     reporter_free(p->reporter);
@@ -62,6 +78,7 @@ void pipeline_free(struct pipeline *p) {
 
 bool pipeline_reload(struct pipeline *p, const struct config *fresh, char *error, size_t error_len) {
     bool good = p->workers ? workers_reload(p->workers, fresh, error, error_len)
+                : p->lanes ? lanes_reload(p->lanes, fresh, error, error_len)
                            : tracker_reload(p->tracker, fresh, error, error_len);
     if (!good)
         return false;
@@ -72,21 +89,29 @@ bool pipeline_reload(struct pipeline *p, const struct config *fresh, char *error
 void pipeline_set_keylog(struct pipeline *p, struct keylog *keylog) {
     if (p->workers)
         workers_set_keylog(p->workers, keylog);
+    else if (p->lanes)
+        lanes_set_keylog(p->lanes, keylog);
     else
         tracker_set_keylog(p->tracker, keylog);
 }
 
 bool pipeline_start(struct pipeline *p, char *error, size_t error_len) {
-    return !p->workers || workers_start(p->workers, error, error_len);
+    return p->workers ? workers_start(p->workers, error, error_len)
+           : p->lanes ? lanes_start(p->lanes, error, error_len)
+                      : true;
 }
 
 void pipeline_pause(struct pipeline *p) {
     if (p->workers)
         workers_pause(p->workers);
+    if (p->lanes)
+        lanes_stop(p->lanes);
 }
 
 bool pipeline_resume(struct pipeline *p, char *error, size_t error_len) {
-    return !p->workers || workers_resume(p->workers, error, error_len);
+    return p->workers ? workers_resume(p->workers, error, error_len)
+           : p->lanes ? lanes_start(p->lanes, error, error_len)
+                      : true;
 }
 
 void pipeline_set_recorder(struct pipeline *p, struct recorder *recorder) {
@@ -98,7 +123,7 @@ void pipeline_set_recorder(struct pipeline *p, struct recorder *recorder) {
 static void take_time(struct pipeline *p, const struct arrival *arrival) {
     if (p->workers)
         workers_advance(p->workers, arrival->moment);
-    else
+    else if (p->tracker)
         tracker_advance(p->tracker, arrival->moment.elapsed_ns);
     if (!arrival->window_ended)
         return;
@@ -108,8 +133,13 @@ static void take_time(struct pipeline *p, const struct arrival *arrival) {
         reporter_end_window(p->reporter, &arrival->window);
 }
 
+struct lanes *pipeline_lanes(struct pipeline *p) {
+    return p->lanes;
+}
+
 void pipeline_packet(struct pipeline *p, const struct packet *packet) {
     struct segment segment;
+    assert(!p->lanes);
     struct arrival arrival = intake_arrive(p->intake, packet);
     take_time(p, &arrival);
     bool wanted = intake_segment(p->intake, packet, &segment);
@@ -124,6 +154,8 @@ void pipeline_packet(struct pipeline *p, const struct packet *packet) {
 }
 
 void pipeline_tick(struct pipeline *p, uint64_t now_ns) {
+    if (p->lanes)
+        intake_begin(p->intake, now_ns);
     struct arrival arrival = intake_tick(p->intake, now_ns);
     take_time(p, &arrival);
 }
@@ -136,7 +168,7 @@ void pipeline_flush(struct pipeline *p) {
 void pipeline_next_input(struct pipeline *p) {
     if (p->workers)
         workers_next_input(p->workers);
-    else
+    else if (p->tracker)
         tracker_next_input(p->tracker, intake_moment(p->intake).elapsed_ns);
 }
 
@@ -149,6 +181,8 @@ static struct reporter_facts gather(const struct pipeline *p) {
         .capture = p->capture, .intake = *intake_counters(p->intake), .decoded = *intake_decoded(p->intake)};
     if (p->tracker)
         facts.trackers = *tracker_counters(p->tracker);
+    if (p->lanes)
+        lanes_count(p->lanes, &facts);
     return facts;
 }
 
@@ -174,6 +208,17 @@ void pipeline_tell(struct pipeline *p) {
     report(p, &facts);
 }
 
+/* Packets are counted by the lanes; this intake has the windows alone. */
+static struct window finish_lanes(struct pipeline *p, struct window window) {
+    lanes_stop(p->lanes);
+    lanes_finish(p->lanes);
+    struct reporter_facts facts = gather(p);
+    window.end_ns = facts.intake.last_ts_ns;
+    if (p->config->peer_window_s == 0)
+        window.start_ns = facts.intake.first_ts_ns;
+    return window;
+}
+
 void pipeline_finish(struct pipeline *p) {
     struct window window = intake_last_window(p->intake);
     if (p->workers) {
@@ -181,13 +226,17 @@ void pipeline_finish(struct pipeline *p) {
         workers_finish(p->workers, &window, &facts);
         return;
     }
-    tracker_finish(p->tracker);
+    if (p->lanes)
+        window = finish_lanes(p, window);
+    else
+        tracker_finish(p->tracker);
     reporter_end_window(p->reporter, &window);
     pipeline_sensor(p);
 }
 
 struct pipeline_counters pipeline_counters(const struct pipeline *p) {
-    const struct intake_counters *counters = intake_counters(p->intake);
+    const struct reporter_facts facts = gather(p);
+    const struct intake_counters *counters = &facts.intake;
     return (struct pipeline_counters){
         .packets = counters->packets,
         .bytes = counters->bytes,

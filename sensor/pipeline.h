@@ -40,6 +40,12 @@ bool pipeline_reload(struct pipeline *pipeline, const struct config *fresh, char
 struct recorder;
 void pipeline_set_recorder(struct pipeline *pipeline, struct recorder *recorder);
 
+/* Live, where config->workers is more than 1: the lanes that packets are brought to instead (lanes.h), by
+ * threads that pipeline_start() and pipeline_resume() begin and pipeline_pause() ends; lanes_set_body() comes
+ * before. The caller's thread reports; pipeline_tick() ends windows. NULL: there is pipeline_packet() alone.
+ */
+struct lanes *pipeline_lanes(struct pipeline *pipeline);
+
 void pipeline_packet(struct pipeline *pipeline, const struct packet *packet);
 
 /* No packet came up to this time, by the clock that stamps packets: what was due by then is emitted. */

@@ -31,11 +31,17 @@ uint32_t ring_await_room(struct ring *ring);
 static inline void ring_put(struct ring *ring) { /* that slot is filled */
     ring->put++;
 }
-void ring_hand_over(struct ring *ring); /* the taking thread may have all that was put */
+bool ring_hand_over(struct ring *ring); /* the taking thread may have all that was put; was there anything? */
+
+/* The putting thread: no room is known of, so ring_await_room() may wait. */
+static inline bool ring_full(const struct ring *ring) {
+    return ring->put - ring->known_taken >= ring->size;
+}
 
 /* The taking thread: waits for the next one and returns its slot. What was taken before is given back when it
  * has to look. */
 uint32_t ring_await(struct ring *ring);
+bool ring_ready(struct ring *ring); /* without waiting: there is a next one, which ring_await() returns */
 static inline void ring_take(struct ring *ring) { /* done with that slot */
     ring->taken++;
 }

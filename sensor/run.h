@@ -28,6 +28,7 @@ struct run {
     struct pipeline *pipeline;
     struct progress progress;
     struct service service;
+    bool ending; /* live: no more is captured than what the kernel has; set before the lanes stop */
     enum exit_status status;
 };
 

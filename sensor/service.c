@@ -73,7 +73,7 @@ static void reload(struct run *run) {
     say_changes(&changes);
 }
 
-static void resume(struct run *run) {
+void service_resume(struct run *run) {
     char error[512];
     if (pipeline_resume(run->pipeline, error, sizeof error))
         return;
@@ -134,7 +134,7 @@ static void read_keylog(struct run *run, uint64_t now_ms) {
     pipeline_pause(run->pipeline);
     if (!keylog_file_read(run->keylog, error, sizeof error))
         log_line(LEVEL_WARNING, "%s", error);
-    resume(run);
+    service_resume(run);
 }
 
 bool service_measures(const struct run *run, uint64_t now_ms) {
@@ -182,7 +182,7 @@ void service_turn(struct run *run) {
             hang_up(run);
         if (count)
             answer(run);
-        resume(run);
+        service_resume(run);
     }
     if (!run->taps && !run->metrics)
         return;

@@ -36,4 +36,7 @@ bool service_measures(const struct run *run, uint64_t now_ms);
 
 uint64_t service_memory_bytes(void); /* allocated now */
 
+/* pipeline_resume(); a failure ends the run. */
+void service_resume(struct run *run);
+
 #endif

@@ -414,3 +414,9 @@ void tracker_finish(struct tracker *tracker) {
 const struct tracker_counters *tracker_counters(const struct tracker *tracker) {
     return &tracker->counters;
 }
+
+void tracker_counters_add(struct tracker_counters *sum, const struct tracker_counters *more) {
+    sum->flows_evicted += more->flows_evicted;
+    for (size_t i = 0; i < NUM_LIMITS; i++)
+        sum->limits[i] += more->limits[i];
+}

@@ -55,5 +55,6 @@ struct tracker_counters {
     uint64_t limits[NUM_LIMITS]; /* how often each was reached */
 };
 const struct tracker_counters *tracker_counters(const struct tracker *tracker);
+void tracker_counters_add(struct tracker_counters *sum, const struct tracker_counters *more);
 
 #endif

@@ -1,28 +1,20 @@
 #include "workers.h"
 
-#include <assert.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch.h"
 #include "ring.h"
 #include "track/flow.h"
 
-#define BATCHES        4 /* of a worker: being filled, waiting, worked on */
-#define BATCH_SEGMENTS 512
-#define BATCH_BYTES    (512u << 10) /* of payload; the largest frame fits */
+#define BATCHES        4            /* of a worker: being filled, waiting, worked on */
 #define ROUND_SEGMENTS 512u         /* of all workers: a round is handed over with so many, */
 #define ROUND_BYTES    (256u << 10) /* or so many bytes of payload, */
 #define ROUND_PACKETS  16384u       /* or after so many packets */
 #define NOTICES        128          /* of a worker that wait to be reported */
-
-struct held_segment {
-    struct segment segment; /* its pointers lead into this batch */
-    struct moment moment;
-    uint8_t address[2][16];
-};
 
 /* What follows on the segments of a round, and on its notices. */
 struct round_end {
@@ -35,11 +27,9 @@ struct round_end {
     struct reporter_facts facts;
 };
 
-struct batch {
-    uint32_t num_segments, num_bytes;
+struct work {
+    struct batch batch;
     struct round_end end;
-    struct held_segment segments[BATCH_SEGMENTS];
-    uint8_t bytes[BATCH_BYTES];
 };
 
 /* In the queue to the reporting thread: a notice, or the end of a round. */
@@ -55,10 +45,10 @@ struct worker {
     struct tracker *tracker;
     pthread_t thread;
     bool runs;
-    struct batch *batch;   /* the one that the reading thread fills */
-    struct batch *batches; /* BATCHES */
-    struct slot *slots;    /* NOTICES */
-    struct slot *head;     /* of the reporting thread: the first slot that was not taken */
+    struct work *batch;   /* the one that the reading thread fills */
+    struct work *batches; /* BATCHES */
+    struct slot *slots;   /* NOTICES */
+    struct slot *head;    /* of the reporting thread: the first slot that was not taken */
 };
 
 struct workers {
@@ -99,13 +89,14 @@ static void end_round(struct worker *worker, const struct round_end *end) {
     ring_hand_over(&worker->out);
 }
 
-static void work_on(struct worker *worker, const struct batch *batch) {
+static void work_on(struct worker *worker, const struct work *work) {
+    const struct batch *batch = &work->batch;
     for (uint32_t i = 0; i < batch->num_segments; i++)
         tracker_segment(worker->tracker, &batch->segments[i].segment, batch->segments[i].moment);
-    tracker_advance(worker->tracker, batch->end.until.elapsed_ns);
-    if (batch->end.next_input)
-        tracker_next_input(worker->tracker, batch->end.until.elapsed_ns);
-    if (batch->end.finish)
+    tracker_advance(worker->tracker, work->end.until.elapsed_ns);
+    if (work->end.next_input)
+        tracker_next_input(worker->tracker, work->end.until.elapsed_ns);
+    if (work->end.finish)
         tracker_finish(worker->tracker);
 }
 
@@ -113,10 +104,10 @@ static void *run_worker(void *context) {
     struct worker *worker = context;
     bool last = false;
     while (!last) {
-        const struct batch *batch = &worker->batches[ring_await(&worker->in)];
-        work_on(worker, batch);
-        end_round(worker, &batch->end);
-        last = batch->end.last;
+        const struct work *work = &worker->batches[ring_await(&worker->in)];
+        work_on(worker, work);
+        end_round(worker, &work->end);
+        last = work->end.last;
         ring_take(&worker->in);
     }
     return NULL;
@@ -144,12 +135,6 @@ static void take_head(struct worker *worker) {
     ring_take(&worker->out);
 }
 
-static void add_counters(struct tracker_counters *sum, const struct tracker_counters *counters) {
-    sum->flows_evicted += counters->flows_evicted;
-    for (size_t i = 0; i < NUM_LIMITS; i++)
-        sum->limits[i] += counters->limits[i];
-}
-
 /* One round; false when it was the last. */
 static bool report_round(struct workers *workers) {
     struct worker *worker;
@@ -159,7 +144,7 @@ static bool report_round(struct workers *workers) {
     }
     struct round_end end = workers->workers[0].head->end;
     for (unsigned i = 0; i < workers->num; i++) {
-        add_counters(&end.facts.trackers, &workers->workers[i].head->counters);
+        tracker_counters_add(&end.facts.trackers, &workers->workers[i].head->counters);
         take_head(&workers->workers[i]);
     }
     if (end.window_ended)
@@ -180,7 +165,7 @@ static void *run_reporter(void *context) {
 
 static void begin_batch(struct worker *worker) {
     worker->batch = &worker->batches[ring_await_room(&worker->in)];
-    worker->batch->num_segments = worker->batch->num_bytes = 0;
+    batch_clear(&worker->batch->batch);
 }
 
 /* Hands over a round; end->until is filled in. */
@@ -223,29 +208,12 @@ void workers_sensor(struct workers *workers, const struct reporter_facts *facts)
     hand_over(workers, &end);
 }
 
-static void hold(struct batch *batch, const struct segment *segment, struct moment now) {
-    struct held_segment *held = &batch->segments[batch->num_segments++];
-    uint8_t *payload = batch->bytes + batch->num_bytes;
-    held->segment = *segment;
-    held->moment = now;
-    memcpy(held->address[0], segment->src, segment->addr_len);
-    memcpy(held->address[1], segment->dst, segment->addr_len);
-    memcpy(payload, segment->payload, segment->payload_len);
-    held->segment.src = held->address[0];
-    held->segment.dst = held->address[1];
-    held->segment.payload = payload;
-    held->segment.network = NULL;
-    held->segment.network_len = 0;
-    batch->num_bytes += segment->payload_len;
-}
-
 void workers_segment(struct workers *workers, const struct segment *segment, struct moment now) {
-    assert(segment->payload_len <= BATCH_BYTES);
     uint32_t share = (uint32_t)((uint64_t)segment->flow_hash * workers->num >> 32);
     struct worker *worker = &workers->workers[share];
-    if (worker->batch->num_bytes + segment->payload_len > BATCH_BYTES)
+    if (!batch_fits(&worker->batch->batch, segment))
         workers_flush(workers);
-    hold(worker->batch, segment, now);
+    batch_add(&worker->batch->batch, segment, now);
     workers->num_segments++;
     workers->num_bytes += segment->payload_len;
     if (workers->num_segments >= ROUND_SEGMENTS || workers->num_bytes >= ROUND_BYTES)

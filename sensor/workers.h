@@ -10,10 +10,7 @@
  * round's notices with a mark. The reporting thread merges round by round, so it waits for no notice that
  * cannot come, and every queue is bounded: whoever is ahead waits.
  *
- * Live, with several capture threads: each would be a reading thread with an intake of its own and with a
- * ring of batches into each worker (struct worker has one per reading thread, and takes from all of them), so
- * that a segment that the kernel gave to the wrong thread goes where its hash says. Rounds of different
- * readers have no common order; the reporting thread then takes what is there instead of merging. */
+ * Live, lanes.h. */
 #ifndef STARTTAP_SENSOR_WORKERS_H
 #define STARTTAP_SENSOR_WORKERS_H
 

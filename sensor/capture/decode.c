@@ -51,6 +51,17 @@ const struct decode_counters *decoder_counters(const struct decoder *decoder) {
     return &decoder->counters;
 }
 
+void decode_counters_add(struct decode_counters *sum, const struct decode_counters *more) {
+    sum->truncated += more->truncated;
+    sum->damaged += more->damaged;
+    sum->fragments += more->fragments;
+    sum->reassembled += more->reassembled;
+    sum->bad_checksums += more->bad_checksums;
+    sum->depth_limit += more->depth_limit;
+    sum->fragment_limit += more->fragment_limit;
+    sum->unknown_linktype += more->unknown_linktype;
+}
+
 const struct decode_piece *decoder_piece(const struct decoder *decoder) {
     return &decoder->piece;
 }

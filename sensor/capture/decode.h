@@ -47,5 +47,6 @@ enum decode_result decode_packet(struct decoder *decoder, const struct packet *p
                                  struct segment *segment);
 const struct decode_piece *decoder_piece(const struct decoder *decoder); /* valid as the segment is */
 const struct decode_counters *decoder_counters(const struct decoder *decoder);
+void decode_counters_add(struct decode_counters *sum, const struct decode_counters *more);
 
 #endif

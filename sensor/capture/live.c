@@ -9,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "fanout.h"
+
 #define NS_PER_S     UINT64_C(1000000000)
 #define LINKTYPE_RAW 101
 #define NOTE_LEN     (PCAP_ERRBUF_SIZE + 128)
@@ -191,6 +193,16 @@ bool live_filter(struct live *live, const char *expression, char *message, size_
     if (status != 0)
         snprintf(message, message_len, "%s: filter: %s", live->interface, pcap_geterr(live->handle));
     return status == 0;
+}
+
+bool live_share(struct live *live, uint32_t key, int *group, char *message, size_t message_len) {
+    if (!live_filter(live, "less 0", message, message_len))
+        return false;
+    int error = fanout_join(live->fd, key, group);
+    if (error != 0)
+        snprintf(message, message_len, "%s: its packets cannot be shared out among --workers: %s",
+                 live->interface, strerror(error));
+    return error == 0;
 }
 
 int live_linktype(const struct live *live) {

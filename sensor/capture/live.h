@@ -38,6 +38,10 @@ void live_close(struct live *live); /* NULL is fine */
  * False with libpcap's message. */
 bool live_filter(struct live *live, const char *expression, char *message, size_t message_len);
 
+/* Right after live_open(): joins those that share out this interface's packets (fanout.h, also for key and
+ * group), and captures none before live_filter(). False with a message. */
+bool live_share(struct live *live, uint32_t key, int *group, char *message, size_t message_len);
+
 int live_linktype(const struct live *live);     /* LINKTYPE_ value */
 int live_fd(const struct live *live);           /* readable when a block is ready, or the interface failed */
 const char *live_note(const struct live *live); /* what could not be had but is not needed; "" when nothing */

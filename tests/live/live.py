@@ -5,7 +5,7 @@
 
 Frames are sent into one end of a pair of virtual interfaces; the sensor and tcpdump capture on the other end. Each
 capture's packets come in every link layer and tunnel that an Ethernet can carry, with traffic that is no mail among
-them, which must not leave the kernel. Then several interfaces at once, a mirror of one direction, and what is said
+them, which must not leave the kernel. One thread, two and four (--workers) capture the same frames side by side. Then several interfaces at once, a mirror of one direction, and what is said
 when an interface cannot be opened.
 
 Needs root, tcpdump, ip, unshare and setpriv; without them it ends with 77.
@@ -31,6 +31,7 @@ SKIP = 77
 SETTINGS = ("-n", "--observer-name", "live", "--ca", str(bundled.PCAPS / "certs" / "ca.pem"), "--no-sandbox", "--user", "root")
 PORTS = {25, 465, 587, 2525}
 FRAME_MAX = 65549  # bytes with the Ethernet header: the largest that a virtual interface takes
+WORKERS = ("1", "2", "4")
 SENTINEL = b"the last frame of this run"
 
 # Name: what a frame is wrapped in, from the inside out.
@@ -127,6 +128,7 @@ def plug(name):
 
 class Sensor:
     def __init__(self, program, folder, interfaces, *more):
+        folder.mkdir(exist_ok=True)
         self.out, self.log = folder / "events.ndjson", folder / "sensor.log"
         names = [word for interface in interfaces for word in ("-i", interface)]
         with open(self.log, "wb") as log:
@@ -201,7 +203,7 @@ def check_wrapping(program, folder, sender, name, frames, more):
     recording = folder / "frames.pcap"
     print(name, flush=True)
     tcpdump = record(recording, "tap0")
-    sensor = Sensor(program, folder, ["tap0"], *more)
+    sensors = [Sensor(program, folder / workers, ["tap0"], "--workers", workers, "--ring-mb", "32", *more) for workers in WORKERS]
     others, pieces = noise()
     num_pieces = 0
     for start in range(0, len(frames), 500):
@@ -210,17 +212,21 @@ def check_wrapping(program, folder, sender, name, frames, more):
         num_pieces += len(pieces)
     sender.send([sentinel()])
     end_recording(tcpdump, recording)
-    live = sensor.stop()
+    events = [sensor.stop() for sensor in sensors]
     recorded = bundled.parse(bundled.run(program, *SETTINGS, "-o", "json:-", "-r", recording))
-    compare(name, live, recorded)
     most = len(frames) + (num_pieces if more else 0)
-    expect(total(live, "packets") <= most, f"{name}: {total(live, 'packets')} packets of {most} frames that may be mail")
-    return live
+    for workers, live in zip(WORKERS, events):
+        who = f"{name}, {workers} workers"
+        compare(who, live, recorded)
+        expect(total(live, "packets") <= most, f"{who}: {total(live, 'packets')} packets of {most} frames that may be mail")
+        expect(total(live, "packets") == total(events[0], "packets"),
+               f"{who}: {total(live, 'packets')} packets, not {total(events[0], 'packets')} as by one")
+    return events[0]
 
 
-def check_any(program, folder, sender, frames):
+def check_any(program, folder, sender, frames, workers):
     """All interfaces as one: each frame is there twice, sent and received; the VLAN tag is looked behind."""
-    sensor = Sensor(program, folder, ["any"])
+    sensor = Sensor(program, folder, ["any"], "--workers", workers)
     sender.send(frames)
     return sensor.stop()
 
@@ -231,11 +237,11 @@ def to_server(packet):
 
 def check_two_interfaces(program, folder, senders, packets):
     """A tap has one interface for each direction; each frame is a moment later than the one before it, as on a line."""
-    sensor = Sensor(program, folder, ["tap0", "tap1"])
+    sensors = [Sensor(program, folder / workers, ["tap0", "tap1"], "--workers", workers) for workers in WORKERS]
     for _, packet in packets:
         if len(packet.data) <= FRAME_MAX - 200:
             senders[to_server(packet)].send([ethernet(packet).data])
-    return sensor.stop()
+    return [sensor.stop() for sensor in sensors]
 
 
 def check_one_way(program, folder, sender, packets):
@@ -309,11 +315,12 @@ def main():
         live = check_wrapping(program, folder, senders[0], name, frames_of(packets, layers), more)
         reference = reference or live
     for name, layers in (("any", [ethernet]), ("any, 802.1Q", [vlan(7), ethernet]), ("any, QinQ", [vlan(7), vlan(9), ethernet])):
-        live = check_any(program, folder, senders[0], frames_of(packets, layers))
-        expect(outcomes(live) == outcomes(reference), f"{name}: {len(live)} events, or other verdicts")
-    live = check_two_interfaces(program, folder, senders, packets)
-    expect(outcomes(live) == outcomes(reference), "two interfaces: " +
-           str(sorted(set(outcomes(live)) ^ set(outcomes(reference)))[:6]))
+        for workers in ("1", "3"):
+            live = check_any(program, folder, senders[0], frames_of(packets, layers), workers)
+            expect(outcomes(live) == outcomes(reference), f"{name}, {workers} workers: {len(live)} events, or other verdicts")
+    for workers, live in zip(WORKERS, check_two_interfaces(program, folder, senders, packets)):
+        expect(outcomes(live) == outcomes(reference), f"two interfaces, {workers} workers: " +
+               str(sorted(set(outcomes(live)) ^ set(outcomes(reference)))[:6]))
     check_one_way(program, folder, senders[0], packets)
     narrow = [frame for frame in frames_of(list(read_ip(bundled.PCAPS / "exim-offered-unused.pcap")), [ethernet])]
     check_intervals(program, folder, senders[0], narrow)
