@@ -57,7 +57,7 @@ struct config {
     char *observer_name;    /* default: the host's name */
     uint32_t peer_window_s; /* 0: one window, to the end (default for files) */
     uint32_t max_flows;     /* --max-flows: tracked connections */
-    uint32_t workers;       /* --workers: trackers, each in a thread if there are several */
+    uint32_t workers; /* --workers: trackers, each in a thread if there are several; live, capture threads */
     bool no_summary, quiet;
     char *user;               /* --user: whom root becomes once it captures; NULL: privilege.h says who */
     bool no_sandbox;          /* --no-sandbox */

@@ -10,7 +10,7 @@
  * round's notices with a mark. The reporting thread merges round by round, so it waits for no notice that
  * cannot come, and every queue is bounded: whoever is ahead waits.
  *
- * Live, lanes.h. */
+ * This is for files; live there are lanes.h. */
 #ifndef STARTTAP_SENSOR_WORKERS_H
 #define STARTTAP_SENSOR_WORKERS_H
 
