@@ -205,17 +205,99 @@ static bool verbose_set(struct config *config, const char *value, char *why, siz
     return true;
 }
 
+/* Settings that are one text. NULL: another kind. */
+static char **text_at(struct config *config, enum setting_key key) {
+    switch (key) {
+    case SETTING_TIME_STAMPS:
+        return &config->time_stamps;
+    case SETTING_KAFKA_CONFIG:
+        return &config->kafka_config;
+    case SETTING_SPOOL:
+        return &config->spool;
+    case SETTING_WRITE:
+        return &config->record;
+    case SETTING_METRICS:
+        return &config->metrics;
+    case SETTING_CA:
+        return &config->ca_path;
+    case SETTING_KEYLOG:
+        return &config->keylog;
+    case SETTING_OBSERVER_NAME:
+        return &config->observer_name;
+    case SETTING_USER:
+        return &config->user;
+    default:
+        return NULL;
+    }
+}
+
+/* Settings that are on or off. NULL: another kind. */
+static bool *switch_at(struct config *config, enum setting_key key) {
+    switch (key) {
+    case SETTING_NO_PROMISCUOUS:
+        return &config->no_promiscuous;
+    case SETTING_ANY_PORT:
+        return &config->any_port;
+    case SETTING_NO_VERIFY:
+        return &config->no_verify;
+    case SETTING_VERIFY_CHECKSUMS:
+        return &config->verify_checksums;
+    case SETTING_FORCE:
+        return &config->force;
+    case SETTING_SCRUB:
+        return &config->scrub;
+    case SETTING_NO_SANDBOX:
+        return &config->no_sandbox;
+    case SETTING_NO_SUMMARY:
+        return &config->no_summary;
+    case SETTING_QUIET:
+        return &config->quiet;
+    default:
+        return NULL;
+    }
+}
+
+struct number {
+    uint32_t *at, min, max;
+};
+
+/* Settings that are a number. NULL in at: another kind. */
+static struct number number_at(struct config *config, enum setting_key key) {
+    switch (key) {
+    case SETTING_RING_MB:
+        return (struct number){&config->ring_mb, 1, RING_MB_MAX};
+    case SETTING_SNAP_LENGTH:
+        return (struct number){&config->snap_len, SNAP_LENGTH_MIN, SNAP_LENGTH_MAX};
+    case SETTING_SENSOR_INTERVAL:
+        return (struct number){&config->sensor_interval_s, 0, PEER_WINDOW_S_MAX};
+    case SETTING_SINK_WAIT:
+        return (struct number){&config->sink_wait_s, 0, SINK_WAIT_S_MAX};
+    case SETTING_SPOOL_MAX:
+        return (struct number){&config->spool_max_mb, SPOOL_MB_MIN, SPOOL_MB_MAX};
+    case SETTING_PEER_WINDOW:
+        return (struct number){&config->peer_window_s, 0, PEER_WINDOW_S_MAX};
+    case SETTING_MAX_FLOWS:
+        return (struct number){&config->max_flows, 1, FLOWS_MAX};
+    case SETTING_DRAIN_TIMEOUT:
+        return (struct number){&config->drain_timeout_s, 0, DRAIN_S_MAX};
+    default:
+        return (struct number){NULL, 0, 0};
+    }
+}
+
 void setting_clear(struct config *config, const struct setting *setting) {
+    char **text = text_at(config, setting->key);
+    if (text) {
+        free(*text);
+        *text = NULL;
+        return;
+    }
     switch (setting->key) {
     case SETTING_READ:
         list_clear(&config->inputs, &config->num_inputs);
         break;
     case SETTING_INTERFACE:
         list_clear(&config->interfaces, &config->num_interfaces);
-        break;
-    case SETTING_TIME_STAMPS:
-        free(config->time_stamps);
-        config->time_stamps = NULL;
         break;
     case SETTING_TUNNELS:
         config->tunnels = 0;
@@ -226,24 +308,8 @@ void setting_clear(struct config *config, const struct setting *setting) {
     case SETTING_DATASETS:
         config->datasets = 0;
         break;
-    case SETTING_KAFKA_CONFIG:
-        free(config->kafka_config);
-        config->kafka_config = NULL;
-        break;
     case SETTING_KAFKA_PROPERTY:
         list_clear(&config->kafka_properties, &config->num_kafka_properties);
-        break;
-    case SETTING_SPOOL:
-        free(config->spool);
-        config->spool = NULL;
-        break;
-    case SETTING_WRITE:
-        free(config->record);
-        config->record = NULL;
-        break;
-    case SETTING_METRICS:
-        free(config->metrics);
-        config->metrics = NULL;
         break;
     case SETTING_FILTER:
     case SETTING_FILTER_FILE:
@@ -262,22 +328,6 @@ void setting_clear(struct config *config, const struct setting *setting) {
         config->home = NULL;
         config->num_home = 0;
         break;
-    case SETTING_CA:
-        free(config->ca_path);
-        config->ca_path = NULL;
-        break;
-    case SETTING_KEYLOG:
-        free(config->keylog);
-        config->keylog = NULL;
-        break;
-    case SETTING_OBSERVER_NAME:
-        free(config->observer_name);
-        config->observer_name = NULL;
-        break;
-    case SETTING_USER:
-        free(config->user);
-        config->user = NULL;
-        break;
     case SETTING_VERBOSE:
         config->verbose = 0;
         break;
@@ -288,38 +338,29 @@ void setting_clear(struct config *config, const struct setting *setting) {
 
 bool setting_add(struct config *config, const struct setting *setting, const char *value, char *why,
                  size_t why_len) {
+    char **text = text_at(config, setting->key);
+    bool *on = switch_at(config, setting->key);
+    struct number number = number_at(config, setting->key);
+    config->spool_given |= setting->key == SETTING_SPOOL;
+    if (text)
+        return text_set(text, value, why, why_len);
+    if (on)
+        return switch_parse(on, value, why, why_len);
+    if (number.at)
+        return number_parse(number.at, number.min, number.max, value, why, why_len);
     switch (setting->key) {
     case SETTING_READ:
         return list_add(&config->inputs, &config->num_inputs, value, why, why_len);
     case SETTING_INTERFACE:
         return list_add(&config->interfaces, &config->num_interfaces, value, why, why_len);
-    case SETTING_RING_MB:
-        return number_parse(&config->ring_mb, 1, RING_MB_MAX, value, why, why_len);
-    case SETTING_SNAP_LENGTH:
-        return number_parse(&config->snap_len, SNAP_LENGTH_MIN, SNAP_LENGTH_MAX, value, why, why_len);
-    case SETTING_NO_PROMISCUOUS:
-        return switch_parse(&config->no_promiscuous, value, why, why_len);
-    case SETTING_TIME_STAMPS:
-        return text_set(&config->time_stamps, value, why, why_len);
     case SETTING_TUNNELS:
         return filter_tunnels_add(&config->tunnels, value, why, why_len);
-    case SETTING_SENSOR_INTERVAL:
-        return number_parse(&config->sensor_interval_s, 0, PEER_WINDOW_S_MAX, value, why, why_len);
     case SETTING_OUTPUT:
         return list_add(&config->sinks, &config->num_sinks, value, why, why_len);
     case SETTING_DATASETS:
         return datasets_add(&config->datasets, value, why, why_len);
-    case SETTING_KAFKA_CONFIG:
-        return text_set(&config->kafka_config, value, why, why_len);
     case SETTING_KAFKA_PROPERTY:
         return list_add(&config->kafka_properties, &config->num_kafka_properties, value, why, why_len);
-    case SETTING_SINK_WAIT:
-        return number_parse(&config->sink_wait_s, 0, SINK_WAIT_S_MAX, value, why, why_len);
-    case SETTING_SPOOL:
-        config->spool_given = true;
-        return text_set(&config->spool, value, why, why_len);
-    case SETTING_SPOOL_MAX:
-        return number_parse(&config->spool_max_mb, SPOOL_MB_MIN, SPOOL_MB_MAX, value, why, why_len);
     case SETTING_FILTER:
         return filter_set(config, value, why, why_len);
     case SETTING_FILTER_FILE:
@@ -328,47 +369,14 @@ bool setting_add(struct config *config, const struct setting *setting, const cha
         return ports_add(&config->mail_ports, value, why, why_len);
     case SETTING_TLS_PORTS:
         return ports_add(&config->tls_ports, value, why, why_len);
-    case SETTING_ANY_PORT:
-        return switch_parse(&config->any_port, value, why, why_len);
     case SETTING_HOME:
         return networks_add(&config->home, &config->num_home, value, why, why_len);
-    case SETTING_CA:
-        return text_set(&config->ca_path, value, why, why_len);
-    case SETTING_NO_VERIFY:
-        return switch_parse(&config->no_verify, value, why, why_len);
-    case SETTING_KEYLOG:
-        return text_set(&config->keylog, value, why, why_len);
-    case SETTING_VERIFY_CHECKSUMS:
-        return switch_parse(&config->verify_checksums, value, why, why_len);
-    case SETTING_OBSERVER_NAME:
-        return text_set(&config->observer_name, value, why, why_len);
-    case SETTING_PEER_WINDOW:
-        return number_parse(&config->peer_window_s, 0, PEER_WINDOW_S_MAX, value, why, why_len);
-    case SETTING_MAX_FLOWS:
-        return number_parse(&config->max_flows, 1, FLOWS_MAX, value, why, why_len);
     case SETTING_WORKERS:
         return workers_parse(&config->workers, value, why, why_len);
-    case SETTING_FORCE:
-        return switch_parse(&config->force, value, why, why_len);
-    case SETTING_WRITE:
-        return text_set(&config->record, value, why, why_len);
-    case SETTING_SCRUB:
-        return switch_parse(&config->scrub, value, why, why_len);
-    case SETTING_METRICS:
-        return text_set(&config->metrics, value, why, why_len);
-    case SETTING_USER:
-        return text_set(&config->user, value, why, why_len);
-    case SETTING_NO_SANDBOX:
-        return switch_parse(&config->no_sandbox, value, why, why_len);
-    case SETTING_DRAIN_TIMEOUT:
-        return number_parse(&config->drain_timeout_s, 0, DRAIN_S_MAX, value, why, why_len);
-    case SETTING_NO_SUMMARY:
-        return switch_parse(&config->no_summary, value, why, why_len);
-    case SETTING_QUIET:
-        return switch_parse(&config->quiet, value, why, why_len);
     case SETTING_VERBOSE:
         return verbose_set(config, value, why, why_len);
+    default:
+        snprintf(why, why_len, "no such setting");
+        return false;
     }
-    snprintf(why, why_len, "no such setting");
-    return false;
 }

@@ -61,15 +61,15 @@ void lanes_finish(struct lanes *lanes);
 /* --- the thread of a lane --- */
 
 bool lanes_stopping(const struct lanes *lanes);
-void lanes_packet(struct lanes *lanes, unsigned lane, const struct packet *packet);
+void lanes_packet(struct lanes *lanes, unsigned number, const struct packet *packet);
 
 /* No packet came up to this time. */
-void lanes_tick(struct lanes *lanes, unsigned lane, uint64_t now_ns);
+void lanes_tick(struct lanes *lanes, unsigned number, uint64_t now_ns);
 
 /* Gives others what is theirs, takes what they have given, and hands over the notices: before each wait. */
-void lanes_exchange(struct lanes *lanes, unsigned lane);
-int lanes_wake_fd(const struct lanes *lanes, unsigned lane); /* readable: lanes_exchange() or an end */
+void lanes_exchange(struct lanes *lanes, unsigned number);
+int lanes_wake_fd(const struct lanes *lanes, unsigned number); /* readable: lanes_exchange() or an end */
 
-void lanes_publish(struct lanes *lanes, unsigned lane); /* its counters; each 100 ms or so */
+void lanes_publish(struct lanes *lanes, unsigned number); /* its counters; each 100 ms or so */
 
 #endif

@@ -89,7 +89,7 @@ static void write_program(struct program *program, uint32_t key) {
     for (int i = 0; i < TAGS; i++) {
         unless_any(program, tags, 3, 4);
         add(program, BPF_MISC | BPF_TXA, 0);
-        add(program, BPF_ALU | BPF_ADD | BPF_K, 4);
+        add(program, BPF_ALU | BPF_ADD, 4); /* of a constant: BPF_K, which is 0 */
         add(program, BPF_MISC | BPF_TAX, 0);
         add(program, BPF_LD | BPF_H | BPF_IND, AT(-2)); /* the type that the tag ends with */
     }

@@ -229,7 +229,7 @@ bool live_link_up(const struct live *live) {
     struct ifreq request = {0};
     if (is_any(live->interface) || strlen(live->interface) >= sizeof request.ifr_name)
         return true;
-    strcpy(request.ifr_name, live->interface);
+    memcpy(request.ifr_name, live->interface, strlen(live->interface) + 1);
     if (ioctl(pcap_fileno(live->handle), SIOCGIFFLAGS, &request) != 0)
         return true; /* gone: reading says so */
     return (request.ifr_flags & IFF_UP) && (request.ifr_flags & IFF_RUNNING);

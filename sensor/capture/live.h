@@ -28,9 +28,9 @@ enum live_open_result {
     LIVE_REFUSED, /* the system does not let us; or a wrong option: trying again is of no use */
 };
 
-/* On LIVE_OPENED *live captures every packet until live_filter(). Else message (always terminated) names the
+/* On LIVE_OPENED *out captures every packet until live_filter(). Else message (always terminated) names the
  * interface and what is wrong, and for a lack of privilege what to do. */
-enum live_open_result live_open(const char *interface, const struct live_options *options, struct live **live,
+enum live_open_result live_open(const char *interface, const struct live_options *options, struct live **out,
                                 char *message, size_t message_len);
 void live_close(struct live *live); /* NULL is fine */
 
