@@ -47,7 +47,9 @@ static inline void stream_add(struct stream *stream, const void *bytes, size_t l
     if (grown == NULL) {
         abort();
     }
-    memcpy(grown + stream->len, bytes, len);
+    if (len > 0) {
+        memcpy(grown + stream->len, bytes, len);
+    }
     stream->bytes = grown;
     stream->len += len;
 }
