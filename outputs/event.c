@@ -133,6 +133,12 @@ static const struct sensor_event empty_sensor = {
     .suspended_ms = EVENT_ABSENT,
 };
 
+static const struct alert_event empty_alert = {
+    .source = NO_ENDPOINT,
+    .destination = NO_ENDPOINT,
+    .verdict = VERDICT_UNKNOWN,
+};
+
 void event_reset(struct event *event, enum dataset dataset) {
     event->dataset = dataset;
     event->id[0] = '\0';
@@ -143,6 +149,9 @@ void event_reset(struct event *event, enum dataset dataset) {
         break;
     case DATASET_PEER:
         event->peer = empty_peer;
+        break;
+    case DATASET_ALERT:
+        event->alert = empty_alert;
         break;
     default:
         event->sensor = empty_sensor;

@@ -25,7 +25,7 @@ static inline enum fact fact_of(bool value) {
     return value ? FACT_YES : FACT_NO;
 }
 
-enum dataset { DATASET_SESSION, DATASET_PEER, DATASET_SENSOR, NUM_DATASETS };
+enum dataset { DATASET_SESSION, DATASET_PEER, DATASET_SENSOR, DATASET_ALERT, NUM_DATASETS };
 
 enum verdict {
     VERDICT_STARTTLS,
@@ -295,6 +295,20 @@ struct sensor_event {
     const char *mirror;                             /* ok, silent, one_way; NULL: cannot be said yet */
 };
 
+/* That a peer had a finding so often within one hour. */
+struct alert_event {
+    uint64_t hour_ns, time_ns; /* when the hour began; last packet of the session that made it so often */
+    const char *finding;
+    uint64_t findings;           /* the same as a bit, for the severity */
+    const char *reason, *remedy; /* of the table of findings */
+    uint64_t sessions;           /* of the peer in this hour that had it: as many as were asked for */
+    const char *peer_ip, *peer_name;
+    struct event_endpoint source, destination; /* of that session: address, port and domain only */
+    const char *direction, *community_id;
+    enum verdict verdict;
+    const char *session_id;
+};
+
 struct event {
     enum dataset dataset;
     char id[33];                  /* event.id: 128 bits, lower-case hex */
@@ -305,6 +319,7 @@ struct event {
         struct session_event session;
         struct peer_event peer;
         struct sensor_event sensor;
+        struct alert_event alert;
     };
 };
 

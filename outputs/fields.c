@@ -41,6 +41,7 @@
 #define PREFIX_PEER_ADOPTION               PREFIX_PEER "adoption."
 #define PREFIX_PEER_CERT                   PREFIX_PEER "cert."
 #define PREFIX_SENSOR                      PREFIX_STARTTAP "sensor."
+#define PREFIX_ALERT                       PREFIX_STARTTAP "alert."
 
 /* A group: how many are around it, its name within the one next to it, which that is. */
 #define GROUP(group, group_depth, group_name, outer)                                                         \
@@ -92,13 +93,15 @@ const struct field_group_info fields_groups[NUM_GROUPS] = {
     GROUP(PEER_ADOPTION, 3, "adoption", PEER),
     GROUP(PEER_CERT, 3, "cert", PEER),
     GROUP(SENSOR, 2, "sensor", STARTTAP),
+    GROUP(ALERT, 2, "alert", STARTTAP),
 };
 
 enum {
     SESSION = 1 << DATASET_SESSION,
     PEER = 1 << DATASET_PEER,
     SENSOR = 1 << DATASET_SENSOR,
-    EVERY = SESSION | PEER | SENSOR
+    ALERT = 1 << DATASET_ALERT,
+    EVERY = SESSION | PEER | SENSOR | ALERT
 };
 
 /* A row: CSV column (0: none), datasets, group, kind, member of struct event; then name within the group,
@@ -155,20 +158,22 @@ static const struct field table[] = {
     ROW(1, SESSION, ROOT, TIME_NS, session.start_ns, "@timestamp", ANY, "Time of the first packet."),
     ROW(0, PEER, ROOT, TIME_NS, peer.window_end_ns, "@timestamp", ANY, "End of the window."),
     ROW(0, SENSOR, ROOT, TIME_NS, sensor.end_ns, "@timestamp", ANY, "End of the interval."),
+    ROW(0, ALERT, ROOT, TIME_NS, alert.time_ns, "@timestamp", ANY,
+        "Last packet of the session that raised it."),
     FIXED(25, EVERY, ECS, "version", FIELDS_ECS_VERSION,
           "Version of the Elastic Common Schema that the names are from."),
     FIXED(26, SESSION, EVENT, "kind", "event", "Always event: something that happened."),
     FIXED(0, PEER | SENSOR, EVENT, "kind", "metric", "Always metric: a measurement over a window."),
+    FIXED(0, ALERT, EVENT, "kind", "alert", "Always alert: a finding that was asked to be told of."),
     ROW(27, EVERY, EVENT, CATEGORY, dataset, "category", "network email",
         "network; email too, where SMTP was spoken."),
     ROW(28, EVERY, EVENT, TYPE, dataset, "type", "connection end info",
         "connection and end for a session, info too where SMTP was spoken; info alone for the others."),
     FIXED(29, EVERY, EVENT, "module", "starttap", "Always starttap."),
-    FIXED(30, SESSION, EVENT, "dataset", "starttap.session",
-          "Which of the three datasets the event belongs to."),
-    FIXED(0, PEER, EVENT, "dataset", "starttap.peer", "Which of the three datasets the event belongs to."),
-    FIXED(0, SENSOR, EVENT, "dataset", "starttap.sensor",
-          "Which of the three datasets the event belongs to."),
+    FIXED(30, SESSION, EVENT, "dataset", "starttap.session", "Which of the datasets the event belongs to."),
+    FIXED(0, PEER, EVENT, "dataset", "starttap.peer", "Which of the datasets the event belongs to."),
+    FIXED(0, SENSOR, EVENT, "dataset", "starttap.sensor", "Which of the datasets the event belongs to."),
+    FIXED(0, ALERT, EVENT, "dataset", "starttap.alert", "Which of the datasets the event belongs to."),
     ROW(31, EVERY, EVENT, ID, id, "id", ANY,
         "128 bits in hex, made from the content: the same capture gives the same id, doubles can be dropped "
         "by it."),
@@ -184,12 +189,17 @@ static const struct field table[] = {
     ROW(0, SENSOR, EVENT, TIME_NS, sensor.end_ns, "end", ANY, "End of the interval."),
     ROW(0, SENSOR, EVENT, DURATION, sensor.start_ns, "duration", ANY,
         "event.end - event.start in nanoseconds."),
+    ROW(0, ALERT, EVENT, TIME_NS, alert.hour_ns, "start", ANY, "Start of the hour."),
+    ROW(0, ALERT, EVENT, TIME_NS, alert.time_ns, "end", ANY, "Last packet of the session that raised it."),
     ROW(10, SESSION, EVENT, OUTCOME, session.outcome, "outcome", "success failure unknown",
         "success: encrypted; failure: in clear, or TLS failed; unknown: left out of adoption."),
     ROW(11, SESSION, EVENT, TEXT, session.reason, "reason", ANY,
         "One sentence: why the verdict is what it is."),
     ROW(12, SESSION, EVENT, SEVERITY, session.findings, "severity", ANY,
         "Highest severity of the findings: 1 informational, 2 low, 3 medium, 4 high."),
+    ROW(0, ALERT, EVENT, TEXT, alert.reason, "reason", ANY, "One sentence: what the finding means."),
+    ROW(0, ALERT, EVENT, SEVERITY, alert.findings, "severity", ANY,
+        "Severity of the finding: 1 informational, 2 low, 3 medium, 4 high."),
     ROW(35, EVERY, OBSERVER, TEXT, observer_name, "name", ANY,
         "Name of the sensor: its host name, or as configured."),
     FIXED(36, EVERY, OBSERVER, "type", "sensor", "Always sensor."),
@@ -203,6 +213,10 @@ static const struct field table[] = {
         "Community ID 1 of the connection: the same in Zeek, Suricata and others."),
     ROW(7, SESSION, NETWORK, TEXT, session.direction, "direction", "inbound outbound internal external",
         "Seen from the home networks; absent when none are configured."),
+    ROW(0, ALERT, NETWORK, TEXT, alert.community_id, "community_id", ANY,
+        "Community ID 1 of the session that raised it."),
+    ROW(0, ALERT, NETWORK, TEXT, alert.direction, "direction", "inbound outbound internal external",
+        "Seen from the home networks; absent when none are configured."),
     ROW(43, SESSION, NETWORK_VLAN, NUMBER_WORD, session.vlan_id, "id", ANY, "Outermost VLAN tag."),
     ROW(2, SESSION, SOURCE, IP, session.source.ip, "ip", ANY,
         "IP address of the client (who opened the connection)."),
@@ -212,6 +226,8 @@ static const struct field table[] = {
         "TCP payload that the client sent, each byte counted once."),
     ROW(45, SESSION, SOURCE, NUMBER, session.source.packets, "packets", ANY,
         "Packets seen from the client, duplicates left out."),
+    ROW(0, ALERT, SOURCE, IP, alert.source.ip, "ip", ANY, "Client of the session that raised it."),
+    ROW(0, ALERT, SOURCE, PORT, alert.source.port, "port", ANY, "Its TCP port."),
     ROW(46, SESSION, SOURCE_AS, NUMBER, session.source.as_number, "number", ANY,
         "Autonomous system, from a database if one was given."),
     ROW(47, SESSION, SOURCE_AS_ORGANIZATION, TEXT, session.source.as_organization, "name", ANY,
@@ -226,6 +242,10 @@ static const struct field table[] = {
         "TCP payload that the server sent, each byte counted once."),
     ROW(50, SESSION, DESTINATION, NUMBER, session.destination.packets, "packets", ANY,
         "Packets seen from the server, duplicates left out."),
+    ROW(0, ALERT, DESTINATION, IP, alert.destination.ip, "ip", ANY, "Server of the session that raised it."),
+    ROW(0, ALERT, DESTINATION, PORT, alert.destination.port, "port", ANY, "Its TCP port."),
+    ROW(0, ALERT, DESTINATION, TEXT, alert.destination.domain, "domain", ANY,
+        "Name that the server goes by."),
     ROW(51, SESSION, DESTINATION_AS, NUMBER, session.destination.as_number, "number", ANY,
         "Autonomous system, from a database if one was given."),
     ROW(52, SESSION, DESTINATION_AS_ORGANIZATION, TEXT, session.destination.as_organization, "name", ANY,
@@ -256,6 +276,8 @@ static const struct field table[] = {
         "Version of this schema; a change that breaks readers raises it."),
     ROW(8, SESSION, STARTTAP, VERDICT, session.verdict, "verdict", ANY,
         "The verdict: exactly one for each session."),
+    ROW(0, ALERT, STARTTAP, VERDICT, alert.verdict, "verdict", ANY,
+        "The verdict of the session that raised it."),
     ROW(9, SESSION, STARTTAP, UNKNOWN_REASON, session.unknown_reason, "unknown_reason", ANY,
         "Why the verdict is unknown."),
     ROW(14, SESSION, STARTTAP, TEXT, session.mode, "mode", "starttls implicit plain",
@@ -474,6 +496,15 @@ static const struct field table[] = {
         "For how long the host was suspended, in milliseconds."),
     ROW(0, SENSOR, SENSOR, TEXT, sensor.mirror, "mirror", "ok silent one_way",
         "What the mirror shows: both directions, nothing since the start, or one direction only."),
+    ROW(0, ALERT, ALERT, TEXT, alert.finding, "finding", ANY, "The finding, by name."),
+    ROW(0, ALERT, ALERT, TEXT, alert.remedy, "remedy", ANY, "One sentence: what to do."),
+    ROW(0, ALERT, ALERT, UNSIGNED, alert.sessions, "sessions", ANY,
+        "Sessions of the peer in this hour that had it: as many as --alert-on asks for."),
+    ROW(0, ALERT, ALERT, IP, alert.peer_ip, "peer_ip", ANY, "IP address of the peer."),
+    ROW(0, ALERT, ALERT, TEXT, alert.peer_name, "peer_name", ANY,
+        "Name that the peer goes by; absent when it said none."),
+    ROW(0, ALERT, ALERT, TEXT, alert.session_id, "session_id", ANY,
+        "event.id of the session that raised it."),
 };
 
 const struct field *fields_table(size_t *num) {

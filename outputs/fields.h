@@ -56,6 +56,7 @@ enum field_group {
     GROUP_PEER_ADOPTION,
     GROUP_PEER_CERT,
     GROUP_SENSOR,
+    GROUP_ALERT,
     NUM_GROUPS
 };
 

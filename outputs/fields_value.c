@@ -126,7 +126,7 @@ static void set_list(struct field_value *value, size_t num, const char *json) {
 
 /* ECS expects info for email; connection and end for network alone. */
 static void set_category(struct field_value *value, const struct event *event) {
-    bool email = event->dataset == DATASET_PEER ||
+    bool email = event->dataset == DATASET_PEER || event->dataset == DATASET_ALERT ||
                  (event->dataset == DATASET_SESSION && event->session.network_protocol != NULL);
     value->scratch.names[0] = "network";
     value->scratch.names[1] = "email";

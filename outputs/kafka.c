@@ -48,6 +48,8 @@ const char *kafka_key(const struct event *event) {
                    : session->destination.ip;
     case DATASET_PEER:
         return event->peer.ip;
+    case DATASET_ALERT:
+        return event->alert.peer_ip;
     default:
         return event->observer_name;
     }

@@ -25,6 +25,7 @@ static const char *const default_topics[NUM_DATASETS] = {
     [DATASET_SESSION] = "starttap.sessions",
     [DATASET_PEER] = "starttap.peers",
     [DATASET_SENSOR] = "starttap.sensors",
+    [DATASET_ALERT] = "starttap.alerts",
 };
 
 /* --- the target --- */

@@ -4,7 +4,7 @@
 
 #define NO_GROUP NUM_GROUPS
 
-static const char *const dataset_names[NUM_DATASETS] = {"session", "peer", "sensor"};
+static const char *const dataset_names[NUM_DATASETS] = {"session", "peer", "sensor", "alert"};
 
 static void add_line(struct buffer *out, size_t depth) {
     buffer_add_char(out, '\n');

@@ -5,7 +5,7 @@
 
 #include "buffer.h"
 
-void schema_json(struct buffer *out);    /* starttap.schema.json: JSON Schema 2020-12 of the three datasets */
+void schema_json(struct buffer *out);    /* starttap.schema.json: JSON Schema 2020-12 of the datasets */
 void schema_page(struct buffer *out);    /* fields.md: every field, verdict and finding */
 void schema_columns(struct buffer *out); /* columns.txt: the columns of CSV, one name a line */
 

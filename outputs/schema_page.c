@@ -195,6 +195,11 @@ void schema_page(struct buffer *out) {
              "at its end, `flows_peak` is the most within it. What is said of sinks is since the start. "
              "Reading files there is one such event, for all of them.\n\n");
     add_fields(out, DATASET_SENSOR);
+    buffer_add_string(
+        out, "\n## `starttap.alert`: one for each finding, peer and hour, with `--alert-on`\n\n"
+             "The session that raised it has been reported before. `event.start` is the hour, of packet "
+             "time. A peer that goes on raises none before the next hour.\n\n");
+    add_fields(out, DATASET_ALERT);
     add_profiles(out);
 }
 

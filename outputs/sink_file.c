@@ -273,6 +273,8 @@ static uint64_t time_of(const struct event *event) {
         return event->session.end_ns;
     case DATASET_PEER:
         return event->peer.window_end_ns;
+    case DATASET_ALERT:
+        return event->alert.time_ns;
     default:
         return event->sensor.end_ns;
     }

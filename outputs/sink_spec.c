@@ -10,6 +10,7 @@ static const char *const words[NUM_DATASETS] = {
     [DATASET_SESSION] = "session",
     [DATASET_PEER] = "peer",
     [DATASET_SENSOR] = "sensor",
+    [DATASET_ALERT] = "alert",
 };
 
 const char *dataset_word(unsigned dataset) {
@@ -32,7 +33,7 @@ bool datasets_add(unsigned *datasets, const char *text, char *error, size_t erro
         size_t len = strcspn(text, ",");
         unsigned dataset = 0;
         if (!dataset_parse(text, len, &dataset)) {
-            (void)snprintf(error, error_len, "'%.*s' is not a dataset: write session, peer or sensor",
+            (void)snprintf(error, error_len, "'%.*s' is not a dataset: write session, peer, sensor or alert",
                            (int)len, text);
             return false;
         }

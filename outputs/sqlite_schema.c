@@ -13,6 +13,7 @@ static const struct {
     [DATASET_SESSION] = {"sessions", "One for each TCP connection that carries or may carry mail.", ""},
     [DATASET_PEER] = {"peers", "One for each peer and window.", "peer."},
     [DATASET_SENSOR] = {"sensors", "One for each interval of the sensor, and for its end.", "sensor."},
+    [DATASET_ALERT] = {"alerts", "One for each finding that was asked for, peer and hour.", "alert."},
 };
 
 /* --- columns --- */

@@ -11,15 +11,16 @@
 #include "fields.h"
 
 /* PRAGMA user_version: one more whenever a table or a view is changed (tests/unit/sqlite_versions.txt). */
-#define SQLITE_SCHEMA_VERSION     3
+#define SQLITE_SCHEMA_VERSION     4
 #define SQLITE_APPLICATION_ID     0x53745470 /* PRAGMA application_id: "StTp" */
 #define SQLITE_SCHEMA_COLUMNS_MAX 160
 #define SQLITE_EXPIRING_DAYS      30 /* of the view expiring_certificates; as the finding cert.expiring_soon */
 
 enum sqlite_table {
-    SQLITE_SESSIONS, /* these three as enum dataset */
+    SQLITE_SESSIONS, /* these four as enum dataset */
     SQLITE_PEERS,
     SQLITE_SENSORS,
+    SQLITE_ALERTS,
     SQLITE_FINDINGS,
     SQLITE_CERTIFICATES,
     NUM_SQLITE_TABLES

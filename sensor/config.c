@@ -110,7 +110,9 @@ static const struct argp_option options[] = {
      "The summary is printed all the same, on standard error when a sink has standard output",
      0},
     {"datasets", SETTING_DATASETS, "LIST", 0,
-     "session, peer, sensor: what sinks get (default: all); json:PATH?datasets=session,peer for one sink", 0},
+     "session, peer, sensor, alert: what sinks get (default: all); json:PATH?datasets=session,peer for one "
+     "sink",
+     0},
     {"force", SETTING_FORCE, 0, 0,
      "overwrite a file that is there; json:PATH?append adds to it, json:PATH?rotate=100MB&every=1h puts full "
      "files aside, PATH.zst is compressed",

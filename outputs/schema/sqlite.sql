@@ -199,6 +199,32 @@ CREATE TABLE IF NOT EXISTS sensors (
     mirror TEXT -- What the mirror shows: both directions, nothing since the start, or one direction only.
 );
 
+-- One for each finding that was asked for, peer and hour.
+CREATE TABLE IF NOT EXISTS alerts (
+    timestamp TEXT, -- Last packet of the session that raised it.
+    event_id TEXT PRIMARY KEY, -- 128 bits in hex, made from the content: the same capture gives the same id, doubles can be dropped by it.
+    event_start TEXT, -- Start of the hour.
+    event_end TEXT, -- Last packet of the session that raised it.
+    event_reason TEXT, -- One sentence: what the finding means.
+    event_severity INTEGER, -- Severity of the finding: 1 informational, 2 low, 3 medium, 4 high.
+    observer_name TEXT, -- Name of the sensor: its host name, or as configured.
+    observer_version TEXT, -- Version of starttap.
+    network_community_id TEXT, -- Community ID 1 of the session that raised it.
+    network_direction TEXT, -- Seen from the home networks; absent when none are configured.
+    source_ip TEXT, -- Client of the session that raised it.
+    source_port INTEGER, -- Its TCP port.
+    destination_ip TEXT, -- Server of the session that raised it.
+    destination_port INTEGER, -- Its TCP port.
+    destination_domain TEXT, -- Name that the server goes by.
+    verdict TEXT, -- The verdict of the session that raised it.
+    finding TEXT, -- The finding, by name.
+    remedy TEXT, -- One sentence: what to do.
+    sessions INTEGER, -- Sessions of the peer in this hour that had it: as many as --alert-on asks for.
+    peer_ip TEXT, -- IP address of the peer.
+    peer_name TEXT, -- Name that the peer goes by; absent when it said none.
+    session_id TEXT -- event.id of the session that raised it.
+);
+
 -- What is wrong with sessions.
 CREATE TABLE IF NOT EXISTS findings (
     event_id TEXT NOT NULL, -- The session's.
@@ -274,4 +300,4 @@ FROM ages LEFT JOIN servers USING (sha256) LEFT JOIN clients USING (sha256)
 WHERE seconds_left < 30 * 86400 ORDER BY not_after, sha256;
 
 PRAGMA application_id = 1400132720;
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;

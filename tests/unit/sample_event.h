@@ -94,6 +94,8 @@ static inline void sample_fill(struct event *event, const char *text) {
         event->session.unknown_reason = UNKNOWN_GAP;
         event_find(&event->session, FINDING_MAIL_CLEARTEXT);
         event_find(&event->session, FINDING_AUTH_CLEARTEXT);
+    } else if (event->dataset == DATASET_ALERT) {
+        event->alert.findings = UINT64_C(1) << FINDING_AUTH_CLEARTEXT;
     }
 }
 

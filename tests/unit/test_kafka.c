@@ -468,9 +468,10 @@ static void test_default_topics(void **state) {
     assert_non_null(spool);
     assert_int_equal(spool_append(spool, "x", 1), SPOOL_OK);
     assert_int_equal(spool_close(spool), 0);
-    static const char *const topics[] = {"starttap.sessions", "starttap.peers", "starttap.sensors"};
-    static const char *const keys[] = {"192.0.2.0", "192.0.2.9", "sensor-1"};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const topics[] = {"starttap.sessions", "starttap.peers", "starttap.sensors",
+                                         "starttap.alerts"};
+    static const char *const keys[] = {"192.0.2.0", "192.0.2.9", "sensor-1", "192.0.2.8"};
+    for (size_t i = 0; i < 4; i++) {
         (void)rd_kafka_mock_topic_create(mock.cluster, topics[i], MOCK_PARTITIONS, 1);
     }
     struct sink_options options = {.spool = dir, .log = on_message, .log_context = &said};
@@ -488,8 +489,12 @@ static void test_default_topics(void **state) {
     sample_id(&event);
     event.observer_name = "sensor-1";
     assert_int_equal(sink_write(sink, &event), 0);
+    event_reset(&event, DATASET_ALERT);
+    sample_id(&event);
+    event.alert.peer_ip = "192.0.2.8";
+    assert_int_equal(sink_write(sink, &event), 0);
     expect_delivery(sink);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         assert_int_equal(mock_kafka_read(&mock, topics[i], read_back), 1);
         assert_string_equal(read_back[0].key, keys[i]);
     }
