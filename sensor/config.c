@@ -137,6 +137,11 @@ static const struct argp_option options[] = {
     {"peer-window", SETTING_PEER_WINDOW, "SECONDS", 0,
      "report peers each SECONDS of packet time; 0: once, at the end (default 0, live 300)", 0},
 
+    {"alert-on", SETTING_ALERT_ON, "LIST", 0,
+     "tell of findings, once for each peer and hour, by events of their own and to syslog: mail.cleartext, "
+     "'mail.cleartext>=10' (sessions), or all of a severity: high",
+     0},
+
     {0, 0, 0, 0, "Kafka (events are kept in a spool until they are delivered):", 4},
     {"kafka-config", SETTING_KAFKA_CONFIG, "FILE", 0,
      "properties of librdkafka, key=value on each line: TLS, passwords, time-outs", 0},

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "capture/port_set.h"
+#include "judge/alert_rules.h"
 
 /* A network in CIDR notation; IPv4 has addr_len 4. */
 struct network {
@@ -54,9 +55,10 @@ struct config {
     bool no_verify; /* --no-verify */
     char *keylog;   /* --keylog */
     bool verify_checksums;
-    char *observer_name;    /* default: the host's name */
-    uint32_t peer_window_s; /* 0: one window, to the end (default for files) */
-    uint32_t max_flows;     /* --max-flows: tracked connections */
+    char *observer_name;         /* default: the host's name */
+    struct alert_rules alert_on; /* --alert-on */
+    uint32_t peer_window_s;      /* 0: one window, to the end (default for files) */
+    uint32_t max_flows;          /* --max-flows: tracked connections */
     uint32_t workers; /* --workers: trackers, each in a thread if there are several; live, capture threads */
     bool no_summary, quiet;
     char *user;               /* --user: whom root becomes once it captures; NULL: privilege.h says who */

@@ -113,6 +113,19 @@ static void put_datasets(struct dump *dump, unsigned datasets) {
     end_sequence(dump);
 }
 
+static void put_alerts(struct dump *dump, const struct alert_rules *rules) {
+    char rule[ALERT_RULE_MAX];
+    put_name(dump, SETTING_ALERT_ON);
+    start_sequence(dump);
+    for (unsigned i = 0; i < NUM_FINDINGS; i++) {
+        if (rules->sessions[i] == 0)
+            continue;
+        alert_rules_format(rules, (enum finding)i, rule);
+        put_text(dump, rule);
+    }
+    end_sequence(dump);
+}
+
 /* Secrets are for nobody's eyes: what stands for them is refused when it is read back. */
 static void put_properties(struct dump *dump, const struct config *config) {
     put_name(dump, SETTING_KAFKA_PROPERTY);
@@ -167,6 +180,7 @@ static void put_settings(struct dump *dump, const struct config *config) {
     put_number(dump, config->sensor_interval_s);
     put_name(dump, SETTING_PEER_WINDOW);
     put_number(dump, config->peer_window_s);
+    put_alerts(dump, &config->alert_on);
     put_name(dump, SETTING_MAX_FLOWS);
     put_number(dump, config->max_flows);
     put_name(dump, SETTING_WORKERS);

@@ -51,6 +51,7 @@ const struct setting settings[NUM_SETTINGS] = {
     {SETTING_OBSERVER_NAME, "observer-name", false},
     {SETTING_SENSOR_INTERVAL, "sensor-interval", false},
     {SETTING_PEER_WINDOW, "peer-window", false},
+    {SETTING_ALERT_ON, "alert-on", true},
     {SETTING_MAX_FLOWS, "max-flows", false},
     {SETTING_WORKERS, "workers", false},
     {SETTING_FORCE, "force", false},
@@ -308,6 +309,9 @@ void setting_clear(struct config *config, const struct setting *setting) {
     case SETTING_DATASETS:
         config->datasets = 0;
         break;
+    case SETTING_ALERT_ON:
+        config->alert_on = (struct alert_rules){0};
+        break;
     case SETTING_KAFKA_PROPERTY:
         list_clear(&config->kafka_properties, &config->num_kafka_properties);
         break;
@@ -359,6 +363,8 @@ bool setting_add(struct config *config, const struct setting *setting, const cha
         return list_add(&config->sinks, &config->num_sinks, value, why, why_len);
     case SETTING_DATASETS:
         return datasets_add(&config->datasets, value, why, why_len);
+    case SETTING_ALERT_ON:
+        return alert_rules_add(&config->alert_on, value, why, why_len);
     case SETTING_KAFKA_PROPERTY:
         return list_add(&config->kafka_properties, &config->num_kafka_properties, value, why, why_len);
     case SETTING_FILTER:

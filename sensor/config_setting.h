@@ -48,6 +48,7 @@ enum setting_key {
     SETTING_DRAIN_TIMEOUT,
     SETTING_SCRUB,
     SETTING_METRICS,
+    SETTING_ALERT_ON,
 };
 
 struct setting {
@@ -56,7 +57,7 @@ struct setting {
     bool many; /* takes several values; else the last one counts */
 };
 
-#define NUM_SETTINGS 39
+#define NUM_SETTINGS 40
 extern const struct setting settings[NUM_SETTINGS];
 
 const struct setting *setting_by_name(const char *name); /* NULL: no such setting */

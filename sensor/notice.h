@@ -50,6 +50,7 @@ enum limit {
     LIMIT_FRAGMENTS, /* capture/decode.h */
     LIMIT_TUNNEL_DEPTH,
     LIMIT_MEMORY,
+    LIMIT_ALERTS, /* judge/alerts.h */
     NUM_LIMITS
 };
 

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "judge/alerts.h"
 #include "judge/describe.h"
 #include "judge/peers.h"
 #include "track/flow.h"
@@ -15,6 +16,7 @@ static const char *const limit_names[NUM_LIMITS] = {
     [LIMIT_FRAGMENTS] = "fragments",
     [LIMIT_TUNNEL_DEPTH] = "tunnel_depth",
     [LIMIT_MEMORY] = "memory",
+    [LIMIT_ALERTS] = "alerts",
 };
 
 const char *limit_name(enum limit limit) {
@@ -34,7 +36,8 @@ struct reporter {
     void *context;
     struct digest *digest;
     struct peers *peers;
-    struct event event; /* the sensor's */
+    struct alerts *alerts; /* NULL: none are asked for */
+    struct event event;    /* the sensor's */
     uint64_t flows, flows_peak;
     struct session_totals totals;                                                   /* since the start */
     uint64_t counters_before[NUM_COUNTERS], limits_before[NUM_LIMITS], reported_ns; /* at the last report */
@@ -46,7 +49,8 @@ static void emit_event(struct reporter *reporter, struct event *event) {
     reporter->emit(reporter->context, event);
 }
 
-static void emit_peer(void *context, struct event *event) {
+/* For the modules that make events of their own. */
+static void emit_made(void *context, struct event *event) {
     emit_event(context, event);
 }
 
@@ -58,8 +62,11 @@ struct reporter *reporter_new(const struct config *config, reporter_emit emit, v
     event_init(&reporter->event);
     reporter->digest = digest_new();
     if (reporter->digest)
-        reporter->peers = peers_new(reporter->digest, emit_peer, reporter);
-    if (reporter->peers)
+        reporter->peers = peers_new(reporter->digest, emit_made, reporter);
+    bool alerting = alert_rules_findings(&config->alert_on) != 0;
+    if (reporter->peers && alerting)
+        reporter->alerts = alerts_new(&config->alert_on, reporter->digest, emit_made, reporter);
+    if (reporter->peers && (reporter->alerts || !alerting))
         return reporter;
     reporter_free(reporter);
     return NULL;
@@ -68,6 +75,7 @@ struct reporter *reporter_new(const struct config *config, reporter_emit emit, v
 void reporter_free(struct reporter *reporter) {
     if (!reporter)
         return;
+    alerts_free(reporter->alerts);
     peers_free(reporter->peers);
     digest_free(reporter->digest);
     event_cleanup(&reporter->event);
@@ -97,6 +105,8 @@ void reporter_notice(struct reporter *reporter, struct notice *notice) {
         peers_add(reporter->peers, &notice->event, notice->direction);
         count_session(reporter, &notice->event.session);
         emit_event(reporter, &notice->event);
+        if (reporter->alerts)
+            alerts_add(reporter->alerts, &notice->event, notice->direction);
         break;
     }
 }
@@ -142,7 +152,10 @@ static void make_interval(struct reporter *reporter, struct sensor_event *s) {
     }
 }
 
-static uint64_t limit_reached(const struct reporter_facts *facts, size_t limit) {
+static uint64_t limit_reached(const struct reporter *reporter, const struct reporter_facts *facts,
+                              size_t limit) {
+    if (limit == LIMIT_ALERTS)
+        return reporter->alerts ? alerts_num_forgotten(reporter->alerts) : 0;
     if (limit == LIMIT_FRAGMENTS)
         return facts->decoded.fragment_limit;
     return limit == LIMIT_TUNNEL_DEPTH ? facts->decoded.depth_limit : facts->trackers.limits[limit];
@@ -152,7 +165,7 @@ static void list_limits(struct reporter *reporter, const struct reporter_facts *
                         struct count items[NUM_LIMITS]) {
     s->limits = (struct count_list){items, 0};
     for (size_t i = 0; i < NUM_LIMITS; i++) {
-        uint64_t reached = since_last(limit_reached(facts, i), &reporter->limits_before[i]);
+        uint64_t reached = since_last(limit_reached(reporter, facts, i), &reporter->limits_before[i]);
         if (reached == 0)
             continue;
         items[s->limits.num++] = (struct count){limit_names[i], reached};
@@ -205,7 +218,7 @@ static void tell_totals(const struct reporter *reporter, const struct reporter_f
     tell_sessions(reporter, &totals.sensor);
     tell_capture(reporter, facts, &totals.sensor);
     for (size_t i = 0; i < NUM_LIMITS; i++)
-        totals.limits[i] = limit_reached(facts, i);
+        totals.limits[i] = limit_reached(reporter, facts, i);
     if (reporter->tell)
         reporter->tell(reporter->context, &totals);
 }

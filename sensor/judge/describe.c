@@ -5,7 +5,7 @@
 #include "describe_tls.h"
 #include "verdict.h"
 
-#define ID_SUBJECT_MAX 64 /* longer than a Community ID and than an address */
+#define ID_SUBJECT_MAX 96 /* longer than a Community ID, and than an address with a finding */
 
 static struct endpoint_address end_of(const struct flow *flow, enum side side) {
     uint8_t end = flow_end(flow, side);
