@@ -41,16 +41,22 @@ const char buffer_pairs[] = "000102030405060708091011121314151617181920212223242
                             "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
                             "8081828384858687888990919293949596979899";
 
-void buffer_add_unsigned(struct buffer *buffer, uint64_t number) {
-    char digits[20]; /* of UINT64_MAX */
-    size_t at = sizeof digits;
-    while (number >= 100) {
-        memcpy(digits + (at -= 2), buffer_pairs + 2 * (number % 100), 2);
-        number /= 100;
+char *buffer_put_unsigned(char *at, uint64_t number) {
+    char digits[2 * BUFFER_NUMBER_MAX] = {0}; /* the later half is copied for its length alone */
+    size_t first = BUFFER_NUMBER_MAX;
+    for (; number >= 100; number /= 100) {
+        memcpy(digits + (first -= 2), buffer_pairs + 2 * (number % 100), 2);
     }
-    memcpy(digits + at - 2, buffer_pairs + 2 * number, 2);
-    at -= number >= 10 ? 2 : 1;
-    buffer_add(buffer, digits + at, sizeof digits - at);
+    memcpy(digits + first - 2, buffer_pairs + 2 * number, 2);
+    first -= number >= 10 ? 2 : 1;
+    memcpy(at, digits + first, BUFFER_NUMBER_MAX); /* a fixed length takes a few instructions */
+    return at + (BUFFER_NUMBER_MAX - first);
+}
+
+void buffer_add_unsigned(struct buffer *buffer, uint64_t number) {
+    if (buffer_reserve(buffer, BUFFER_NUMBER_MAX)) {
+        buffer->len = (size_t)(buffer_put_unsigned(buffer->data + buffer->len, number) - buffer->data);
+    }
 }
 
 void buffer_add_number(struct buffer *buffer, int64_t number) {

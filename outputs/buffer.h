@@ -43,8 +43,13 @@ static inline void buffer_add_string(struct buffer *buffer, const char *string) 
     buffer_add(buffer, string, strlen(string));
 }
 
-extern const char buffer_pairs[];                                 /* the numbers 00 to 99, two digits each */
-void buffer_add_unsigned(struct buffer *buffer, uint64_t number); /* decimal */
+#define BUFFER_NUMBER_MAX 20 /* digits of UINT64_MAX; sign and digits of INT64_MIN */
+
+extern const char buffer_pairs[]; /* the numbers 00 to 99, two digits each */
+
+/* Decimal, at `at`, where there is room for BUFFER_NUMBER_MAX bytes. Returns where it ends; no NUL. */
+char *buffer_put_unsigned(char *at, uint64_t number);
+void buffer_add_unsigned(struct buffer *buffer, uint64_t number);
 void buffer_add_number(struct buffer *buffer, int64_t number);
 void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -107,7 +107,8 @@ enum field_kind {
     FIELD_SINK_COUNTS,    /* struct count_list: [{name, number}], absent when empty */
     FIELD_FINDING_COUNTS, /* uint64_t[NUM_FINDINGS]: [{name, sessions}], absent when all are 0 */
     FIELD_VERDICT_COUNTS, /* uint64_t[NUM_VERDICTS]: {name: sessions}, all of them */
-    FIELD_RATIO           /* two uint64_t in a row, numerator and denominator; absent when that is 0 */
+    FIELD_RATIO,          /* two uint64_t in a row, numerator and denominator; absent when that is 0 */
+    NUM_FIELD_KINDS
 };
 
 struct field {

@@ -14,6 +14,33 @@ _Static_assert(offsetof(struct peer_event, adoption_total) ==
                    offsetof(struct peer_event, adoption_encrypted) + 8,
                "FIELD_RATIO wants numerator and denominator in a row");
 
+_Static_assert(sizeof(enum fact) == 4 && sizeof(enum unknown_reason) == 4 && sizeof(bool) == 1 &&
+                   sizeof(void *) == 8 && offsetof(struct text_list, items) == 0,
+               "field_absences counts bytes");
+
+#define ALL_ABSENT(absent)                                                                                   \
+    { .counting.bits = UINT64_MAX, .value = (uint64_t)(absent) }
+#define ENUM_ABSENT(absent)                                                                                  \
+    { .counting.bytes = {0xff, 0xff, 0xff, 0xff}, .value = (absent) }
+#define BOOL_ABSENT(absent)                                                                                  \
+    { .counting.bytes = {0xff}, .value = (absent) }
+
+const struct field_absence field_absences[NUM_FIELD_KINDS] = {
+    [FIELD_TEXT] = ALL_ABSENT(0),
+    [FIELD_IP] = ALL_ABSENT(0),
+    [FIELD_HEX] = ALL_ABSENT(0),
+    [FIELD_TEXTS] = ALL_ABSENT(0),
+    [FIELD_NUMBER] = ALL_ABSENT(EVENT_ABSENT),
+    [FIELD_NUMBER_WORD] = ALL_ABSENT(EVENT_ABSENT),
+    [FIELD_COUNTER] = ALL_ABSENT(0),
+    [FIELD_FACT] = ENUM_ABSENT(FACT_UNKNOWN),
+    [FIELD_FLAG] = BOOL_ABSENT(false),
+    [FIELD_TIME_S] = ALL_ABSENT(EVENT_ABSENT),
+    [FIELD_UNKNOWN_REASON] = ENUM_ABSENT(UNKNOWN_NONE),
+    [FIELD_FINDINGS] = ALL_ABSENT(0),
+    [FIELD_SEVERITY] = ALL_ABSENT(0),
+};
+
 bool field_is_ecs(const struct field *field) {
     return strncmp(field->name, "starttap.", strlen("starttap.")) != 0;
 }

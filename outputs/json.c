@@ -2,39 +2,25 @@
 
 #include "fields_value.h"
 
+#define DEPTH_MAX 4 /* of the groups within each other */
+
+/* What there must be room for before a field is written: the ends of groups, the names of others and its own,
+ * which are copied with the zeros behind them, and a value that is short. */
+#define FIELD_ROOM (DEPTH_MAX + (DEPTH_MAX + 1) * FIELD_JSON_MAX + BUFFER_NUMBER_MAX)
+
 /* Where in the object the writing stands. */
 struct place {
     enum field_group group;
     bool first; /* nothing was written into the group yet */
 };
 
-static void add_separator(struct buffer *out, struct place *place) {
-    if (!place->first) {
-        buffer_add_char(out, ',');
-    }
-    place->first = false;
-}
-
 /* A name as the table has it, without its comma where it is the first. It is copied with the zeros behind it,
  * as a fixed length takes two instructions; what comes next overwrites them. */
-static void add_name(struct buffer *out, struct place *place, const char json[FIELD_JSON_MAX], size_t len) {
-    if (buffer_reserve(out, FIELD_JSON_MAX)) {
-        size_t skip = place->first ? 1 : 0;
-        memcpy(out->data + out->len, json + skip, FIELD_JSON_MAX - 1);
-        out->len += len - skip;
-    }
+static char *put_name(char *at, struct place *place, const char json[FIELD_JSON_MAX], size_t len) {
+    size_t skip = place->first ? 1 : 0;
+    memcpy(at, json + skip, FIELD_JSON_MAX - 1);
     place->first = false;
-}
-
-static void open_group(struct buffer *out, struct place *place, enum field_group group) {
-    const struct field_group_info *info = fields_group(group);
-    add_name(out, place, info->json, info->json_len);
-    *place = (struct place){group, true};
-}
-
-static void close_group(struct buffer *out, struct place *place) {
-    buffer_add_char(out, '}');
-    *place = (struct place){fields_group(place->group)->parent, false};
+    return at + len - skip;
 }
 
 static unsigned depth_of(enum field_group group) {
@@ -42,14 +28,18 @@ static unsigned depth_of(enum field_group group) {
 }
 
 /* Closes and opens objects until the writing stands in `group`. */
-static void enter_group(struct buffer *out, struct place *place, enum field_group group) {
+static char *enter_group(char *at, struct place *place, enum field_group group) {
     while (place->group != group && depth_of(place->group) >= depth_of(group)) {
-        close_group(out, place);
+        *at++ = '}';
+        *place = (struct place){fields_group(place->group)->parent, false};
     }
     if (place->group != group) {
-        enter_group(out, place, fields_group(group)->parent);
-        open_group(out, place, group);
+        const struct field_group_info *info = fields_group(group);
+        at = enter_group(at, place, info->parent);
+        at = put_name(at, place, info->json, info->json_len);
+        *place = (struct place){group, true};
     }
+    return at;
 }
 
 /* A string in which nothing needs an escape. */
@@ -65,7 +55,7 @@ static void add_word(struct buffer *out, const char *word) {
 }
 
 void json_add_texts(const struct text_list *list, struct buffer *out) {
-    struct place place = {GROUP_ROOT, true};
+    bool first = true;
     if (list->json != NULL) {
         buffer_add(out, list->json, list->json_len);
         return;
@@ -73,7 +63,10 @@ void json_add_texts(const struct text_list *list, struct buffer *out) {
     buffer_add_char(out, '[');
     for (size_t i = 0; i < list->num; i++) {
         if (list->items[i] != NULL) {
-            add_separator(out, &place);
+            if (!first) {
+                buffer_add_char(out, ',');
+            }
+            first = false;
             text_add_json(out, list->items[i]);
         }
     }
@@ -141,6 +134,39 @@ void json_add_value(const struct field *field, const struct field_value *value, 
     }
 }
 
+/* A value, where it is short. Returns where it ends, or `at` when json_add_value() is to write it. */
+static char *put_short(char *at, const struct field_value *value) {
+    switch (value->shape) {
+    case VALUE_NUMBER:
+        return value->number >= 0 ? buffer_put_unsigned(at, (uint64_t)value->number) : at;
+    case VALUE_UNSIGNED:
+        return buffer_put_unsigned(at, value->unsigned_number);
+    case VALUE_BOOL:
+        memcpy(at, value->yes ? "true" : "false", 5);
+        return at + (value->yes ? 4 : 5);
+    default:
+        return at;
+    }
+}
+
+/* A field that is not absent, with what ends and begins in front of it. */
+static void add_field(struct buffer *out, struct place *place, const struct field *field,
+                      const struct field_value *value) {
+    if (!buffer_reserve(out, FIELD_ROOM)) {
+        return;
+    }
+    char *at = out->data + out->len;
+    if (place->group != (enum field_group)field->group) {
+        at = enter_group(at, place, (enum field_group)field->group);
+    }
+    char *value_at = put_name(at, place, field->json, field->json_len);
+    at = put_short(value_at, value);
+    out->len = (size_t)(at - out->data);
+    if (at == value_at && field->kind != FIELD_FIXED) {
+        json_add_value(field, value, out);
+    }
+}
+
 void json_encode(const struct event *event, struct buffer *out) {
     size_t num;
     const struct field *table = fields_table(&num);
@@ -148,23 +174,18 @@ void json_encode(const struct event *event, struct buffer *out) {
     buffer_add_char(out, '{');
     for (size_t i = 0; i < num; i++) {
         const struct field *field = &table[i];
-        if (!field_in(field, event->dataset)) {
-            continue;
-        }
         struct field_value value;
-        fields_get(event, field, &value);
-        if (value.shape == VALUE_ABSENT) {
+        if (!field_in(field, event->dataset) || field_surely_absent(event, field)) {
             continue;
         }
-        enum field_group group = (enum field_group)field->group;
-        if (group != place.group) {
-            enter_group(out, &place, group);
-        }
-        add_name(out, &place, field->json, field->json_len);
-        if (field->kind != FIELD_FIXED) {
-            json_add_value(field, &value, out);
+        fields_get(event, field, &value);
+        if (value.shape != VALUE_ABSENT) {
+            add_field(out, &place, field, &value);
         }
     }
-    enter_group(out, &place, GROUP_ROOT);
-    buffer_add(out, "}\n", 2);
+    if (buffer_reserve(out, FIELD_ROOM)) {
+        char *end = enter_group(out->data + out->len, &place, GROUP_ROOT);
+        out->len = (size_t)(end - out->data);
+        buffer_add(out, "}\n", 2);
+    }
 }

@@ -1,3 +1,4 @@
+#include "../../outputs/fields_value.h"
 #include "../../outputs/json.h"
 
 #include "sample_event.h"
@@ -248,8 +249,42 @@ static void test_same_event_same_bytes(void **state) {
     event_cleanup(&event);
 }
 
+/* What is passed over without a look at its value is absent by its value, too. */
+static void check_absences(const struct event *event, size_t *num_passed, size_t *num_present) {
+    size_t num;
+    const struct field *table = fields_table(&num);
+    for (size_t i = 0; i < num; i++) {
+        if (!field_in(&table[i], event->dataset)) {
+            continue;
+        }
+        struct field_value value;
+        fields_get(event, &table[i], &value);
+        bool passed = field_surely_absent(event, &table[i]);
+        assert_false(passed && value.shape != VALUE_ABSENT);
+        *num_passed += passed;
+        *num_present += value.shape != VALUE_ABSENT;
+    }
+}
+
+static void test_only_the_absent_is_passed_over(void **state) {
+    (void)state;
+    struct event event = {0};
+    for (unsigned dataset = 0; dataset < NUM_DATASETS; dataset++) {
+        size_t num_passed = 0, num_present = 0, num_always = 0;
+        event_reset(&event, (enum dataset)dataset);
+        check_absences(&event, &num_passed, &num_always);
+        assert_true(num_passed > 0);
+        num_passed = 0;
+        sample_fill(&event, "text");
+        check_absences(&event, &num_passed, &num_present);
+        assert_true(num_present > num_always);
+    }
+    event_cleanup(&event);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_only_the_absent_is_passed_over),
         cmocka_unit_test(test_session),
         cmocka_unit_test(test_findings_and_severity),
         cmocka_unit_test(test_peer),
