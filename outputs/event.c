@@ -120,9 +120,19 @@ static const struct session_event empty_session = {
     .tls_encrypted_alerts = EVENT_ABSENT,
     .cert_chain_length = EVENT_ABSENT,
     .cert_days_left = EVENT_ABSENT,
+    .memory_offers = EVENT_ABSENT,
+    .memory_omissions = EVENT_ABSENT,
+    .memory_first_offered_s = EVENT_ABSENT,
+    .memory_last_offered_s = EVENT_ABSENT,
+    .memory_confidence = EVENT_ABSENT,
+    .memory_cert_seen_s = EVENT_ABSENT,
+    .memory_tls_version_seen_s = EVENT_ABSENT,
+    .memory_failed_s = EVENT_ABSENT,
+    .memory_other_seen_s = EVENT_ABSENT,
 };
 
-static const struct peer_event empty_peer = {.cert = NO_CERT, .cert_days_left = EVENT_ABSENT};
+static const struct peer_event empty_peer = {
+    .cert = NO_CERT, .cert_days_left = EVENT_ABSENT, .last_offered_s = EVENT_ABSENT};
 
 static const struct sensor_event empty_sensor = {
     .segments_to_server = EVENT_ABSENT,

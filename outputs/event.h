@@ -71,11 +71,13 @@ enum finding {
     FINDING_STARTTLS_REFUSED,
     FINDING_STARTTLS_ACCEPTED_NO_TLS,
     FINDING_STARTTLS_WITHDRAWN,
+    FINDING_STARTTLS_DIFFERS,
     FINDING_STARTTLS_COMMAND_INJECTION,
     FINDING_STARTTLS_RESPONSE_INJECTION,
     FINDING_FALLBACK_CLEARTEXT,
     FINDING_TLS_HANDSHAKE_FAILED,
     FINDING_TLS_OBSOLETE_VERSION,
+    FINDING_TLS_VERSION_LOWERED,
     FINDING_TLS_WEAK_CIPHER,
     FINDING_TLS_NO_FORWARD_SECRECY,
     FINDING_TLS_WEAK_KEY_EXCHANGE,
@@ -251,6 +253,14 @@ struct session_event {
     struct text_list policy_reasons;
     const char *tlsrpt_result_type;
 
+    /* starttap.memory.*: what was remembered, where a finding was made of it (sensor/judge/memory.h) */
+    int64_t memory_offers, memory_omissions, memory_first_offered_s, memory_last_offered_s, memory_confidence;
+    const char *memory_cert_sha256, *memory_tls_version;
+    int64_t memory_cert_seen_s, memory_tls_version_seen_s, memory_failed_s;
+    const char *memory_other_client;
+    enum fact memory_other_offered;
+    int64_t memory_other_seen_s;
+
     /* starttap.capture.* : counters are 0 when nothing happened and then left out */
     int64_t gap_bytes, out_of_order, retransmits, duplicates;
     bool midstream, one_sided, truncated, overlap_conflict;
@@ -259,11 +269,14 @@ struct session_event {
 struct peer_event {
     uint64_t window_start_ns, window_end_ns; /* of packet time */
     uint64_t first_seen_ns, last_seen_ns;
-    const char *ip;
-    const char *direction; /* NULL without home networks */
-    const char *role;      /* "server" or "client": which end the peer was; "both" */
-    struct text_list names;
-    uint64_t sessions; /* all */
+    const char *kind;       /* "ip", "name", "domain": what name is */
+    const char *name;       /* "other": the peers of this kind that had no room, together */
+    const char *ip;         /* of kind ip; NULL of any other, and of "other" */
+    const char *direction;  /* NULL without home networks */
+    const char *role;       /* "server" or "client": which end the peer was */
+    struct text_list names; /* of kind ip */
+    int64_t rolled_up;      /* of "other": how often a peer was put into it */
+    uint64_t sessions;      /* all */
     uint64_t by_verdict[NUM_VERDICTS];
     struct count_list by_version, by_cipher;
     uint64_t messages_cleartext, bytes_cleartext, auth_cleartext;
@@ -272,6 +285,7 @@ struct peer_event {
     int64_t cert_days_left;
     uint64_t findings[NUM_FINDINGS]; /* sessions that had it */
     enum fact ever_offered;
+    int64_t last_offered_s;
 };
 
 struct sensor_event {

@@ -30,6 +30,10 @@ static const struct finding_info findings[NUM_FINDINGS] = {
     [FINDING_STARTTLS_WITHDRAWN] = {"starttls.withdrawn", SEVERITY_HIGH,
                                     "This peer offered STARTTLS before and no longer does.",
                                     "Ask the peer; if it knows of no change, suspect stripping on the path."},
+    [FINDING_STARTTLS_DIFFERS] =
+        {"starttls.differs", SEVERITY_MEDIUM,
+         "The server offers STARTTLS to one client and, at the same time, not to another.",
+         "See whether the server is set up to do so; if not, look at the path of the client without it."},
     [FINDING_STARTTLS_COMMAND_INJECTION] =
         {"starttls.command_injection", SEVERITY_HIGH,
          "Commands followed STARTTLS in clear, before TLS began (CVE-2011-0411).",
@@ -48,6 +52,10 @@ static const struct finding_info findings[NUM_FINDINGS] = {
     [FINDING_TLS_OBSOLETE_VERSION] = {"tls.obsolete_version", SEVERITY_MEDIUM,
                                       "The version is below TLS 1.2, deprecated by RFC 8996.",
                                       "Enable TLS 1.2 and 1.3 on the end that lacks them."},
+    [FINDING_TLS_VERSION_LOWERED] =
+        {"tls.version_lowered", SEVERITY_MEDIUM,
+         "The server chose an older TLS version than before, though the client offered the newer one.",
+         "Ask the server's operator; if they know of no change, suspect something on the path."},
     [FINDING_TLS_WEAK_CIPHER] = {"tls.weak_cipher", SEVERITY_MEDIUM,
                                  "The cipher suite can be broken: NULL, export, anonymous, RC4, DES or MD5.",
                                  "Remove weak suites from the server's list; prefer AES-GCM and ChaCha20."},

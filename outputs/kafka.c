@@ -47,7 +47,7 @@ const char *kafka_key(const struct event *event) {
                    ? session->source.ip
                    : session->destination.ip;
     case DATASET_PEER:
-        return event->peer.ip;
+        return event->peer.name;
     case DATASET_ALERT:
         return event->alert.peer_ip;
     default:

@@ -31,6 +31,7 @@
 #define DEFAULT_MAIL_PORTS "25,587,2525"
 #define DEFAULT_TLS_PORTS  "465"
 #define DEFAULT_MAX_FLOWS  1000000u
+#define DEFAULT_MAX_PEERS  65536u
 #define DEFAULT_SINK_WAIT  60u
 #define DEFAULT_SPOOL_MB   4096u
 #define DEFAULT_RING_MB    64u
@@ -161,6 +162,16 @@ static const struct argp_option options[] = {
      "our networks, such as 192.0.2.0/24,2001:db8::/32: decide direction and which end is the peer", 0},
     {"max-flows", SETTING_MAX_FLOWS, "NUMBER", 0,
      "connections tracked at a time (default 1000000); beyond, the longest idle one is reported early", 0},
+    {"max-peers", SETTING_MAX_PEERS, "NUMBER", 0,
+     "peers remembered, of each kind: addresses, names, domains (default 65536); beyond, the one seen "
+     "longest "
+     "ago is added to 'other'",
+     0},
+    {"state", SETTING_STATE, "FILE", 0,
+     "remember peers from run to run (SQLite): who used to offer STARTTLS, certificates, TLS versions", 0},
+    {"mmdb", SETTING_MMDB, "FILE", 0,
+     "database of addresses (MMDB, such as GeoLite2): autonomous system and country in events; repeatable",
+     0},
     {"workers", SETTING_WORKERS, "NUMBER", 0,
      "threads that share out the connections, or live the packets (default 1; 0: one for each processor)", 0},
 
@@ -343,6 +354,7 @@ static bool set_defaults(struct config *config) {
     find_spool(spool);
     config->max_flows = DEFAULT_MAX_FLOWS;
     config->workers = 1;
+    config->max_peers = DEFAULT_MAX_PEERS;
     config->sink_wait_s = DEFAULT_SINK_WAIT;
     config->spool_max_mb = DEFAULT_SPOOL_MB;
     config->ring_mb = DEFAULT_RING_MB;
@@ -371,6 +383,21 @@ static bool check_sinks(const struct config *config) {
                          config->sinks[i]);
                 return false;
             }
+        }
+    }
+    return true;
+}
+
+/* The database of events is another file. */
+static bool check_state(const struct config *config) {
+    char as_sink[SINK_PLACE_MAX + 8];
+    if (config->state == NULL)
+        return true;
+    snprintf(as_sink, sizeof as_sink, "sqlite:%s", config->state);
+    for (size_t i = 0; i < config->num_sinks; i++) {
+        if (sink_same_place(config->sinks[i], as_sink)) {
+            complain("--state: '%s' is the file of an output: '%s'", config->state, config->sinks[i]);
+            return false;
         }
     }
     return true;
@@ -480,8 +507,8 @@ static bool check(const struct config *config, enum action action) {
         complain("nothing to look for: no --mail-ports, no --tls-ports and no --any-port");
         return false;
     }
-    return check_inputs(config) && check_sinks(config) && check_record(config) && check_kafka(config) &&
-           check_metrics(config) && check_filter(config);
+    return check_inputs(config) && check_sinks(config) && check_state(config) && check_record(config) &&
+           check_kafka(config) && check_metrics(config) && check_filter(config);
 }
 
 static bool print_filter(const struct config *config) {

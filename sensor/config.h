@@ -60,6 +60,10 @@ struct config {
     uint32_t peer_window_s;      /* 0: one window, to the end (default for files) */
     uint32_t max_flows;          /* --max-flows: tracked connections */
     uint32_t workers; /* --workers: trackers, each in a thread if there are several; live, capture threads */
+    uint32_t max_peers; /* --max-peers: of each kind (judge/peers.h); 0: PEERS_MAX */
+    char *state;        /* --state: what is remembered from run to run; NULL: nothing */
+    char **mmdb;        /* --mmdb: databases of addresses, in order */
+    size_t num_mmdb;
     bool no_summary, quiet;
     char *user;               /* --user: whom root becomes once it captures; NULL: privilege.h says who */
     bool no_sandbox;          /* --no-sandbox */

@@ -185,6 +185,11 @@ static void put_settings(struct dump *dump, const struct config *config) {
     put_number(dump, config->max_flows);
     put_name(dump, SETTING_WORKERS);
     put_number(dump, config->workers);
+    put_name(dump, SETTING_MAX_PEERS);
+    put_number(dump, config->max_peers);
+    put_name(dump, SETTING_STATE);
+    put_text(dump, config->state);
+    put_texts(dump, SETTING_MMDB, config->mmdb, config->num_mmdb);
     put_switch(dump, SETTING_FORCE, config->force);
     put_name(dump, SETTING_WRITE);
     put_text(dump, config->record);

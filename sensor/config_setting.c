@@ -16,6 +16,7 @@
 #define SNAP_LENGTH_MIN   256u                  /* all headers, and some of what is behind them */
 #define SNAP_LENGTH_MAX   262144u
 #define FLOWS_MAX         100000000u
+#define PEERS_MANY        10000000u
 #define SINK_WAIT_S_MAX   (366u * 24 * 60 * 60)
 #define SPOOL_MB_MIN      32u
 #define SPOOL_MB_MAX      (1u << 24) /* 16 TB */
@@ -54,6 +55,9 @@ const struct setting settings[NUM_SETTINGS] = {
     {SETTING_ALERT_ON, "alert-on", true},
     {SETTING_MAX_FLOWS, "max-flows", false},
     {SETTING_WORKERS, "workers", false},
+    {SETTING_MAX_PEERS, "max-peers", false},
+    {SETTING_STATE, "state", false},
+    {SETTING_MMDB, "mmdb", true},
     {SETTING_FORCE, "force", false},
     {SETTING_WRITE, "write", false},
     {SETTING_SCRUB, "scrub", false},
@@ -219,6 +223,8 @@ static char **text_at(struct config *config, enum setting_key key) {
         return &config->record;
     case SETTING_METRICS:
         return &config->metrics;
+    case SETTING_STATE:
+        return &config->state;
     case SETTING_CA:
         return &config->ca_path;
     case SETTING_KEYLOG:
@@ -279,6 +285,8 @@ static struct number number_at(struct config *config, enum setting_key key) {
         return (struct number){&config->peer_window_s, 0, PEER_WINDOW_S_MAX};
     case SETTING_MAX_FLOWS:
         return (struct number){&config->max_flows, 1, FLOWS_MAX};
+    case SETTING_MAX_PEERS:
+        return (struct number){&config->max_peers, 1, PEERS_MANY};
     case SETTING_DRAIN_TIMEOUT:
         return (struct number){&config->drain_timeout_s, 0, DRAIN_S_MAX};
     default:
@@ -299,6 +307,9 @@ void setting_clear(struct config *config, const struct setting *setting) {
         break;
     case SETTING_INTERFACE:
         list_clear(&config->interfaces, &config->num_interfaces);
+        break;
+    case SETTING_MMDB:
+        list_clear(&config->mmdb, &config->num_mmdb);
         break;
     case SETTING_TUNNELS:
         config->tunnels = 0;
@@ -357,6 +368,8 @@ bool setting_add(struct config *config, const struct setting *setting, const cha
         return list_add(&config->inputs, &config->num_inputs, value, why, why_len);
     case SETTING_INTERFACE:
         return list_add(&config->interfaces, &config->num_interfaces, value, why, why_len);
+    case SETTING_MMDB:
+        return list_add(&config->mmdb, &config->num_mmdb, value, why, why_len);
     case SETTING_TUNNELS:
         return filter_tunnels_add(&config->tunnels, value, why, why_len);
     case SETTING_OUTPUT:

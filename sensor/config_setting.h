@@ -49,6 +49,9 @@ enum setting_key {
     SETTING_SCRUB,
     SETTING_METRICS,
     SETTING_ALERT_ON,
+    SETTING_MAX_PEERS,
+    SETTING_STATE,
+    SETTING_MMDB,
 };
 
 struct setting {
@@ -57,7 +60,7 @@ struct setting {
     bool many; /* takes several values; else the last one counts */
 };
 
-#define NUM_SETTINGS 40
+#define NUM_SETTINGS 43
 extern const struct setting settings[NUM_SETTINGS];
 
 const struct setting *setting_by_name(const char *name); /* NULL: no such setting */

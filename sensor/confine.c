@@ -13,21 +13,30 @@
 #include "record/record_file.h"
 #include "sandbox.h"
 
-/* The outputs: sinks, and behind them the recording. */
+/* The outputs: sinks, and behind them the recording and the memory. */
 static size_t num_outputs(const struct config *config) {
-    return config->num_sinks + (config->record != NULL);
+    return config->num_sinks + (config->record != NULL) + (config->state != NULL);
+}
+
+static bool is_recording(const struct config *config, size_t i) {
+    return config->record && i == config->num_sinks;
 }
 
 static const char *output_name(const struct config *config, size_t i) {
-    return i < config->num_sinks ? config->sinks[i] : config->record;
+    return i < config->num_sinks     ? config->sinks[i]
+           : is_recording(config, i) ? config->record
+                                     : config->state;
 }
 
 /* Where the output at index i writes; false: nowhere on disk. */
 static bool place_of(const struct config *config, size_t i, struct sink_place *place) {
     const struct sink_options options = {.spool = config->spool};
-    if (i == config->num_sinks)
+    if (is_recording(config, i))
         return record_file_place(config->record, place);
-    return sink_place(config->sinks[i], &options, place);
+    if (i < config->num_sinks)
+        return sink_place(config->sinks[i], &options, place);
+    *place = (struct sink_place){.is_database = true, .creates = true}; /* its journal */
+    return snprintf(place->path, sizeof place->path, "%s", config->state) < (int)sizeof place->path;
 }
 
 /* The directory in which a sink makes files. */

@@ -21,8 +21,20 @@
 #include "run.h"
 #include "signals.h"
 
+/* What cannot be written now may be later; at the end, somebody has to know. */
+static void save_state(struct run *run, bool last) {
+    char error[512];
+    if (!run->state || state_save(run->state, error, sizeof error))
+        return;
+    log_line(last ? LEVEL_ERROR : LEVEL_WARNING, "%s", error);
+    if (last)
+        run_fail(run, EXIT_RUNTIME);
+}
+
 static void on_event(void *context, const struct event *event) {
     struct run *run = context;
+    if (event->dataset == DATASET_SENSOR) /* each interval, by whoever works on the memory */
+        save_state(run, false);
     outlet_event(run->outlet, event);
     if (run->metrics)
         metrics_event(run->metrics, event);
@@ -58,6 +70,22 @@ static bool open_keylog(struct run *run) {
         return refuse(run, error, EXIT_USAGE);
     pipeline_set_keylog(run->pipeline, keylog_file_table(run->keylog));
     return true;
+}
+
+static bool open_memory(struct run *run) {
+    char error[1024];
+    const struct config *config = run->config;
+    if (config->num_mmdb > 0) {
+        run->geo = geo_open(config->mmdb, config->num_mmdb, error, sizeof error);
+        if (!run->geo)
+            return refuse(run, error, EXIT_USAGE);
+        pipeline_set_geo(run->pipeline, run->geo);
+    }
+    if (!config->state || config->deliver)
+        return true;
+    run->state = state_open(config->state, pipeline_memory(run->pipeline), config->max_peers, warn, NULL,
+                            error, sizeof error);
+    return run->state || refuse(run, error, EXIT_RUNTIME);
 }
 
 static bool open_metrics(struct run *run) {
@@ -112,7 +140,7 @@ static bool open_parts(struct run *run) {
     run->pipeline = pipeline_new(config, on_event, run, error, sizeof error);
     if (!run->pipeline)
         return refuse(run, error, config->ca_path ? EXIT_USAGE : EXIT_RUNTIME);
-    if (!open_keylog(run))
+    if (!open_keylog(run) || !open_memory(run))
         return false;
     if (config->num_interfaces > 0 && !(run->taps = live_start(run)))
         return false;
@@ -209,6 +237,7 @@ static bool read_and_report(struct run *run) {
         offline_read(run);
     service_stopping(run);
     pipeline_finish(run->pipeline);
+    save_state(run, true);
     progress_clear();
     return true;
 }
@@ -227,7 +256,9 @@ static void run_cleanup(struct run *run) {
     metrics_close(run->metrics);
     outlet_free(run->outlet);
     taps_close(run->taps);
+    state_close(run->state);
     pipeline_free(run->pipeline);
+    geo_close(run->geo);
     recorder_close(run->recorder);
     keylog_file_close(run->keylog);
     filter_free(run->filter);

@@ -9,17 +9,19 @@ set -eu
 
 # Debian 12, Ubuntu 24.04. clang by its version, so that formatting is the same everywhere.
 apt_build='gcc libc6-dev cmake ninja-build pkg-config libpcap-dev libndpi-dev libssl-dev libyaml-dev zlib1g-dev
-    libzstd-dev librdkafka-dev libsqlite3-dev libmicrohttpd-dev libseccomp-dev'
+    libzstd-dev librdkafka-dev libsqlite3-dev libmicrohttpd-dev libseccomp-dev
+    libpsl-dev publicsuffix libmaxminddb-dev'
 apt_test='libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 clang-tidy-14 shellcheck mandoc git
     openssl ca-certificates gzip zstd tcpdump procps iproute2 gnutls-bin tshark tcpreplay
-    python3 python3-jsonschema sqlite3 systemd kcat default-jre-headless maven'
+    python3 python3-jsonschema sqlite3 psl systemd kcat default-jre-headless maven'
 
 # Fedora
 dnf_build='gcc cmake ninja-build pkgconf-pkg-config libpcap-devel ndpi-devel openssl-devel libyaml-devel
-    zlib-devel libzstd-devel librdkafka-devel sqlite-devel libmicrohttpd-devel libseccomp-devel'
+    zlib-devel libzstd-devel librdkafka-devel sqlite-devel libmicrohttpd-devel libseccomp-devel
+    libpsl-devel publicsuffix-list-dafsa libmaxminddb-devel'
 dnf_test='libcmocka-devel clang compiler-rt llvm clang-tools-extra ShellCheck mandoc git openssl ca-certificates
     gzip zstd tcpdump procps-ng iproute gnutls-utils wireshark-cli tcpreplay
-    python3 python3-jsonschema sqlite systemd kcat java-headless maven'
+    python3 python3-jsonschema sqlite psl systemd kcat java-headless maven'
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -60,6 +62,8 @@ packages.sh: this system (${PRETTY_NAME:-unknown}) is not known. Needed, with he
     SQLite 3.38     https://sqlite.org
     libmicrohttpd 0.9.71  https://www.gnu.org/software/libmicrohttpd
     libseccomp 2.5  https://github.com/seccomp/libseccomp
+    libpsl 0.20     https://github.com/rockdaboot/libpsl
+    libmaxminddb 1.3  https://github.com/maxmind/libmaxminddb
     zlib, libzstd
 END
     case " $wanted " in

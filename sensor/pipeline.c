@@ -120,6 +120,14 @@ void pipeline_set_recorder(struct pipeline *p, struct recorder *recorder) {
         tracker_set_recorder(p->tracker, recorder);
 }
 
+void pipeline_set_geo(struct pipeline *p, const struct geo *geo) {
+    reporter_set_geo(p->reporter, geo);
+}
+
+struct memory *pipeline_memory(struct pipeline *p) {
+    return reporter_memory(p->reporter);
+}
+
 static void take_time(struct pipeline *p, const struct arrival *arrival) {
     if (p->workers)
         workers_advance(p->workers, arrival->moment);

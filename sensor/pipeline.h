@@ -36,6 +36,14 @@ bool pipeline_resume(struct pipeline *pipeline, char *error, size_t error_len);
  * message: nothing changed. */
 bool pipeline_reload(struct pipeline *pipeline, const struct config *fresh, char *error, size_t error_len);
 
+/* Before the first packet: where addresses belong. Borrowed, must outlive the pipeline. */
+struct geo;
+void pipeline_set_geo(struct pipeline *pipeline, const struct geo *geo);
+
+/* What is remembered of peers: to be used before the first packet, after the last, and by whoever gets an
+ * event, until it returns. */
+struct memory *pipeline_memory(struct pipeline *pipeline);
+
 /* Before the first packet: packets of mail connections go there. Borrowed, must outlive the pipeline. */
 struct recorder;
 void pipeline_set_recorder(struct pipeline *pipeline, struct recorder *recorder);

@@ -5,6 +5,7 @@
 
 #include "judge/alerts.h"
 #include "judge/describe.h"
+#include "judge/geo.h"
 #include "judge/peers.h"
 #include "track/flow.h"
 
@@ -35,6 +36,8 @@ struct reporter {
     reporter_tell tell; /* NULL: nobody */
     void *context;
     struct digest *digest;
+    const struct geo *geo; /* NULL: none */
+    struct memory *memory;
     struct peers *peers;
     struct alerts *alerts; /* NULL: none are asked for */
     struct event event;    /* the sensor's */
@@ -61,8 +64,10 @@ struct reporter *reporter_new(const struct config *config, reporter_emit emit, v
     *reporter = (struct reporter){.config = config, .emit = emit, .context = context};
     event_init(&reporter->event);
     reporter->digest = digest_new();
-    if (reporter->digest)
-        reporter->peers = peers_new(reporter->digest, emit_made, reporter);
+    reporter->memory = memory_new(config->max_peers, config->state != NULL);
+    if (reporter->digest && reporter->memory)
+        reporter->peers =
+            peers_new(config->max_peers, reporter->memory, reporter->digest, emit_made, reporter);
     bool alerting = alert_rules_findings(&config->alert_on) != 0;
     if (reporter->peers && alerting)
         reporter->alerts = alerts_new(&config->alert_on, reporter->digest, emit_made, reporter);
@@ -77,6 +82,7 @@ void reporter_free(struct reporter *reporter) {
         return;
     alerts_free(reporter->alerts);
     peers_free(reporter->peers);
+    memory_free(reporter->memory);
     digest_free(reporter->digest);
     event_cleanup(&reporter->event);
     free(reporter);
@@ -102,7 +108,10 @@ void reporter_notice(struct reporter *reporter, struct notice *notice) {
         reporter->flows--;
         break;
     case NOTICE_SESSION:
-        peers_add(reporter->peers, &notice->event, notice->direction);
+        if (reporter->geo)
+            geo_describe(reporter->geo, &notice->event);
+        memory_judge(reporter->memory, &notice->event, notice->direction);
+        peers_add(reporter->peers, &notice->event, notice->direction); /* last: it counts all findings */
         count_session(reporter, &notice->event.session);
         emit_event(reporter, &notice->event);
         if (reporter->alerts)
@@ -253,6 +262,14 @@ void reporter_sensor(struct reporter *reporter, const struct reporter_facts *fac
     describe_id(event, reporter->digest, "sensor", s->start_ns, s->end_ns);
     reporter->flows_peak = reporter->flows;
     emit_event(reporter, event);
+}
+
+void reporter_set_geo(struct reporter *reporter, const struct geo *geo) {
+    reporter->geo = geo;
+}
+
+struct memory *reporter_memory(struct reporter *reporter) {
+    return reporter->memory;
 }
 
 uint64_t reporter_sessions(const struct reporter *reporter) {

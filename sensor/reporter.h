@@ -60,6 +60,14 @@ void reporter_set_tell(struct reporter *reporter, reporter_tell tell);
 
 const char *limit_name(enum limit limit); /* "tcp_buffer" */
 
+/* Before the first notice: where addresses belong. Borrowed. */
+struct geo;
+void reporter_set_geo(struct reporter *reporter, const struct geo *geo);
+
+/* Between two notices: what is remembered of peers, to be saved and restored. */
+struct memory;
+struct memory *reporter_memory(struct reporter *reporter);
+
 uint64_t reporter_sessions(const struct reporter *reporter); /* emitted so far */
 
 #endif

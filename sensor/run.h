@@ -5,6 +5,7 @@
 #include "../outputs/summary.h"
 #include "capture/filter.h"
 #include "config.h"
+#include "judge/geo.h"
 #include "keylog_file.h"
 #include "metrics.h"
 #include "outlet.h"
@@ -12,6 +13,7 @@
 #include "progress.h"
 #include "record/recorder.h"
 #include "service.h"
+#include "state.h"
 #include "taps.h"
 
 enum exit_status { EXIT_READ = 0, EXIT_RUNTIME = 1, EXIT_USAGE = 2, EXIT_DAMAGED = 3 };
@@ -25,6 +27,8 @@ struct run {
     struct keylog_file *keylog; /* NULL: none given */
     struct recorder *recorder;  /* NULL: nothing is recorded */
     struct metrics *metrics;    /* NULL: none are served */
+    struct state *state;        /* NULL: nothing is remembered */
+    struct geo *geo;            /* NULL: no database of addresses was given */
     struct pipeline *pipeline;
     struct progress progress;
     struct service service;

@@ -25,7 +25,9 @@ OWNERS = [
     (r"argp\.h", r"sensor/config\.c"),
     (r"(zlib|zstd)\.h", r"sensor/capture/source_\w+\.c|outputs/(spool_file|compress)\.c"),
     (r"librdkafka/.*", r"outputs/\w*kafka\w*\.c"),
-    (r"sqlite3\.h", r"outputs/\w*sqlite\w*\.c"),
+    (r"sqlite3\.h", r"outputs/\w*sqlite\w*\.c|sensor/state\.c"),
+    (r"libpsl\.h", r"sensor/judge/org_domain\.c"),
+    (r"maxminddb\.h", r"sensor/judge/geo\.c"),
     (r"microhttpd\.h", r"sensor/metrics\.c"),
     (r"seccomp\.h", r"sensor/sandbox_calls\.c"),
     (r"linux/(landlock|capability)\.h", r"sensor/(sandbox|privilege)\.c"),
@@ -85,7 +87,7 @@ def check_includes():
 
 
 def pkg_config(*arguments):
-    return run("pkg-config", *arguments, "libpcap", "libndpi", "libcrypto", "yaml-0.1", "zlib", "libzstd", "rdkafka", "sqlite3", "libmicrohttpd", "libseccomp").split()
+    return run("pkg-config", *arguments, "libpcap", "libndpi", "libcrypto", "yaml-0.1", "zlib", "libzstd", "rdkafka", "sqlite3", "libmicrohttpd", "libseccomp", "libpsl", "libmaxminddb").split()
 
 
 def check_objects(directory):

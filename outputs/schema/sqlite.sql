@@ -118,7 +118,20 @@ CREATE TABLE IF NOT EXISTS sessions (
     capture_out_of_order INTEGER, -- Segments that came out of order.
     capture_retransmits INTEGER, -- Segments that were sent again.
     capture_duplicates INTEGER, -- Packets that were captured twice.
-    capture_overlap_conflict INTEGER -- Segments overlapped with different bytes: the first copy was used.
+    capture_overlap_conflict INTEGER, -- Segments overlapped with different bytes: the first copy was used.
+    memory_offers INTEGER, -- Sessions before this one in which the server offered STARTTLS; with it and the next four: starttls.withdrawn.
+    memory_omissions INTEGER, -- Sessions before this one in which it did not.
+    memory_first_offered TEXT, -- When it was first seen to offer STARTTLS.
+    memory_last_offered TEXT, -- When it last was.
+    memory_confidence INTEGER, -- How sure an offer was to be expected, percent: (offers + 1) / (sessions + 2) of the last 32 sessions that showed it.
+    memory_cert_sha256 TEXT, -- Certificate that the server showed last before this one (cert.changed).
+    memory_cert_seen TEXT, -- When it was last shown.
+    memory_tls_version TEXT, -- Newest TLS version that the server chose before (tls.version_lowered).
+    memory_tls_version_seen TEXT, -- When it last did.
+    memory_failed TEXT, -- End of the failed handshake before (fallback.cleartext).
+    memory_other_client TEXT, -- The client that the server treated differently (starttls.differs).
+    memory_other_offered INTEGER, -- Whether STARTTLS was offered to that one.
+    memory_other_seen TEXT -- When.
 );
 
 -- One for each peer and window.
@@ -131,7 +144,7 @@ CREATE TABLE IF NOT EXISTS peers (
     observer_name TEXT, -- Name of the sensor: its host name, or as configured.
     observer_version TEXT, -- Version of starttap.
     tls_server_hash_sha256 TEXT, -- SHA-256 of the certificate (DER), lower-case hex as openssl, tshark and Zeek print it.
-    ip TEXT, -- IP address of the peer.
+    ip TEXT, -- IP address of the peer, where kind is ip.
     names TEXT, -- Names seen: banner, EHLO, SNI, certificate.
     direction TEXT, -- Seen from the home networks; absent when none are configured.
     role TEXT, -- Which end of its sessions the peer was.
@@ -151,7 +164,11 @@ CREATE TABLE IF NOT EXISTS peers (
     adoption_ratio REAL, -- encrypted / total; absent when total is 0.
     cert_days_left INTEGER, -- Days until the last certificate expires, at the end of the window.
     findings TEXT, -- Sessions by finding.
-    ever_offered INTEGER -- Whether the peer ever offered STARTTLS, as far back as the sensor remembers.
+    ever_offered INTEGER, -- Whether the peer ever offered STARTTLS, as far back as the sensor remembers (--state).
+    kind TEXT, -- What the peer is told apart by: an IP address, a name that it showed or was looked up by, or the organisational domain of such names. A session counts once for each of them.
+    name TEXT, -- The address, name or domain; other: those of this kind for which there was no room, together.
+    last_offered TEXT, -- When it last did.
+    rolled_up INTEGER -- Where name is other: how often a peer was put into it, the one seen longest ago (--max-peers).
 );
 
 -- One for each interval of the sensor, and for its end.

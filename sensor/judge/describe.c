@@ -5,8 +5,6 @@
 #include "describe_tls.h"
 #include "verdict.h"
 
-#define ID_SUBJECT_MAX 96 /* longer than a Community ID, and than an address with a finding */
-
 static struct endpoint_address end_of(const struct flow *flow, enum side side) {
     uint8_t end = flow_end(flow, side);
     return (struct endpoint_address){flow->key.address[end], flow->key.addr_len, flow->key.port[end]};
@@ -276,9 +274,9 @@ void describe_session(struct event *event, const struct flow *flow, const struct
 
 void describe_id(struct event *event, struct digest *digest, const char *subject, uint64_t first_ns,
                  uint64_t window_ns) {
-    char text[ID_SUBJECT_MAX + 3 * 21], *at = text;
+    char text[DESCRIBE_SUBJECT_MAX + 3 * 21], *at = text;
     uint8_t hash[32];
-    size_t subject_len = subject ? strnlen(subject, ID_SUBJECT_MAX) : 0;
+    size_t subject_len = subject ? strnlen(subject, DESCRIBE_SUBJECT_MAX) : 0;
     memcpy(at, subject ? subject : "", subject_len);
     at += subject_len;
     const uint64_t numbers[] = {first_ns, event->dataset, window_ns};

@@ -16,6 +16,8 @@ void describe_session(struct event *event, const struct flow *flow, const struct
 /* Which way the connection goes, by the home networks. */
 enum direction describe_direction(const struct flow *flow, const struct config *config);
 
+#define DESCRIBE_SUBJECT_MAX 288 /* longer than the name of a host with what tells it apart */
+
 /* event.id: the same capture gives the same ids. window_ns is 0 for sessions. */
 void describe_id(struct event *event, struct digest *digest, const char *subject, uint64_t first_ns,
                  uint64_t window_ns);

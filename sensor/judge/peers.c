@@ -1,182 +1,245 @@
 #include "peers.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "describe.h"
-#include "keep.h"
+#include "lru.h"
+#include "org_domain.h"
+#include "rollup.h"
 
-#define BUCKETS 16384u
+#define NS_PER_S       UINT64_C(1000000000)
+#define NO_DOMAIN      SIZE_MAX
+#define NUM_DIRECTIONS (DIRECTION_EXTERNAL + 1)
 
-struct window {
-    uint64_t sessions, by_verdict[NUM_VERDICTS];
-    uint64_t messages_cleartext, bytes_cleartext, auth_cleartext;
-    uint64_t findings[NUM_FINDINGS];
-    struct count versions[PEER_VERSIONS_MAX], ciphers[PEER_CIPHERS_MAX];
-    size_t num_versions, num_ciphers;
-};
+enum kind { KIND_IP, KIND_NAME, KIND_DOMAIN, NUM_KINDS };
+
+static const char *const kind_names[NUM_KINDS] = {"ip", "name", "domain"};
 
 struct peer {
-    struct peer *same_bucket, *older, *newer; /* older and newer by the last session */
-    uint32_t bucket;
-    char ip[ADDRESS_TEXT_MAX];
-    char *names[PEER_NAMES_MAX];
-    size_t num_names;
-    const char *direction; /* of the last session; static */
-    bool was_client, was_server;
+    struct lru_node node;
+    char *name;
+    size_t domain_at; /* of a name: where in it the domain begins; NO_DOMAIN none */
+    enum direction direction;
     uint64_t first_seen_ns, last_seen_ns;
-    struct window *window;   /* NULL: no session in the present window */
-    struct event_cert *cert; /* the last one seen; NULL none */
+    struct rollup *window;   /* NULL: no session in the present window */
+    struct event_cert *cert; /* of an address or a name, the last one seen; NULL none */
     int64_t cert_days_left;
-    enum fact ever_offered;
-    uint64_t failed_ns; /* end of the last failed handshake; 0 none */
+    char **names; /* of an address */
+    size_t num_names;
+};
+
+/* Those that made room in the present window. */
+struct other {
+    struct rollup *window;
+    int64_t rolled_up;
+    uint64_t first_seen_ns, last_seen_ns;
 };
 
 struct peers {
+    size_t max;
+    const struct memory *memory;
     struct digest *digest;
     peers_emit emit;
     void *context;
-    struct peer *buckets[BUCKETS];
-    struct peer *oldest, *youngest;
-    size_t num;
-    uint64_t window_start_ns; /* of the last window that ended; a peer dropped early reports under it */
+    struct org_domains *domains;
+    struct lru kinds[NUM_KINDS];
+    struct other others[NUM_KINDS][NUM_DIRECTIONS];
     struct name_pool pool;
     struct event event; /* reused for each report */
 };
 
-struct peers *peers_new(struct digest *digest, peers_emit emit, void *context) {
+struct peers *peers_new(size_t max, const struct memory *memory, struct digest *digest, peers_emit emit,
+                        void *context) {
     struct peers *peers = calloc(1, sizeof *peers);
     if (!peers)
         return NULL;
+    peers->max = max > 0 ? max : PEERS_MAX;
+    peers->memory = memory;
     peers->digest = digest;
     peers->emit = emit;
     peers->context = context;
     event_init(&peers->event);
-    return peers;
+    peers->domains = org_domains_new();
+    bool good = peers->domains != NULL;
+    for (size_t i = 0; good && i < NUM_KINDS; i++)
+        good = lru_init(&peers->kinds[i]);
+    if (good)
+        return peers;
+    peers_free(peers);
+    return NULL;
 }
 
-static void peer_free(struct peer *peer) {
+static void window_free(struct rollup *window) {
+    if (window)
+        rollup_cleanup(window);
+    free(window);
+}
+
+static void peer_free(struct lru_node *node) {
+    struct peer *peer = (struct peer *)node;
     for (size_t i = 0; i < peer->num_names; i++)
         free(peer->names[i]);
-    free(peer->window);
+    free(peer->names);
+    window_free(peer->window);
     free(peer->cert);
+    free(peer->name);
     free(peer);
 }
 
 void peers_free(struct peers *peers) {
     if (!peers)
         return;
-    while (peers->oldest) {
-        struct peer *peer = peers->oldest;
-        peers->oldest = peer->newer;
-        peer_free(peer);
+    for (size_t i = 0; i < NUM_KINDS; i++) {
+        lru_cleanup(&peers->kinds[i], peer_free);
+        for (size_t k = 0; k < NUM_DIRECTIONS; k++)
+            window_free(peers->others[i][k].window);
     }
+    org_domains_free(peers->domains);
     name_pool_cleanup(&peers->pool);
     event_cleanup(&peers->event);
     free(peers);
 }
 
-size_t peers_count(const struct peers *peers) {
-    return peers->num;
+/* --- the tables --- */
+
+static struct rollup *window_of(struct rollup **window) {
+    if (!*window)
+        *window = calloc(1, sizeof **window);
+    return *window;
 }
 
-/* --- the table --- */
-
-/* FNV-1a */
-static uint32_t bucket_of(const char *ip) {
-    uint32_t hash = 2166136261u;
-    for (; *ip; ip++)
-        hash = (hash ^ (uint8_t)*ip) * 16777619u;
-    return hash % BUCKETS;
+static void widen(uint64_t *first_ns, uint64_t *last_ns, uint64_t from_ns, uint64_t to_ns) {
+    if (*first_ns == 0 || from_ns < *first_ns)
+        *first_ns = from_ns;
+    if (to_ns > *last_ns)
+        *last_ns = to_ns;
 }
 
-static void unlink_age(struct peers *peers, struct peer *peer) {
-    if (peer->older)
-        peer->older->newer = peer->newer;
-    else
-        peers->oldest = peer->newer;
-    if (peer->newer)
-        peer->newer->older = peer->older;
-    else
-        peers->youngest = peer->older;
+static void make_room(struct peers *peers, enum kind kind) {
+    struct peer *peer = (struct peer *)peers->kinds[kind].oldest;
+    struct other *other = &peers->others[kind][peer->direction];
+    if (peer->window && window_of(&other->window)) {
+        rollup_merge(other->window, peer->window, &peers->pool);
+        widen(&other->first_seen_ns, &other->last_seen_ns, peer->first_seen_ns, peer->last_seen_ns);
+        other->rolled_up++;
+    }
+    lru_remove(&peers->kinds[kind], &peer->node);
+    peer_free(&peer->node);
 }
 
-static void make_youngest(struct peers *peers, struct peer *peer) {
-    peer->older = peers->youngest;
-    peer->newer = NULL;
-    if (peers->youngest)
-        peers->youngest->newer = peer;
-    else
-        peers->oldest = peer;
-    peers->youngest = peer;
-}
-
-static void report(struct peers *peers, const struct peer *peer, uint64_t start_ns, uint64_t end_ns);
-
-static void drop_oldest(struct peers *peers) {
-    struct peer *peer = peers->oldest;
-    if (peer->window)
-        report(peers, peer, peers->window_start_ns, peer->last_seen_ns);
-    struct peer **link = &peers->buckets[peer->bucket];
-    while (*link != peer)
-        link = &(*link)->same_bucket;
-    *link = peer->same_bucket;
-    unlink_age(peers, peer);
-    peer_free(peer);
-    peers->num--;
-}
-
-static struct peer *add_peer(struct peers *peers, const char *ip, uint32_t bucket) {
-    if (peers->num >= PEERS_MAX)
-        drop_oldest(peers);
+static struct peer *add_peer(struct peers *peers, enum kind kind, const char *name, enum direction direction,
+                             uint32_t hash) {
+    while (peers->kinds[kind].num >= peers->max)
+        make_room(peers, kind);
     struct peer *peer = calloc(1, sizeof *peer);
-    if (!peer)
+    char *copy = strdup(name);
+    if (!peer || !copy) {
+        free(peer);
+        free(copy);
         return NULL;
-    strncpy(peer->ip, ip, sizeof peer->ip - 1);
-    peer->bucket = bucket;
-    peer->same_bucket = peers->buckets[bucket];
-    peers->buckets[bucket] = peer;
-    make_youngest(peers, peer);
-    peers->num++;
+    }
+    const char *domain = kind == KIND_NAME ? org_domain(peers->domains, copy) : NULL;
+    peer->name = copy;
+    peer->domain_at = domain ? (size_t)(domain - copy) : NO_DOMAIN;
+    peer->direction = direction;
+    lru_add(&peers->kinds[kind], &peer->node, hash);
     return peer;
 }
 
-static struct peer *find_peer(struct peers *peers, const char *ip) {
-    uint32_t bucket = bucket_of(ip);
-    struct peer *peer = peers->buckets[bucket];
-    while (peer && strcmp(peer->ip, ip) != 0)
-        peer = peer->same_bucket;
-    if (!peer)
-        return add_peer(peers, ip, bucket);
-    unlink_age(peers, peer);
-    make_youngest(peers, peer);
-    return peer;
+static struct peer *find_peer(struct peers *peers, enum kind kind, const char *name,
+                              enum direction direction) {
+    struct lru *lru = &peers->kinds[kind];
+    uint32_t hash = lru_hash(lru, name) + (uint32_t)direction;
+    for (struct lru_node *node = lru_first(lru, hash); node; node = lru_next(node)) {
+        struct peer *peer = (struct peer *)node;
+        if (peer->direction == direction && strcmp(peer->name, name) == 0) {
+            lru_touch(lru, node);
+            return peer;
+        }
+    }
+    return add_peer(peers, kind, name, direction, hash);
 }
 
-/* --- memory becomes findings --- */
+/* --- the names that a session shows of its peer --- */
 
-static void find_by_memory(const struct peer *peer, struct session_event *s) {
-    enum verdict_class class = verdict_counts_as(s->verdict);
-    if (class == COUNTS_PLAINTEXT && peer->ever_offered == FACT_YES && s->starttls_offered == FACT_NO)
-        event_find(s, FINDING_STARTTLS_WITHDRAWN);
-    bool soon = peer->failed_ns != 0 && s->start_ns >= peer->failed_ns &&
-                s->start_ns - peer->failed_ns <= PEER_FALLBACK_NS;
-    if (soon && s->mail_cleartext == FACT_YES)
-        event_find(s, FINDING_FALLBACK_CLEARTEXT);
-    const char *sha256 = s->server_cert.sha256;
-    if (peer->cert && sha256 && strcmp(peer->cert->sha256, sha256) != 0)
-        event_find(s, FINDING_CERT_CHANGED);
-}
+struct shown {
+    char names[PEER_SESSION_NAMES_MAX][HOST_NAME_SIZE];
+    size_t num;
+};
 
-static void remember(struct peer *peer, const struct session_event *s, bool peer_is_server) {
-    if (s->verdict == VERDICT_HANDSHAKE_FAILED)
-        peer->failed_ns = s->end_ns;
-    if (!peer_is_server)
+static void show(struct shown *shown, const char *name, size_t len) {
+    if (!name || shown->num >= PEER_SESSION_NAMES_MAX ||
+        !host_name_normal(name, len, shown->names[shown->num]))
         return;
-    if (s->starttls_offered == FACT_YES)
-        peer->ever_offered = FACT_YES;
-    else if (s->starttls_offered == FACT_NO && peer->ever_offered == FACT_UNKNOWN)
-        peer->ever_offered = FACT_NO;
+    for (size_t i = 0; i < shown->num; i++) {
+        if (strcmp(shown->names[i], shown->names[shown->num]) == 0)
+            return;
+    }
+    shown->num++;
+}
+
+static void show_text(struct shown *shown, const char *name) {
+    if (name)
+        show(shown, name, strlen(name));
+}
+
+static void show_cert(struct shown *shown, const struct event_cert *cert) {
+    if (cert->subject_cn)
+        show_text(shown, cert->subject_cn);
+    else if (cert->alternative_names.num > 0)
+        show_text(shown, cert->alternative_names.items[0]);
+}
+
+static void show_names(struct shown *shown, const struct session_event *s, bool peer_is_server) {
+    shown->num = 0;
+    if (!peer_is_server) {
+        show_text(shown, s->smtp_ehlo);
+        show_text(shown, s->smtp_helo);
+        show_cert(shown, &s->client_cert);
+        return;
+    }
+    if (s->smtp_banner)
+        show(shown, s->smtp_banner, strcspn(s->smtp_banner, " "));
+    show_text(shown, s->smtp_server_name);
+    show_text(shown, s->tls_server_name);
+    show_cert(shown, &s->server_cert);
+    show_text(shown, s->destination.domain);
+}
+
+/* As they came, for an address: whatever they are. */
+static void add_name(struct peer *peer, const char *name) {
+    if (!name || !name[0] || peer->num_names >= PEER_NAMES_MAX)
+        return;
+    for (size_t i = 0; i < peer->num_names; i++) {
+        if (strcmp(peer->names[i], name) == 0)
+            return;
+    }
+    char **grown = realloc(peer->names, (peer->num_names + 1) * sizeof *grown);
+    if (!grown)
+        return;
+    peer->names = grown;
+    if ((grown[peer->num_names] = strdup(name)) != NULL)
+        peer->num_names++;
+}
+
+static void add_names(struct peer *peer, const struct session_event *s, bool peer_is_server) {
+    if (!peer_is_server) {
+        add_name(peer, s->smtp_ehlo);
+        add_name(peer, s->smtp_helo);
+        add_name(peer, s->client_cert.subject_cn);
+        return;
+    }
+    add_name(peer, s->smtp_server_name);
+    add_name(peer, s->tls_server_name);
+    add_name(peer, s->server_cert.subject_cn);
+    add_name(peer, s->destination.domain);
+}
+
+/* --- counting --- */
+
+static void keep_cert(struct peer *peer, const struct session_event *s) {
     if (!s->server_cert.sha256)
         return;
     peer->cert_days_left = s->cert_days_left;
@@ -189,136 +252,132 @@ static void remember(struct peer *peer, const struct session_event *s, bool peer
     peer->cert = kept;
 }
 
-static void add_name(struct peer *peer, const char *name) {
-    if (!name || !name[0] || peer->num_names >= PEER_NAMES_MAX)
-        return;
-    for (size_t i = 0; i < peer->num_names; i++) {
-        if (strcmp(peer->names[i], name) == 0)
-            return;
-    }
-    char *copy = strdup(name);
-    if (copy)
-        peer->names[peer->num_names++] = copy;
+static struct peer *count_for(struct peers *peers, enum kind kind, const char *name, enum direction direction,
+                              const struct session_event *s) {
+    struct peer *peer = find_peer(peers, kind, name, direction);
+    if (!peer || !window_of(&peer->window))
+        return NULL;
+    widen(&peer->first_seen_ns, &peer->last_seen_ns, s->start_ns, s->end_ns);
+    rollup_add(peer->window, s, &peers->pool);
+    if (kind != KIND_DOMAIN && direction != DIRECTION_INBOUND)
+        keep_cert(peer, s);
+    return peer;
 }
 
-/* --- counting --- */
-
-static void count_name(struct peers *peers, struct count *items, size_t *num, size_t max, const char *name) {
-    if (!name)
-        return;
-    struct count_list list = {items, *num};
-    count_one(&list, max, &peers->pool, name);
-    *num = list.num;
+static bool among(const char *const *domains, size_t num, const char *domain) {
+    for (size_t i = 0; i < num; i++) {
+        if (strcmp(domains[i], domain) == 0)
+            return true;
+    }
+    return false;
 }
 
-static void count_session(struct peers *peers, struct window *w, const struct session_event *s) {
-    w->sessions++;
-    w->by_verdict[s->verdict]++;
-    if (s->mail_cleartext == FACT_YES) {
-        w->messages_cleartext += s->mail_transactions != EVENT_ABSENT ? (uint64_t)s->mail_transactions : 1;
-        if (s->mail_cleartext_bytes != EVENT_ABSENT)
-            w->bytes_cleartext += (uint64_t)s->mail_cleartext_bytes;
-    }
-    if (s->auth_cleartext == FACT_YES)
-        w->auth_cleartext++;
-    if (s->tls_established == FACT_YES) {
-        count_name(peers, w->versions, &w->num_versions, PEER_VERSIONS_MAX, s->tls_version);
-        count_name(peers, w->ciphers, &w->num_ciphers, PEER_CIPHERS_MAX, s->tls_cipher);
-    }
-    for (unsigned i = 0; s->findings >> i != 0; i++)
-        w->findings[i] += event_found(s, (enum finding)i);
-}
-
-static void add_names(struct peer *peer, const struct session_event *s, bool peer_is_server) {
-    if (!peer_is_server) {
-        add_name(peer, s->smtp_ehlo);
-        add_name(peer, s->smtp_helo);
-        return;
-    }
-    add_name(peer, s->smtp_server_name);
-    add_name(peer, s->tls_server_name);
-    add_name(peer, s->server_cert.subject_cn);
-}
-
-void peers_add(struct peers *peers, struct event *session, enum direction direction) {
-    struct session_event *s = &session->session;
+void peers_add(struct peers *peers, const struct event *session, enum direction direction) {
+    const struct session_event *s = &session->session;
     bool peer_is_server = direction != DIRECTION_INBOUND;
-    struct peer *peer = find_peer(peers, peer_is_server ? s->destination.ip : s->source.ip);
-    if (!peer)
-        return;
-    if (peer_is_server)
-        find_by_memory(peer, s);
-    if (!peer->window)
-        peer->window = calloc(1, sizeof *peer->window);
-    if (!peer->window)
-        return;
-    if (!peer->was_client && !peer->was_server)
-        peer->first_seen_ns = s->start_ns;
-    if (s->end_ns > peer->last_seen_ns)
-        peer->last_seen_ns = s->end_ns;
-    if (s->start_ns < peer->first_seen_ns)
-        peer->first_seen_ns = s->start_ns;
-    peer->was_server |= peer_is_server;
-    peer->was_client |= !peer_is_server;
-    peer->direction = direction_name(direction);
-    add_names(peer, s, peer_is_server);
-    count_session(peers, peer->window, s);
-    remember(peer, s, peer_is_server);
+    const char *ip = peer_is_server ? s->destination.ip : s->source.ip;
+    if (!ip)
+        return; /* out of memory, when it was described */
+    struct peer *address = count_for(peers, KIND_IP, ip, direction, s);
+    if (address)
+        add_names(address, s, peer_is_server);
+    struct shown shown;
+    const char *domains[PEER_SESSION_NAMES_MAX];
+    size_t num_domains = 0;
+    show_names(&shown, s, peer_is_server);
+    for (size_t i = 0; i < shown.num; i++) {
+        const struct peer *peer = count_for(peers, KIND_NAME, shown.names[i], direction, s);
+        const char *domain = peer && peer->domain_at != NO_DOMAIN ? shown.names[i] + peer->domain_at : NULL;
+        if (domain && !among(domains, num_domains, domain))
+            domains[num_domains++] = domain;
+    }
+    for (size_t i = 0; i < num_domains; i++)
+        count_for(peers, KIND_DOMAIN, domains[i], direction, s);
 }
 
 /* --- reporting --- */
 
-static void count_adoption(struct peer_event *p) {
-    for (unsigned i = 0; i < NUM_VERDICTS; i++) {
-        enum verdict_class class = verdict_counts_as((enum verdict)i);
-        if (class == COUNTS_ENCRYPTED)
-            p->adoption_encrypted += p->by_verdict[i];
-        if (class != COUNTS_NOT)
-            p->adoption_total += p->by_verdict[i];
-    }
-}
-
-static void report(struct peers *peers, const struct peer *peer, uint64_t start_ns, uint64_t end_ns) {
-    struct event *event = &peers->event;
-    struct window *w = peer->window;
-    event_reset(event, DATASET_PEER);
-    struct peer_event *p = &event->peer;
+static void identify(struct peers *peers, enum kind kind, const char *name, enum direction direction,
+                     uint64_t start_ns, uint64_t end_ns) {
+    char subject[DESCRIBE_SUBJECT_MAX + 1];
+    struct peer_event *p = &peers->event.peer;
     p->window_start_ns = start_ns;
     p->window_end_ns = end_ns;
+    p->kind = kind_names[kind];
+    p->name = name;
+    p->direction = direction_name(direction);
+    p->role = direction == DIRECTION_INBOUND ? "client" : "server";
+    if (kind == KIND_IP && !p->direction)
+        snprintf(subject, sizeof subject, "%s", name);
+    else
+        snprintf(subject, sizeof subject, "%s|%s|%s", kind_names[kind], p->direction ? p->direction : "",
+                 name);
+    describe_id(&peers->event, peers->digest, subject, start_ns, end_ns);
+}
+
+/* What only an address has. */
+static void tell_address(struct peers *peers, const struct peer *peer) {
+    struct peer_event *p = &peers->event.peer;
+    p->ip = peer->name;
+    if (peer->num_names > 0 && event_list(&peers->event, &p->names, peer->num_names)) {
+        for (size_t i = 0; i < p->names.num; i++)
+            p->names.items[i] = peer->names[i];
+    }
+    if (peer->direction == DIRECTION_INBOUND)
+        return;
+    struct memory_offer offer = memory_offer(peers->memory, peer->name);
+    p->ever_offered = offer.ever;
+    if (offer.ever == FACT_YES)
+        p->last_offered_s = (int64_t)(offer.last_ns / NS_PER_S);
+    if (offer.first_ns != 0 && offer.first_ns < p->first_seen_ns)
+        p->first_seen_ns = offer.first_ns;
+}
+
+static void report(struct peers *peers, enum kind kind, const struct peer *peer, uint64_t start_ns,
+                   uint64_t end_ns) {
+    struct peer_event *p = &peers->event.peer;
+    event_reset(&peers->event, DATASET_PEER);
+    identify(peers, kind, peer->name, peer->direction, start_ns, end_ns);
     p->first_seen_ns = peer->first_seen_ns;
     p->last_seen_ns = peer->last_seen_ns;
-    p->ip = peer->ip;
-    p->direction = peer->direction;
-    p->role = peer->was_client && peer->was_server ? "both" : peer->was_client ? "client" : "server";
-    p->sessions = w->sessions;
-    memcpy(p->by_verdict, w->by_verdict, sizeof p->by_verdict);
-    memcpy(p->findings, w->findings, sizeof p->findings);
-    p->by_version = (struct count_list){w->versions, w->num_versions};
-    p->by_cipher = (struct count_list){w->ciphers, w->num_ciphers};
-    p->messages_cleartext = w->messages_cleartext;
-    p->bytes_cleartext = w->bytes_cleartext;
-    p->auth_cleartext = w->auth_cleartext;
-    p->ever_offered = peer->ever_offered;
-    count_adoption(p);
+    rollup_tell(peer->window, p);
+    if (kind == KIND_IP)
+        tell_address(peers, peer);
     if (peer->cert) {
         p->cert = *peer->cert;
         p->cert_days_left = peer->cert_days_left;
     }
-    if (peer->num_names > 0 && event_list(event, &p->names, peer->num_names)) {
-        for (size_t i = 0; i < p->names.num; i++)
-            p->names.items[i] = peer->names[i];
-    }
-    describe_id(event, peers->digest, peer->ip, start_ns, end_ns);
-    peers->emit(peers->context, event);
+    peers->emit(peers->context, &peers->event);
+}
+
+static void report_other(struct peers *peers, enum kind kind, enum direction direction, uint64_t start_ns,
+                         uint64_t end_ns) {
+    struct other *other = &peers->others[kind][direction];
+    struct peer_event *p = &peers->event.peer;
+    if (!other->window)
+        return;
+    event_reset(&peers->event, DATASET_PEER);
+    identify(peers, kind, "other", direction, start_ns, end_ns);
+    p->first_seen_ns = other->first_seen_ns;
+    p->last_seen_ns = other->last_seen_ns;
+    p->rolled_up = other->rolled_up;
+    rollup_tell(other->window, p);
+    peers->emit(peers->context, &peers->event);
+    window_free(other->window);
+    *other = (struct other){0};
 }
 
 void peers_end_window(struct peers *peers, uint64_t start_ns, uint64_t end_ns) {
-    for (struct peer *peer = peers->oldest; peer; peer = peer->newer) {
-        if (!peer->window)
-            continue;
-        report(peers, peer, start_ns, end_ns);
-        free(peer->window);
-        peer->window = NULL;
+    for (unsigned kind = 0; kind < NUM_KINDS; kind++) {
+        for (struct lru_node *node = peers->kinds[kind].oldest; node; node = node->newer) {
+            struct peer *peer = (struct peer *)node;
+            if (!peer->window)
+                continue;
+            report(peers, (enum kind)kind, peer, start_ns, end_ns);
+            window_free(peer->window);
+            peer->window = NULL;
+        }
+        for (unsigned direction = 0; direction < NUM_DIRECTIONS; direction++)
+            report_other(peers, (enum kind)kind, (enum direction)direction, start_ns, end_ns);
     }
-    peers->window_start_ns = end_ns;
 }

@@ -330,7 +330,8 @@ def main():
         facts = worked_out(path, names, keys)
         found = [json.loads(line) for line in (EVENTS / f"{run}.ndjson").read_text().splitlines()]
         sessions = [event for event in found if event["event"]["dataset"] == "starttap.session"]
-        for flat in map(bundled.flatten, found[len(sessions):]):
+        peers = [flat for flat in map(bundled.flatten, found[len(sessions):]) if flat["starttap.peer.kind"] == "ip"]
+        for flat in peers: # names and domains: rollups.py
             for name, value in peer_facts([*map(bundled.flatten, sessions)], flat["starttap.peer.ip"]).items():
                 num += 1
                 shown = sorted(flat[name], key=lambda item: item["name"]) if isinstance(value, list) else flat.get(name)

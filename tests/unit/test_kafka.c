@@ -483,7 +483,7 @@ static void test_default_topics(void **state) {
     write_events(sink, 0, 1);
     event_reset(&event, DATASET_PEER);
     sample_id(&event);
-    event.peer.ip = "192.0.2.9";
+    event.peer.name = "192.0.2.9";
     assert_int_equal(sink_write(sink, &event), 0);
     event_reset(&event, DATASET_SENSOR);
     sample_id(&event);

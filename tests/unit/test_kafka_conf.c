@@ -206,7 +206,7 @@ static void test_keys(void **state) {
     event.session.direction = "inbound";
     assert_string_equal(kafka_key(&event), "192.0.2.1");
     event_reset(&event, DATASET_PEER);
-    event.peer.ip = "192.0.2.3";
+    event.peer.name = "192.0.2.3";
     assert_string_equal(kafka_key(&event), "192.0.2.3");
     event_reset(&event, DATASET_SENSOR);
     assert_string_equal(kafka_key(&event), "sensor-1");

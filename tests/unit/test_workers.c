@@ -22,7 +22,7 @@ static void on_event(void *context, const struct event *event) {
     struct seen *seen = context;
     if (event->dataset == DATASET_SESSION && seen->num < NUM_CONNECTIONS)
         seen->ports[seen->num++] = event->session.source.port;
-    if (event->dataset == DATASET_PEER) {
+    if (event->dataset == DATASET_PEER && event->peer.ip) { /* names have events of their own */
         seen->num_peers++;
         seen->num_peers_before_last += seen->num < NUM_CONNECTIONS;
     }

@@ -1,0 +1,38 @@
+/* lru.h: a table of things found by their name, which knows the one that was used longest ago.
+ *
+ * What is kept has a struct lru_node as its first member and is its user's. Nobody who does not know the
+ * table's seed can choose names that fall into one bucket. */
+#ifndef STARTTAP_SENSOR_JUDGE_LRU_H
+#define STARTTAP_SENSOR_JUDGE_LRU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct lru_node {
+    struct lru_node *same_bucket, *older, *newer; /* older and newer by their last use */
+    uint32_t hash;
+};
+
+struct lru {
+    struct lru_node **buckets;
+    size_t num_buckets; /* a power of two */
+    size_t num;
+    struct lru_node *oldest, *youngest;
+    uint64_t seed;
+};
+
+bool lru_init(struct lru *lru); /* false: out of memory */
+void lru_cleanup(struct lru *lru, void (*free_node)(struct lru_node *node));
+
+uint32_t lru_hash(const struct lru *lru, const char *name);
+
+/* Those of this hash, one after the other: compare their names. NULL: no more. */
+struct lru_node *lru_first(const struct lru *lru, uint32_t hash);
+struct lru_node *lru_next(const struct lru_node *node);
+
+void lru_add(struct lru *lru, struct lru_node *node, uint32_t hash); /* as the youngest */
+void lru_touch(struct lru *lru, struct lru_node *node);              /* it is the youngest now */
+void lru_remove(struct lru *lru, struct lru_node *node);             /* its memory stays */
+
+#endif
