@@ -237,7 +237,9 @@ bool trust_describe(const struct trust_chain *chain, struct event *event, struct
         .public_key_algorithm = text_of(event, &leaf->key_algorithm),
         .public_key_size = leaf->key_bits,
         .public_key_curve = leaf->key_curve,
+        .key_known = leaf->key_known,
     };
+    memcpy(cert->key_sha256, leaf->key_sha256, sizeof cert->key_sha256);
     if (leaf->num_names > 0 && event_list(event, &cert->alternative_names, leaf->num_names))
         for (size_t i = 0; i < cert->alternative_names.num; i++)
             cert->alternative_names.items[i] = text_of(event, &leaf->names[i]);

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
 
 /* What OpenSSL makes of a certificate is several times its DER: measured at 4 to 8 times for real ones,
  * more for those built of many tiny parts. Once the DER itself is kept. */
@@ -60,12 +61,21 @@ static void read_serial(struct trust_cert *cert) {
     trust_text_set(&cert->serial, text, len);
 }
 
+static void read_key_hash(struct trust_cert *cert) {
+    unsigned char *der = NULL;
+    int len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert->x509), &der);
+    cert->key_known =
+        len > 0 && EVP_Digest(der, (size_t)len, cert->key_sha256, NULL, EVP_sha256(), NULL) == 1;
+    OPENSSL_free(der);
+}
+
 static void read_facts(struct trust_cert *cert) {
     cert->not_before_s = trust_seconds_of(X509_get0_notBefore(cert->x509));
     cert->not_after_s = trust_seconds_of(X509_get0_notAfter(cert->x509));
     cert->self_issued =
         X509_NAME_cmp(X509_get_subject_name(cert->x509), X509_get_issuer_name(cert->x509)) == 0;
     read_serial(cert);
+    read_key_hash(cert);
     trust_cert_read_names(cert);
     trust_cert_read_algorithms(cert);
 }
