@@ -169,7 +169,8 @@ struct event_cert {
     const char *public_key_algorithm;
     int64_t public_key_size; /* bits */
     const char *public_key_curve;
-    bool key_known; /* no field: of the public key (SubjectPublicKeyInfo), for fingerprints and TLSA records */
+    bool
+        key_known; /* no field: of the public key (SubjectPublicKeyInfo), for fingerprints and TLSA records */
     uint8_t key_sha256[32];
 };
 

@@ -19,6 +19,7 @@
 #include "config_values.h"
 #include "log.h"
 #include "metrics.h"
+#include "policy_open.h"
 #include "record/record_file.h"
 
 #ifndef STARTTAP_VERSION
@@ -175,10 +176,15 @@ static const struct argp_option options[] = {
     {"workers", SETTING_WORKERS, "NUMBER", 0,
      "threads that share out the connections, or live the packets (default 1; 0: one for each processor)", 0},
 
-    {0, 0, 0, 0, "Certificates and keys:", 6},
+    {0, 0, 0, 0, "Certificates, keys and rules:", 6},
     {"ca", SETTING_CA, "FILE|DIR", 0, "trusted certificates, PEM (default: the system's)", 0},
     {"no-verify", SETTING_NO_VERIFY, 0, 0, "do not verify certificate chains", 0},
     {"keylog", SETTING_KEYLOG, "FILE", 0, "TLS secrets of your own mail server (NSS format), to look inside",
+     0},
+
+    {"policy", SETTING_POLICY, "FILE", 0,
+     "judge each session by the rules in FILE (Postfix's smtp_tls_policy_maps), or by a profile that comes "
+     "with it: see starttap policy --help",
      0},
 
     {0, 0, 0, 0, "Service:", 7},
@@ -468,6 +474,19 @@ static bool check_metrics(const struct config *config) {
     return false;
 }
 
+/* A test tells the remarks on it, too; a run does when it begins. */
+static bool check_policy(const struct config *config, enum action action) {
+    char why[CONFIG_WHY_MAX];
+    if (!config->policy)
+        return true;
+    struct policy *policy = action == ACTION_TEST ? policy_open(config, why, sizeof why)
+                                                  : policy_load(config->policy, why, sizeof why);
+    if (!policy)
+        complain("--policy: %s", why);
+    policy_free(policy);
+    return policy != NULL;
+}
+
 static bool has_kafka(const struct config *config) {
     for (size_t i = 0; i < config->num_sinks; i++) {
         if (strncmp(config->sinks[i], "kafka:", 6) == 0)
@@ -508,7 +527,8 @@ static bool check(const struct config *config, enum action action) {
         return false;
     }
     return check_inputs(config) && check_sinks(config) && check_state(config) && check_record(config) &&
-           check_kafka(config) && check_metrics(config) && check_filter(config);
+           check_kafka(config) && check_metrics(config) && check_filter(config) &&
+           check_policy(config, action);
 }
 
 static bool print_filter(const struct config *config) {

@@ -54,6 +54,7 @@ struct config {
     char *ca_path;  /* --ca; NULL system store */
     bool no_verify; /* --no-verify */
     char *keylog;   /* --keylog */
+    char *policy;   /* --policy: a file or a profile's name; NULL none */
     bool verify_checksums;
     char *observer_name;         /* default: the host's name */
     struct alert_rules alert_on; /* --alert-on */

@@ -173,6 +173,8 @@ static void put_settings(struct dump *dump, const struct config *config) {
     put_switch(dump, SETTING_NO_VERIFY, config->no_verify);
     put_name(dump, SETTING_KEYLOG);
     put_text(dump, config->keylog);
+    put_name(dump, SETTING_POLICY);
+    put_text(dump, config->policy);
     put_switch(dump, SETTING_VERIFY_CHECKSUMS, config->verify_checksums);
     put_name(dump, SETTING_OBSERVER_NAME);
     put_text(dump, config->observer_name);

@@ -11,7 +11,7 @@
 static bool can_change(const char *name) {
     static const enum setting_key keys[] = {
         SETTING_MAIL_PORTS, SETTING_TLS_PORTS, SETTING_HOME,    SETTING_FILTER,        SETTING_CA,
-        SETTING_NO_VERIFY,  SETTING_QUIET,     SETTING_VERBOSE, SETTING_DRAIN_TIMEOUT,
+        SETTING_NO_VERIFY,  SETTING_QUIET,     SETTING_VERBOSE, SETTING_DRAIN_TIMEOUT, SETTING_POLICY,
     };
     const struct setting *setting = setting_by_name(name);
     for (size_t i = 0; setting && i < sizeof keys / sizeof keys[0]; i++) {
@@ -90,6 +90,7 @@ void config_exchange(struct config *running, struct config *fresh) {
     EXCHANGE(filter_path);
     EXCHANGE(ca_path);
     EXCHANGE(no_verify);
+    EXCHANGE(policy);
     EXCHANGE(quiet);
     EXCHANGE(verbose);
     EXCHANGE(drain_timeout_s);

@@ -48,6 +48,7 @@ const struct setting settings[NUM_SETTINGS] = {
     {SETTING_CA, "ca", false},
     {SETTING_NO_VERIFY, "no-verify", false},
     {SETTING_KEYLOG, "keylog", false},
+    {SETTING_POLICY, "policy", false},
     {SETTING_VERIFY_CHECKSUMS, "verify-checksums", false},
     {SETTING_OBSERVER_NAME, "observer-name", false},
     {SETTING_SENSOR_INTERVAL, "sensor-interval", false},
@@ -229,6 +230,8 @@ static char **text_at(struct config *config, enum setting_key key) {
         return &config->ca_path;
     case SETTING_KEYLOG:
         return &config->keylog;
+    case SETTING_POLICY:
+        return &config->policy;
     case SETTING_OBSERVER_NAME:
         return &config->observer_name;
     case SETTING_USER:

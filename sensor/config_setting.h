@@ -52,6 +52,7 @@ enum setting_key {
     SETTING_MAX_PEERS,
     SETTING_STATE,
     SETTING_MMDB,
+    SETTING_POLICY,
 };
 
 struct setting {
@@ -60,7 +61,7 @@ struct setting {
     bool many; /* takes several values; else the last one counts */
 };
 
-#define NUM_SETTINGS 43
+#define NUM_SETTINGS 44
 extern const struct setting settings[NUM_SETTINGS];
 
 const struct setting *setting_by_name(const char *name); /* NULL: no such setting */

@@ -17,6 +17,8 @@
 #include "live.h"
 #include "log.h"
 #include "offline.h"
+#include "policy_command.h"
+#include "policy_open.h"
 #include "query.h"
 #include "run.h"
 #include "signals.h"
@@ -88,6 +90,17 @@ static bool open_memory(struct run *run) {
     return run->state || refuse(run, error, EXIT_RUNTIME);
 }
 
+static bool open_policy(struct run *run) {
+    char error[512];
+    if (!run->config->policy)
+        return true;
+    run->policy = policy_open(run->config, error, sizeof error);
+    if (!run->policy)
+        return refuse(run, error, EXIT_USAGE);
+    pipeline_set_policy(run->pipeline, run->policy);
+    return true;
+}
+
 static bool open_metrics(struct run *run) {
     char error[512];
     if (!run->config->metrics)
@@ -140,7 +153,7 @@ static bool open_parts(struct run *run) {
     run->pipeline = pipeline_new(config, on_event, run, error, sizeof error);
     if (!run->pipeline)
         return refuse(run, error, config->ca_path ? EXIT_USAGE : EXIT_RUNTIME);
-    if (!open_keylog(run) || !open_memory(run))
+    if (!open_keylog(run) || !open_memory(run) || !open_policy(run))
         return false;
     if (config->num_interfaces > 0 && !(run->taps = live_start(run)))
         return false;
@@ -259,6 +272,7 @@ static void run_cleanup(struct run *run) {
     state_close(run->state);
     pipeline_free(run->pipeline);
     geo_close(run->geo);
+    policy_free(run->policy);
     recorder_close(run->recorder);
     keylog_file_close(run->keylog);
     filter_free(run->filter);
@@ -268,6 +282,8 @@ static void run_cleanup(struct run *run) {
 int main(int argc, char **argv) {
     if (argc > 1 && strcmp(argv[1], "query") == 0)
         return query(argc, argv);
+    if (argc > 1 && strcmp(argv[1], "policy") == 0)
+        return policy_command(argc, argv);
     struct config config;
     log_start(false, 0);
     enum config_result loaded = config_load(argc, argv, &config);

@@ -95,6 +95,10 @@ void pipeline_set_keylog(struct pipeline *p, struct keylog *keylog) {
         tracker_set_keylog(p->tracker, keylog);
 }
 
+void pipeline_set_policy(struct pipeline *p, const struct policy *policy) {
+    reporter_set_policy(p->reporter, policy);
+}
+
 bool pipeline_start(struct pipeline *p, char *error, size_t error_len) {
     return p->workers ? workers_start(p->workers, error, error_len)
            : p->lanes ? lanes_start(p->lanes, error, error_len)

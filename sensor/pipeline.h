@@ -21,6 +21,11 @@ void pipeline_free(struct pipeline *pipeline);
 /* Before the first packet: secrets to look inside TLS 1.3 with. Borrowed, must outlive the pipeline. */
 void pipeline_set_keylog(struct pipeline *pipeline, struct keylog *keylog);
 
+/* Before the first packet or while it pauses: what sessions are judged by (judge/policy.h); NULL nothing.
+ * Borrowed, must outlive the pipeline or the next one given. */
+struct policy;
+void pipeline_set_policy(struct pipeline *pipeline, const struct policy *policy);
+
 /* Before the first packet, where config->workers is more than 1: starts their threads. Events are then
  * emitted by a thread of their own until pipeline_finish() returns. False with a message in error. */
 bool pipeline_start(struct pipeline *pipeline, char *error, size_t error_len);

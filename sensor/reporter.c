@@ -7,6 +7,7 @@
 #include "judge/describe.h"
 #include "judge/geo.h"
 #include "judge/peers.h"
+#include "judge/policy.h"
 #include "track/flow.h"
 
 static const char *const limit_names[NUM_LIMITS] = {
@@ -39,8 +40,9 @@ struct reporter {
     const struct geo *geo; /* NULL: none */
     struct memory *memory;
     struct peers *peers;
-    struct alerts *alerts; /* NULL: none are asked for */
-    struct event event;    /* the sensor's */
+    const struct policy *policy; /* NULL: none */
+    struct alerts *alerts;       /* NULL: none are asked for */
+    struct event event;          /* the sensor's */
     uint64_t flows, flows_peak;
     struct session_totals totals;                                                   /* since the start */
     uint64_t counters_before[NUM_COUNTERS], limits_before[NUM_LIMITS], reported_ns; /* at the last report */
@@ -98,6 +100,10 @@ static void count_session(struct reporter *reporter, const struct session_event 
     totals->gaps += s->gap_bytes > 0;
 }
 
+void reporter_set_policy(struct reporter *reporter, const struct policy *policy) {
+    reporter->policy = policy;
+}
+
 void reporter_notice(struct reporter *reporter, struct notice *notice) {
     switch (notice->kind) {
     case NOTICE_OPENED:
@@ -111,6 +117,8 @@ void reporter_notice(struct reporter *reporter, struct notice *notice) {
         if (reporter->geo)
             geo_describe(reporter->geo, &notice->event);
         memory_judge(reporter->memory, &notice->event, notice->direction);
+        if (reporter->policy)
+            policy_judge(reporter->policy, &notice->event);
         peers_add(reporter->peers, &notice->event, notice->direction); /* last: it counts all findings */
         count_session(reporter, &notice->event.session);
         emit_event(reporter, &notice->event);

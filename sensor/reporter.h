@@ -18,6 +18,10 @@ struct reporter;
 struct reporter *reporter_new(const struct config *config, reporter_emit emit, void *context);
 void reporter_free(struct reporter *reporter); /* NULL is fine */
 
+/* What sessions are judged by; borrowed. NULL: nothing. Between two notices. */
+struct policy;
+void reporter_set_policy(struct reporter *reporter, const struct policy *policy);
+
 void reporter_notice(struct reporter *reporter, struct notice *notice);
 
 /* Reports the peers that had a session in the window. */

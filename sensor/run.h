@@ -6,6 +6,7 @@
 #include "capture/filter.h"
 #include "config.h"
 #include "judge/geo.h"
+#include "judge/policy.h"
 #include "keylog_file.h"
 #include "metrics.h"
 #include "outlet.h"
@@ -25,6 +26,7 @@ struct run {
     struct taps *taps;          /* NULL: files are read */
     struct filter *filter;      /* of files; NULL: every packet */
     struct keylog_file *keylog; /* NULL: none given */
+    struct policy *policy;      /* NULL: none given */
     struct recorder *recorder;  /* NULL: nothing is recorded */
     struct metrics *metrics;    /* NULL: none are served */
     struct state *state;        /* NULL: nothing is remembered */

@@ -7,6 +7,7 @@
 
 #include "config_reload.h"
 #include "log.h"
+#include "policy_open.h"
 #include "run.h"
 #include "signals.h"
 
@@ -60,11 +61,16 @@ static void reload(struct run *run) {
         log_line(LEVEL_ERROR, "configuration: what was in force stays so");
         return;
     }
-    if (!pipeline_reload(run->pipeline, &fresh, error, sizeof error)) {
+    struct policy *policy = fresh.policy ? policy_open(&fresh, error, sizeof error) : NULL;
+    if ((fresh.policy && !policy) || !pipeline_reload(run->pipeline, &fresh, error, sizeof error)) {
         log_line(LEVEL_ERROR, "configuration: what was in force stays so: %s", error);
+        policy_free(policy);
         config_cleanup(&fresh);
         return;
     }
+    pipeline_set_policy(run->pipeline, policy);
+    policy_free(run->policy);
+    run->policy = policy;
     config_exchange(service->config, &fresh);
     config_cleanup(&fresh);
     log_set_level(service->config->quiet, service->config->verbose);

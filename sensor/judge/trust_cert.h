@@ -28,8 +28,8 @@ struct trust_cert {
     uint8_t sha256[32];
     bool key_known;
     uint8_t key_sha256[32]; /* of its SubjectPublicKeyInfo */
-    X509 *x509;   /* NULL: could not be parsed, and nothing below is known */
-    uint8_t *der; /* its der_len bytes; NULL without x509, or out of memory */
+    X509 *x509;             /* NULL: could not be parsed, and nothing below is known */
+    uint8_t *der;           /* its der_len bytes; NULL without x509, or out of memory */
     size_t der_len;
     struct trust_cert *
         *recent;        /* where trust finds it by them, and which is emptied when it goes; NULL nowhere */

@@ -118,6 +118,7 @@ static void test_defaults(void **state) {
     assert_int_equal(config->num_home, 0);
     assert_null(config->ca_path);
     assert_null(config->keylog);
+    assert_null(config->policy);
     assert_non_null(config->observer_name);
     assert_int_equal(config->peer_window_s, 0);
     assert_true(config->max_flows > 0);
