@@ -22,11 +22,8 @@ void smtp_free(struct smtp *smtp) {
     if (smtp == NULL) {
         return;
     }
-    struct smtp_list *lists[] = {&smtp->banner,     &smtp->helo,           &smtp->ehlo,
-                                 &smtp->mechanism,  &smtp->mechanism_next, &smtp->incoming,
-                                 &smtp->ehlo_reply, &smtp->from_domains,   &smtp->rcpt_domains};
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-        smtp_list_cleanup(lists[i]);
+    for (size_t i = 0; i < SMTP_NUM_TEXTS; i++) {
+        smtp_list_cleanup(&smtp->texts[i]);
     }
     smtp_line_drop(&smtp->client.line);
     smtp_line_drop(&smtp->server.line);
@@ -257,7 +254,7 @@ static void fill_mail(const struct smtp *smtp, struct smtp_facts *facts) {
 /* RFC 5321 section 4.2: both begin with the server's name; a greeting that refuses may begin with anything.
  */
 static struct smtp_text server_name(const struct smtp *smtp, struct smtp_text banner) {
-    struct reader reply = smtp_reader_of(smtp_list_at(&smtp->ehlo_reply, 0));
+    struct reader reply = smtp_reader_of(smtp_list_at(&smtp->texts[SMTP_EHLO_REPLY], 0));
     if (reader_left(&reply) > 0) {
         return smtp_text_of(smtp_word(&reply));
     }
@@ -270,10 +267,10 @@ static struct smtp_text server_name(const struct smtp *smtp, struct smtp_text ba
 static void fill_rest(const struct smtp *smtp, struct smtp_facts *facts) {
     facts->client_speaks = client_speaks(&smtp->client);
     facts->server_speaks = server_speaks(&smtp->server);
-    facts->banner = smtp_list_at(&smtp->banner, 0);
+    facts->banner = smtp_list_at(&smtp->texts[SMTP_BANNER], 0);
     facts->banner_code = smtp->banner_code;
-    facts->helo = smtp_list_at(&smtp->helo, 0);
-    facts->ehlo = smtp_list_at(&smtp->ehlo, 0);
+    facts->helo = smtp_list_at(&smtp->texts[SMTP_HELO], 0);
+    facts->ehlo = smtp_list_at(&smtp->texts[SMTP_EHLO], 0);
     facts->server_name = server_name(smtp, facts->banner);
     facts->last_reply_code = smtp->last_code;
     facts->ehlo_seen = smtp->num_ehlo > 0 || smtp->ehlo_recognised;
@@ -318,8 +315,8 @@ const struct smtp_facts *smtp_facts(const struct smtp *smtp) {
     if (smtp->report != NULL && !smtp->report_old) {
         return &smtp->report->facts;
     }
-    size_t room = smtp_list_num(&smtp->ehlo_reply) + SMTP_MECHANISMS_MAX +
-                  smtp_list_num(&smtp->from_domains) + smtp_list_num(&smtp->rcpt_domains);
+    size_t room = smtp_list_num(&smtp->texts[SMTP_EHLO_REPLY]) + SMTP_MECHANISMS_MAX +
+                  smtp_list_num(&smtp->texts[SMTP_FROM]) + smtp_list_num(&smtp->texts[SMTP_RCPT]);
     struct smtp_report *report = malloc(sizeof(*report) + room * sizeof(report->texts[0]));
     if (report == NULL) {
         return &nothing;
@@ -336,8 +333,8 @@ const struct smtp_facts *smtp_facts(const struct smtp *smtp) {
     fill_rest(smtp, facts);
     fill_starttls(smtp, facts);
     fill_mail(smtp, facts);
-    facts->auth_mechanism = smtp_list_at(&smtp->mechanism, 0);
-    size_t num = smtp_list_all(&smtp->ehlo_reply, texts, SMTP_CAPABILITIES_MAX + 1);
+    facts->auth_mechanism = smtp_list_at(&smtp->texts[SMTP_MECHANISM], 0);
+    size_t num = smtp_list_all(&smtp->texts[SMTP_EHLO_REPLY], texts, SMTP_CAPABILITIES_MAX + 1);
     if (num > 0) { /* the first line is the greeting */
         facts->capabilities = texts + 1;
         facts->num_capabilities = num - 1;
@@ -347,9 +344,9 @@ const struct smtp_facts *smtp_facts(const struct smtp *smtp) {
     facts->num_auth_mechanisms = list_mechanisms(facts->capabilities, facts->num_capabilities, texts);
     texts += facts->num_auth_mechanisms;
     facts->from_domains = texts;
-    facts->num_from_domains = smtp_list_all(&smtp->from_domains, texts, SMTP_DOMAINS_MAX);
+    facts->num_from_domains = smtp_list_all(&smtp->texts[SMTP_FROM], texts, SMTP_DOMAINS_MAX);
     texts += facts->num_from_domains;
     facts->rcpt_domains = texts;
-    facts->num_rcpt_domains = smtp_list_all(&smtp->rcpt_domains, texts, SMTP_DOMAINS_MAX);
+    facts->num_rcpt_domains = smtp_list_all(&smtp->texts[SMTP_RCPT], texts, SMTP_DOMAINS_MAX);
     return facts;
 }

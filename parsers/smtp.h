@@ -147,6 +147,14 @@ void smtp_resume(struct smtp *smtp, enum side side);
  * ask when something is to be decided, not for each packet. */
 const struct smtp_facts *smtp_facts(const struct smtp *smtp);
 
+/* A conversation that is quiet, small: writes its state into fold, and a parser that goes on from there.
+ * False: not in the middle of a line, with thousands of commands unanswered, or when it hides something; or
+ * too little room. The parser itself is unchanged. NULL: out of memory. */
+struct fold;
+struct reader;
+bool smtp_fold(const struct smtp *smtp, struct fold *fold);
+struct smtp *smtp_unfold(struct reader *in);
+
 /* What the first bytes of a TLS stream look like: a handshake or alert record
  * (RFC 8446 section 5.1), or an SSLv2-format ClientHello (RFC 5246 appendix E.2).
  * PARSE_MORE when too few bytes are there to tell. */

@@ -192,7 +192,7 @@ static void handle_mail(struct smtp *smtp, struct reader argument) {
     if (!smtp_command_path(argument, "FROM:", &domain, &parameters)) {
         return;
     }
-    keep_domain(smtp, &smtp->from_domains, domain);
+    keep_domain(smtp, &smtp->texts[SMTP_FROM], domain);
     while (reader_left(&parameters) > 0) {
         if (smtp_is(smtp_word(&parameters), "REQUIRETLS")) {
             smtp->requiretls_used = true;
@@ -205,7 +205,7 @@ static void handle_rcpt(struct smtp *smtp, struct reader argument) {
     smtp->mail_attempted = true;
     expect(smtp, SMTP_DUE_RCPT);
     if (smtp_command_path(argument, "TO:", &domain, &parameters)) {
-        keep_domain(smtp, &smtp->rcpt_domains, domain);
+        keep_domain(smtp, &smtp->texts[SMTP_RCPT], domain);
     }
 }
 
@@ -228,7 +228,8 @@ static void handle_bdat(struct smtp *smtp, struct reader argument) {
 static void auth_crossed(struct smtp *smtp) {
     if (!smtp->auth_sent) {
         smtp->auth_sent = true;
-        smtp_keep_one(smtp, &smtp->mechanism, smtp_reader_of(smtp_list_at(&smtp->mechanism_next, 0)));
+        smtp_keep_one(smtp, &smtp->texts[SMTP_MECHANISM],
+                      smtp_reader_of(smtp_list_at(&smtp->texts[SMTP_MECHANISM_NEXT], 0)));
     }
 }
 
@@ -237,13 +238,13 @@ static void handle_auth(struct smtp *smtp, struct reader argument) {
     struct reader mechanism;
     bool initial_response;
     smtp->auth_attempted = true;
-    smtp_list_clear(&smtp->mechanism_next);
+    smtp_list_clear(&smtp->texts[SMTP_MECHANISM_NEXT]);
     if (smtp_command_auth(argument, &mechanism, &initial_response)) {
         if (!smtp->auth_sent) {
             mechanism = smtp_upper(mechanism, buffer, sizeof(buffer));
-            smtp_keep_one(smtp, &smtp->mechanism_next, mechanism);
-            if (smtp_list_num(&smtp->mechanism) == 0) {
-                smtp_keep_one(smtp, &smtp->mechanism, mechanism);
+            smtp_keep_one(smtp, &smtp->texts[SMTP_MECHANISM_NEXT], mechanism);
+            if (smtp_list_num(&smtp->texts[SMTP_MECHANISM]) == 0) {
+                smtp_keep_one(smtp, &smtp->texts[SMTP_MECHANISM], mechanism);
             }
         }
         if (initial_response) {
@@ -274,12 +275,12 @@ static void handle_command(struct smtp *smtp, const struct smtp_line_whole *line
     switch (command->verb) {
     case SMTP_VERB_EHLO:
         smtp->num_ehlo++;
-        smtp_keep_one(smtp, &smtp->ehlo, command->argument);
+        smtp_keep_one(smtp, &smtp->texts[SMTP_EHLO], command->argument);
         expect(smtp, command->lmtp ? SMTP_DUE_LHLO : SMTP_DUE_EHLO);
         break;
     case SMTP_VERB_HELO:
         smtp->helo_seen = true;
-        smtp_keep_one(smtp, &smtp->helo, command->argument);
+        smtp_keep_one(smtp, &smtp->texts[SMTP_HELO], command->argument);
         expect(smtp, SMTP_DUE_OTHER);
         break;
     case SMTP_VERB_STARTTLS:

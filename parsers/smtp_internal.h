@@ -93,13 +93,25 @@ struct smtp_server {
     bool lost_any, lost_220, lost_refusal, lost_221, lost_235;
 };
 
+/* What is kept of what was said. */
+enum smtp_kept_texts {
+    SMTP_BANNER, /* these have one text each */
+    SMTP_HELO,
+    SMTP_EHLO,
+    SMTP_MECHANISM,
+    SMTP_MECHANISM_NEXT,
+    SMTP_INCOMING,   /* a reply to EHLO in progress: greeting line, then keywords */
+    SMTP_EHLO_REPLY, /* the last complete one */
+    SMTP_FROM,       /* domains */
+    SMTP_RCPT,
+    SMTP_NUM_TEXTS,
+};
+
 struct smtp {
     struct smtp_client client;
     struct smtp_server server;
     struct smtp_queue queue;
-    struct smtp_list banner, helo, ehlo, mechanism, mechanism_next; /* one text each */
-    struct smtp_list incoming, ehlo_reply; /* greeting line, then keywords; in progress, complete */
-    struct smtp_list from_domains, rcpt_domains;
+    struct smtp_list texts[SMTP_NUM_TEXTS];
     struct smtp_report *report; /* what smtp_facts() gave out */
     struct smtp_hiding *hiding; /* NULL: nobody asks */
     uint64_t transactions, messages, content_bytes;

@@ -1,6 +1,7 @@
 #include "smtp_reply.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "smtp_text.h"
 
@@ -92,4 +93,21 @@ enum smtp_keyword smtp_keyword_of(struct reader text, struct reader *parameters)
         }
     }
     return SMTP_KEYWORD_UNKNOWN;
+}
+
+_Static_assert(sizeof(keywords) / sizeof(keywords[0]) < 63, "numbered by six bits");
+
+uint8_t smtp_keyword_number(struct reader text) {
+    size_t len = reader_left(&text);
+    for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
+        if (len == keywords[i].len && memcmp(text.pos, keywords[i].name, len) == 0) {
+            return (uint8_t)(i + 1);
+        }
+    }
+    return 0;
+}
+
+struct reader smtp_keyword_text(uint8_t number) {
+    const char *name = keywords[number - 1].name;
+    return reader_of((const uint8_t *)name, keywords[number - 1].len);
 }

@@ -28,4 +28,8 @@ enum smtp_keyword {
 enum smtp_keyword smtp_keyword_of(struct reader text, struct reader *parameters);
 bool smtp_is_auth(struct reader text, struct reader *mechanisms); /* true: SMTP_KEYWORD_AUTH */
 
+/* Common keywords by number, from 1: of a text that is exactly such a keyword (0: it is not), and back. */
+uint8_t smtp_keyword_number(struct reader text);
+struct reader smtp_keyword_text(uint8_t number);
+
 #endif

@@ -185,9 +185,9 @@ static void begin_reply(struct smtp *smtp, const struct smtp_reply_line *line) {
     server->num_lines = 0;
     server->shape = false;
     server->collects = may_be_ehlo_reply(smtp, line);
-    smtp_list_clear(&smtp->incoming);
+    smtp_list_clear(&smtp->texts[SMTP_INCOMING]);
     if (server->due == SMTP_DUE_GREETING) {
-        smtp_keep_one(smtp, &smtp->banner, line->text);
+        smtp_keep_one(smtp, &smtp->texts[SMTP_BANNER], line->text);
         smtp->banner_code = (uint16_t)line->code;
     }
 }
@@ -196,7 +196,7 @@ static void begin_reply(struct smtp *smtp, const struct smtp_reply_line *line) {
  * no keyword (RFC 5321 section 4.1.1.1). */
 static void collect(struct smtp *smtp, const struct smtp_reply_line *line) {
     struct reader parameters;
-    smtp_keep(smtp, &smtp->incoming, line->text, SMTP_CAPABILITIES_MAX + 1);
+    smtp_keep(smtp, &smtp->texts[SMTP_INCOMING], line->text, SMTP_CAPABILITIES_MAX + 1);
     if (smtp->server.num_lines == 0 || line->code / 100 != 2) {
         return;
     }
@@ -212,7 +212,7 @@ static void collect(struct smtp *smtp, const struct smtp_reply_line *line) {
 
 static void keep_masked(struct smtp *smtp) {
     struct smtp_text lines[SMTP_CAPABILITIES_MAX + 1];
-    size_t num = smtp_list_all(&smtp->ehlo_reply, lines, SMTP_CAPABILITIES_MAX + 1);
+    size_t num = smtp_list_all(&smtp->texts[SMTP_EHLO_REPLY], lines, SMTP_CAPABILITIES_MAX + 1);
     for (size_t i = 1; i < num; i++) {
         if (smtp_is_masked_starttls(lines + 1, num - 1, i - 1)) {
             struct reader line = smtp_reader_of(lines[i]);
@@ -228,10 +228,10 @@ static void keep_masked(struct smtp *smtp) {
 static void finish_ehlo(struct smtp *smtp, int code) {
     smtp->num_ehlo_answered++;
     if (code / 100 == 2) {
-        struct smtp_list done = smtp->incoming;
-        smtp->incoming = smtp->ehlo_reply;
-        smtp->ehlo_reply = done;
-        smtp_list_fit(&smtp->ehlo_reply);
+        struct smtp_list done = smtp->texts[SMTP_INCOMING];
+        smtp->texts[SMTP_INCOMING] = smtp->texts[SMTP_EHLO_REPLY];
+        smtp->texts[SMTP_EHLO_REPLY] = done;
+        smtp_list_fit(&smtp->texts[SMTP_EHLO_REPLY]);
         keep_masked(smtp);
     }
 }

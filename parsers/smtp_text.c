@@ -3,12 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LENGTH_BYTES 2
+#include "fold.h"
+#include "smtp_reply.h"
+
+/* How a text begins: its length, or (KEYWORD) it is the common keyword of that number, or (LONG) its length
+ * goes on in a second byte. */
+#define KEYWORD     0x80
+#define LONG        0xc0
+#define BEGIN_MAX   2
+#define BEGIN_VALUE 0x3f
+
+_Static_assert(SMTP_TEXT_MAX <= (BEGIN_VALUE << 8 | 0xff), "lengths fit");
 
 struct smtp_texts {
     uint16_t len, room; /* of bytes */
     uint16_t num;
-    char bytes[]; /* per text: length (2 bytes), then the text */
+    char bytes[];
 };
 
 static bool is_blank(uint8_t c) {
@@ -181,27 +191,65 @@ static struct reader all_of(const struct smtp_list *list) {
 
 enum smtp_kept smtp_list_add(struct smtp_list *list, struct reader text, size_t max) {
     size_t whole = reader_left(&text);
-    size_t len = whole < SMTP_TEXT_MAX ? whole : SMTP_TEXT_MAX;
-    if (smtp_list_num(list) >= max || !grow(list, LENGTH_BYTES + len)) {
+    uint8_t number = smtp_keyword_number(text);
+    size_t len = number > 0 ? 0 : whole < SMTP_TEXT_MAX ? whole : SMTP_TEXT_MAX;
+    if (smtp_list_num(list) >= max || !grow(list, BEGIN_MAX + len)) {
         return SMTP_NOT_KEPT;
     }
     struct smtp_texts *texts = list->texts;
     char *at = texts->bytes + texts->len;
-    at[0] = (char)(len >> 8);
-    at[1] = (char)(len & 0xff);
-    if (len > 0) {
-        memcpy(at + LENGTH_BYTES, reader_bytes(&text, len), len);
+    if (number > 0) {
+        *at++ = (char)(KEYWORD | number);
+    } else if (len < KEYWORD) {
+        *at++ = (char)len;
+    } else {
+        *at++ = (char)(LONG | len >> 8);
+        *at++ = (char)(len & 0xff);
     }
-    texts->len = (uint16_t)(texts->len + LENGTH_BYTES + len);
+    if (len > 0) {
+        memcpy(at, reader_bytes(&text, len), len);
+    }
+    texts->len = (uint16_t)(at + len - texts->bytes);
     texts->num++;
-    return len < whole ? SMTP_KEPT_CUT : SMTP_KEPT;
+    return number == 0 && len < whole ? SMTP_KEPT_CUT : SMTP_KEPT;
+}
+
+static struct reader next_text(struct reader *at) {
+    uint8_t begin = reader_u8(at);
+    if (begin < KEYWORD) {
+        return reader_sub(at, begin);
+    }
+    if (begin < LONG) {
+        return smtp_keyword_text(begin & BEGIN_VALUE);
+    }
+    size_t high = begin & BEGIN_VALUE;
+    return reader_sub(at, high << 8 | reader_u8(at));
+}
+
+void smtp_list_fold(const struct smtp_list *list, struct fold *fold) {
+    fold_u8(fold, (uint8_t)list->texts->num);
+    fold_text(fold, list->texts->bytes, list->texts->len);
+}
+
+bool smtp_list_unfold(struct smtp_list *list, struct reader *in) {
+    uint8_t num = reader_u8(in);
+    struct reader bytes = unfold_text(in);
+    size_t len = reader_left(&bytes);
+    list->texts = NULL;
+    if (!resize(list, len)) {
+        return false;
+    }
+    memcpy(list->texts->bytes, bytes.pos, len);
+    list->texts->len = (uint16_t)len;
+    list->texts->num = num;
+    return true;
 }
 
 size_t smtp_list_all(const struct smtp_list *list, struct smtp_text *texts, size_t max) {
     struct reader at = all_of(list);
     size_t num = 0;
     while (num < max && num < smtp_list_num(list)) {
-        texts[num++] = smtp_text_of(reader_vec16(&at));
+        texts[num++] = smtp_text_of(next_text(&at));
     }
     return num;
 }
@@ -212,16 +260,16 @@ struct smtp_text smtp_list_at(const struct smtp_list *list, size_t index) {
         return (struct smtp_text){NULL, 0};
     }
     for (; index > 0; index--) {
-        (void)reader_vec16(&at);
+        (void)next_text(&at);
     }
-    return smtp_text_of(reader_vec16(&at));
+    return smtp_text_of(next_text(&at));
 }
 
 bool smtp_list_has(const struct smtp_list *list, struct reader text) {
     struct smtp_text wanted = smtp_text_of(text);
     struct reader at = all_of(list);
     for (size_t i = 0; i < smtp_list_num(list); i++) {
-        struct smtp_text one = smtp_text_of(reader_vec16(&at));
+        struct smtp_text one = smtp_text_of(next_text(&at));
         if (one.len != wanted.len) {
             continue;
         }

@@ -1,7 +1,8 @@
 /* smtp_text.h: words of a line, and the small texts that a session keeps.
  *
  * A line or word is a borrowed reader. What is kept goes into a smtp_list: one
- * allocation for all its texts, nothing at all while it is empty. */
+ * allocation for all its texts, nothing at all while it is empty. Keywords that
+ * most servers offer take a byte in it. */
 #ifndef STARTTAP_PARSERS_SMTP_TEXT_H
 #define STARTTAP_PARSERS_SMTP_TEXT_H
 
@@ -79,5 +80,10 @@ struct smtp_text smtp_list_at(const struct smtp_list *list, size_t index);
 size_t smtp_list_all(const struct smtp_list *list, struct smtp_text *texts, size_t max);
 
 bool smtp_list_has(const struct smtp_list *list, struct reader text);
+
+/* fold.h, of a list that is not empty. False: out of memory, and the list is empty. */
+struct fold;
+void smtp_list_fold(const struct smtp_list *list, struct fold *fold);
+bool smtp_list_unfold(struct smtp_list *list, struct reader *in);
 
 #endif

@@ -134,6 +134,13 @@ bool tls_settled(const struct tls *tls);
 /* Bytes that the tls object holds right now, for accounting; 0 buffers between messages. */
 size_t tls_memory(const struct tls *tls);
 
+/* A connection that is quiet, small: writes its state into fold, and a parser that goes on from there, with a
+ * handler as for tls_new(). False: not in the middle of a message, nor for who wants protected records; or
+ * too little room. The parser itself is unchanged. NULL: out of memory. */
+struct fold;
+bool tls_fold(const struct tls *tls, struct fold *fold);
+struct tls *tls_unfold(struct reader *in, const struct tls_handler *handler);
+
 /* Decrypted content of a record comes back in here (key log): handshake messages (22), alerts (21), and
  * application data (23), of which only its being there is noted: a fatal alert before it means that the
  * handshake was refused. In the order of the side's records. Handshake messages have their TLS 1.3 layout

@@ -35,7 +35,7 @@ static bool open_tools(struct tracker *tracker, size_t max_flows, char *error, s
     struct session_tools *tools = &tracker->tools;
     struct trust_options trust = {.verify = !config->no_verify, .ca_path = config->ca_path};
     snprintf(error, error_len, "out of memory");
-    tracker->flows = flow_table_new(max_flows);
+    tracker->flows = flow_table_new(max_flows, tools);
     tools->digest = digest_new();
     if (!tracker->flows || !tools->digest)
         return false;

@@ -73,6 +73,12 @@ static void describe_key_exchange(struct event *event, const struct tls_facts *t
         s->tls_signature_scheme = event_name(event, tls_scheme_name(tls->signature_scheme, name), name);
 }
 
+static void describe_ja3s(struct event *event, const struct tls_notes *notes) {
+    char ja3s[2 * HELLO_JA3S_LEN + 1];
+    hex_lower(notes->ja3s, HELLO_JA3S_LEN, ja3s);
+    event->session.tls_ja3s = event_string(event, ja3s);
+}
+
 static void describe_server(struct event *event, const struct tls_facts *tls, const struct tls_notes *notes) {
     struct session_event *s = &event->session;
     char name[TLS_NAME_BUF];
@@ -87,8 +93,8 @@ static void describe_server(struct event *event, const struct tls_facts *tls, co
     describe_key_exchange(event, tls);
     if (tls->next_protocol_len > 0)
         s->tls_next_protocol = event_text(event, tls->next_protocol, tls->next_protocol_len);
-    if (notes->ja3s[0])
-        s->tls_ja3s = event_string(event, notes->ja3s);
+    if (notes->has_ja3s)
+        describe_ja3s(event, notes);
     if (tls->resumed != TLS_RESUMED_OPEN)
         s->tls_resumed = fact_of(tls->resumed == TLS_RESUMED_YES);
     s->tls_hello_retry = fact_of(tls->hello_retry);

@@ -16,7 +16,7 @@
 
 struct ja3s_memo {
     char text[JA3S_TEXT_MAX];
-    char ja3s[33];
+    uint8_t ja3s[HELLO_JA3S_LEN];
 };
 
 struct hello_cache {
@@ -246,21 +246,22 @@ struct hello *hello_describe(struct hello_cache *cache, const struct tls_client_
     return hello;
 }
 
-void hello_ja3s(struct hello_cache *cache, const struct tls_server_hello *wire, char ja3s[33]) {
+bool hello_ja3s(struct hello_cache *cache, const struct tls_server_hello *wire,
+                uint8_t ja3s[HELLO_JA3S_LEN]) {
     char text[TEXT_ENOUGH];
-    uint8_t hash[16];
     size_t len = tls_ja3s_text(wire, text, sizeof text);
-    ja3s[0] = '\0';
     if (len == 0)
-        return;
+        return false;
     struct ja3s_memo *memo = &cache->servers[hash_of((const uint8_t *)text, len) % JA3S_SLOTS];
-    bool known = strcmp(memo->text, text) == 0;
-    if (!known && digest_md5(cache->digest, text, len, hash))
-        hex_lower(hash, sizeof hash, ja3s);
-    if (known) {
+    if (strcmp(memo->text, text) == 0) {
         memcpy(ja3s, memo->ja3s, sizeof memo->ja3s);
-    } else if (len < sizeof memo->text) {
+        return true;
+    }
+    if (!digest_md5(cache->digest, text, len, ja3s))
+        return false;
+    if (len < sizeof memo->text) {
         memcpy(memo->text, text, len + 1);
         memcpy(memo->ja3s, ja3s, sizeof memo->ja3s);
     }
+    return true;
 }

@@ -13,6 +13,7 @@
 #define HELLO_KEY_MAX    2048 /* bytes of a hello that tell its kind; a longer one is described each time */
 #define HELLO_SUITES_MAX EVENT_LIST_MAX
 #define HELLO_JSON_MAX   4096 /* bytes of the suites as JSON that are kept */
+#define HELLO_JA3S_LEN   16
 
 struct hello {               /* owned by the cache and by whoever holds it */
     char ja3[33], ja4[40];   /* "" when there is none: a hello in SSLv2 format */
@@ -34,7 +35,7 @@ void hello_release(struct hello *hello); /* NULL is fine */
 /* Sets fingerprints and suites of the event, which owns them. */
 void hello_show(const struct hello *hello, struct event *event);
 
-/* JA3S of a ServerHello; "" when it could not be made. */
-void hello_ja3s(struct hello_cache *cache, const struct tls_server_hello *wire, char ja3s[33]);
+/* JA3S of a ServerHello, the bytes of which the hex digits are shown. False: it could not be made. */
+bool hello_ja3s(struct hello_cache *cache, const struct tls_server_hello *wire, uint8_t ja3s[HELLO_JA3S_LEN]);
 
 #endif

@@ -10,6 +10,7 @@
 #include "trust_verify.h"
 
 #define DAY_S       INT64_C(86400)
+#define CHAIN_FEW   2  /* certificates: a leaf and who signed it */
 #define RECENT_BITS 10 /* 1024 certificates that can be known without hashing them */
 #define NAME_BITS   9  /* 512 comparisons of a certificate with a name are remembered */
 
@@ -37,10 +38,13 @@ struct trust {
     struct trust_counters counters;
 };
 
+/* There may be one for each open connection. */
 struct trust_chain {
     struct trust *trust;
-    struct trust_cert **certificates;
-    size_t num, max, length;
+    struct trust_cert **certificates; /* few, or memory for more */
+    struct trust_cert *few[CHAIN_FEW];
+    uint32_t length;
+    uint16_t num, max;
 };
 
 static void release_cert(void *value) {
@@ -169,28 +173,64 @@ static struct trust_cert *cert_get(struct trust *trust, const uint8_t *der, size
 }
 
 struct trust_chain *trust_chain_new(struct trust *trust) {
-    struct trust_chain *chain = calloc(1, sizeof *chain);
+    struct trust_chain *chain = malloc(sizeof *chain);
     if (chain)
-        chain->trust = trust;
+        *chain = (struct trust_chain){.trust = trust, .certificates = chain->few, .max = CHAIN_FEW};
     return chain;
+}
+
+static void chain_cleanup(struct trust_chain *chain) {
+    for (size_t i = 0; i < chain->num; i++)
+        trust_cert_unref(chain->certificates[i]);
+    if (chain->certificates != chain->few)
+        free(chain->certificates);
 }
 
 void trust_chain_free(struct trust_chain *chain) {
     if (chain == NULL)
         return;
-    for (size_t i = 0; i < chain->num; i++)
-        trust_cert_unref(chain->certificates[i]);
-    free(chain->certificates);
+    chain_cleanup(chain);
     free(chain);
+}
+
+void trust_chain_fold(const struct trust_chain *chain, struct fold *fold) {
+    struct trust_chain state = *chain;
+    state.trust = NULL;
+    if (chain->certificates == chain->few)
+        state.certificates = NULL;
+    fold_state(fold, &state, sizeof state);
+}
+
+void trust_chain_free_folded(struct trust_chain *chain) {
+    free(chain);
+}
+
+struct trust_chain *trust_chain_unfold(struct trust *trust, struct reader *in) {
+    struct trust_chain state, *chain = malloc(sizeof *chain);
+    unfold_state(in, &state, sizeof state);
+    bool few = state.certificates == NULL;
+    if (chain == NULL) {
+        state.certificates = few ? state.few : state.certificates;
+        chain_cleanup(&state);
+        return NULL;
+    }
+    *chain = state;
+    chain->trust = trust;
+    chain->certificates = few ? chain->few : chain->certificates;
+    return chain;
 }
 
 static bool chain_grow(struct trust_chain *chain) {
     if (chain->num < chain->max)
         return true;
-    size_t max = chain->max ? 2 * chain->max : 4;
-    struct trust_cert **certificates = realloc(chain->certificates, max * sizeof(struct trust_cert *));
+    bool few = chain->certificates == chain->few;
+    uint16_t max = (uint16_t)(2 * chain->max); /* TRUST_CHAIN_MAX at most */
+    struct trust_cert **certificates =
+        realloc(few ? NULL : chain->certificates, max * sizeof(struct trust_cert *));
     if (certificates == NULL)
         return false;
+    if (few)
+        memcpy(certificates, chain->few, sizeof chain->few);
     chain->certificates = certificates;
     chain->max = max;
     return true;

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "../../outputs/event.h"
+#include "../../parsers/fold.h"
 #include "digest.h"
 
 #define TRUST_CACHE_MAX       4096         /* certificates kept; the least recently used one goes */
@@ -58,6 +59,12 @@ struct trust_chain *trust_chain_new(struct trust *trust); /* NULL: out of memory
 void trust_chain_free(struct trust_chain *chain);         /* NULL is fine; before trust_free() */
 void trust_chain_add(struct trust_chain *chain, const uint8_t *der, size_t len);
 size_t trust_chain_length(const struct trust_chain *chain); /* all that were added, kept or not */
+
+/* fold.h: a chain in few bytes. Its references go with the fold: when that is kept, free the chain with
+ * trust_chain_free_folded(). NULL: out of memory, and the references are given up. */
+void trust_chain_fold(const struct trust_chain *chain, struct fold *fold);
+void trust_chain_free_folded(struct trust_chain *chain);
+struct trust_chain *trust_chain_unfold(struct trust *trust, struct reader *in);
 
 /* Facts of the leaf into cert, texts copied into event. False when the chain is empty. A certificate that
  * OpenSSL cannot parse still has its sha256. */

@@ -1,17 +1,43 @@
 #include "flow.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#define BUCKETS_MIN 1024u
+#include "session.h"
 
+#define BUCKETS_MIN 1024u
+#define ROOM_STEP   32 /* blocks of few sizes, so that one that was left is taken by the next */
+#define ROOM_SESSION                                                                                         \
+    400 /* enough for most to the end of their handshake: a block that need not grow leaves no hole */
+#define MALLOC_HEADER 8
+#define FOLDED_FROM   offsetof(struct flow, active_ns) /* what stands before it, the table knows */
+
+/* What the table keeps of each flow. */
+struct flow_entry {
+    struct flow_entry *same_bucket;
+    struct flow_entry *older, *newer; /* neighbours in the queue */
+    struct flow *flow;                /* NULL: it is folded */
+    uint32_t hash;
+    uint16_t port[2];
+    uint16_t folded_len, room; /* room stays while the flow is whole: it will be folded again */
+    uint8_t addr_len;
+    uint8_t bytes[]; /* addresses of both ends, the lower one first; then the fold */
+};
+
+/* Linear hashing: buckets are split one by one, so that no packet waits for a large table to grow. */
 struct flow_table {
-    struct flow **buckets;
-    size_t num_buckets; /* a power of two */
+    struct flow_entry **buckets;
+    size_t num_buckets, room;
+    size_t mask; /* of a hash: twice the largest power of two up to num_buckets, less 1 */
     size_t num_flows, max_flows;
-    struct flow *oldest[NUM_QUEUES], *youngest[NUM_QUEUES];
+    struct flow_entry *oldest[NUM_QUEUES], *youngest[NUM_QUEUES];
+    struct flow *asked_first, *asked_last; /* whole ones that may be folded, by when they were asked for */
+    size_t num_asked;                      /* of those */
+    const struct session_tools *tools;
+    struct flow *spare; /* for one whole flow when there is no more memory */
 };
 
 uint64_t flow_seed(void) {
@@ -21,28 +47,28 @@ uint64_t flow_seed(void) {
     return seed;
 }
 
-struct flow_table *flow_table_new(size_t max_flows) {
+struct flow_table *flow_table_new(size_t max_flows, const struct session_tools *tools) {
     struct flow_table *table = calloc(1, sizeof *table);
     if (!table)
         return NULL;
-    table->num_buckets = BUCKETS_MIN;
+    table->num_buckets = table->room = BUCKETS_MIN;
+    table->mask = 2 * BUCKETS_MIN - 1;
     table->max_flows = max_flows;
-    table->buckets = calloc(table->num_buckets, sizeof *table->buckets);
-    if (!table->buckets) {
-        free(table);
-        return NULL;
-    }
-    return table;
+    table->tools = tools;
+    table->buckets = calloc(table->room, sizeof(struct flow_entry *));
+    table->spare = malloc(sizeof *table->spare);
+    if (table->buckets && table->spare)
+        return table;
+    flow_table_free(table);
+    return NULL;
 }
 
 void flow_table_free(struct flow_table *table) {
     if (!table)
         return;
-    for (size_t i = 0; i < table->num_buckets; i++) {
-        while (table->buckets[i])
-            flow_remove(table, table->buckets[i]);
-    }
+    assert(table->num_flows == 0);
     free(table->buckets);
+    free(table->spare);
     free(table);
 }
 
@@ -70,126 +96,305 @@ uint32_t flow_hash(const struct segment *segment, uint64_t seed) {
     return (uint32_t)(sum ^ sum >> 32);
 }
 
+/* --- whole and folded --- */
+
+static struct flow *new_whole(struct flow_table *table) {
+    struct flow *flow = malloc(sizeof *flow);
+    if (!flow) {
+        flow = table->spare;
+        table->spare = NULL;
+    }
+    return flow;
+}
+
+static void free_whole(struct flow_table *table, struct flow *flow) {
+    if (table->spare)
+        free(flow);
+    else
+        table->spare = flow;
+}
+
+static void leave_asked(struct flow_table *table, struct flow *flow) {
+    if (!flow->may_fold)
+        return;
+    *(flow->asked_before ? &flow->asked_before->asked_after : &table->asked_first) = flow->asked_after;
+    *(flow->asked_after ? &flow->asked_after->asked_before : &table->asked_last) = flow->asked_before;
+    flow->may_fold = false;
+    table->num_asked--;
+}
+
+static void join_asked(struct flow_table *table, struct flow *flow) {
+    flow->asked_before = table->asked_last;
+    flow->asked_after = NULL;
+    *(flow->asked_before ? &flow->asked_before->asked_after : &table->asked_first) = flow;
+    table->asked_last = flow;
+    flow->may_fold = true;
+    table->num_asked++;
+}
+
+static struct flow_entry **bucket_of(const struct flow_table *table, uint32_t hash) {
+    size_t index = hash & table->mask;
+    return &table->buckets[index < table->num_buckets ? index : index & table->mask >> 1];
+}
+
+static struct flow_entry **link_to(const struct flow_table *table, const struct flow_entry *entry) {
+    struct flow_entry **link = bucket_of(table, entry->hash);
+    while (*link != entry)
+        link = &(*link)->same_bucket;
+    return link;
+}
+
+static uint8_t *fold_of(struct flow_entry *entry) {
+    return entry->bytes + 2 * entry->addr_len;
+}
+
+/* The entry with room for a fold of that many bytes, which may have moved it. NULL: out of memory. */
+static struct flow_entry *with_room(struct flow_table *table, struct flow_entry *entry, size_t len) {
+    if (len <= entry->room && len >= entry->room / 2)
+        return entry;
+    size_t before = offsetof(struct flow_entry, bytes) + 2 * (size_t)entry->addr_len + MALLOC_HEADER;
+    size_t least = entry->flow->session ? ROOM_SESSION : 0, want = len < least ? least : len;
+    size_t size = (before + want + ROOM_STEP - 1) / ROOM_STEP * ROOM_STEP - MALLOC_HEADER;
+    struct flow_entry **link = link_to(table, entry);
+    uint8_t queue = entry->flow->queue;
+    struct flow_entry *moved = realloc(entry, size);
+    if (!moved)
+        return NULL;
+    moved->room = (uint16_t)(size + MALLOC_HEADER - before);
+    moved->flow->entry = moved;
+    *link = moved;
+    *(moved->older ? &moved->older->newer : &table->oldest[queue]) = moved;
+    *(moved->newer ? &moved->newer->older : &table->youngest[queue]) = moved;
+    return moved;
+}
+
+/* Smaller numbers, most of them 0: those that are alike as what lies between them. */
+static void to_differences(struct flow *flow) {
+    flow->vlan_id++;
+    flow->last_ts_ns -= flow->first_ts_ns;
+    for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+        flow->streams[side].end -= flow->streams[side].next;
+        flow->streams[side].sent -= flow->streams[side].next;
+    }
+}
+
+static void from_differences(struct flow *flow) {
+    flow->vlan_id--;
+    flow->last_ts_ns += flow->first_ts_ns;
+    for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+        flow->streams[side].end += flow->streams[side].next;
+        flow->streams[side].sent += flow->streams[side].next;
+    }
+}
+
+/* Unless it buffers something, or is too large: then it stays whole until it is asked for again. */
+static void fold_flow(struct flow_table *table, struct flow *flow) {
+    bool buffers = flow->streams[SIDE_CLIENT].chunks || flow->streams[SIDE_SERVER].chunks;
+    if (buffers || flow->recognition || flow->record)
+        return;
+    uint8_t bytes[FLOW_FOLDED_MAX];
+    struct fold fold = {bytes, bytes + sizeof bytes, false};
+    struct flow state = *flow;
+    state.session = NULL;
+    to_differences(&state);
+    fold_u8(&fold, flow->session != NULL);
+    fold_state(&fold, (uint8_t *)&state + FOLDED_FROM, sizeof state - FOLDED_FROM);
+    if (flow->session && !session_fold(flow->session, &fold))
+        return;
+    size_t len = (size_t)(fold.at - bytes);
+    struct flow_entry *entry = fold.full ? NULL : with_room(table, flow->entry, len);
+    if (!entry)
+        return;
+    memcpy(fold_of(entry), bytes, len);
+    entry->folded_len = (uint16_t)len;
+    entry->flow = NULL;
+    if (flow->session)
+        session_free_folded(flow->session);
+    free_whole(table, flow);
+}
+
+/* Before one more is asked for: those that were longest ago make room. */
+static void fold_quiet(struct flow_table *table) {
+    while (table->num_asked >= FLOWS_WHOLE) {
+        struct flow *flow = table->asked_first;
+        leave_asked(table, flow);
+        fold_flow(table, flow);
+    }
+}
+
+/* There was no memory for its session: what comes will be taken for something picked up in the middle. */
+static void lose_session(struct flow *flow) {
+    flow->evicted = true;
+    flow->streams[SIDE_CLIENT].syn_seen = flow->streams[SIDE_SERVER].syn_seen = false;
+}
+
+static struct flow_key key_of(const struct flow_entry *entry) {
+    struct flow_key key = {.addr_len = entry->addr_len, .port = {entry->port[0], entry->port[1]}};
+    memcpy(key.address[0], entry->bytes, entry->addr_len);
+    memcpy(key.address[1], entry->bytes + entry->addr_len, entry->addr_len);
+    return key;
+}
+
+static struct flow *unfold_flow(struct flow_table *table, struct flow_entry *entry) {
+    struct flow *flow = new_whole(table);
+    if (!flow)
+        return NULL;
+    struct reader in = reader_of(fold_of(entry), entry->folded_len);
+    bool has_session = reader_u8(&in);
+    unfold_state(&in, (uint8_t *)flow + FOLDED_FROM, sizeof *flow - FOLDED_FROM);
+    from_differences(flow);
+    flow->entry = entry;
+    flow->key = key_of(entry);
+    flow->may_fold = false;
+    flow->session = has_session ? session_unfold(&in, table->tools) : NULL;
+    if (has_session && !flow->session)
+        lose_session(flow);
+    entry->flow = flow;
+    return flow;
+}
+
+/* Whole, and the last one asked for. */
+static struct flow *give_out(struct flow_table *table, struct flow_entry *entry) {
+    struct flow *flow = entry->flow;
+    if (flow && flow == table->asked_last)
+        return flow;
+    if (flow)
+        leave_asked(table, flow);
+    fold_quiet(table);
+    if (!flow)
+        flow = unfold_flow(table, entry);
+    if (flow)
+        join_asked(table, flow);
+    return flow;
+}
+
+/* --- finding --- */
+
 static inline bool same_address(const uint8_t *a, const uint8_t *b, uint8_t addr_len) {
     return addr_len == 4 ? memcmp(a, b, 4) == 0 : memcmp(a, b, 16) == 0;
 }
 
-/* Whether the segment goes from this end of the key to the other. */
-static inline bool sent_by(const struct flow_key *key, uint8_t end, const struct segment *segment) {
-    return key->addr_len == segment->addr_len && key->port[end] == segment->src_port &&
-           key->port[1 - end] == segment->dst_port &&
-           same_address(key->address[end], segment->src, segment->addr_len) &&
-           same_address(key->address[1 - end], segment->dst, segment->addr_len);
-}
-
-static struct flow **bucket_of(const struct flow_table *table, uint32_t hash) {
-    return &table->buckets[hash & (table->num_buckets - 1)];
+/* Whether the segment goes from this end to the other. */
+static inline bool sent_by(const struct flow_entry *entry, uint8_t end, const struct segment *segment) {
+    uint8_t addr_len = entry->addr_len;
+    return addr_len == segment->addr_len && entry->port[end] == segment->src_port &&
+           entry->port[1 - end] == segment->dst_port &&
+           same_address(entry->bytes + end * addr_len, segment->src, addr_len) &&
+           same_address(entry->bytes + (1 - end) * addr_len, segment->dst, addr_len);
 }
 
 struct flow *flow_find(struct flow_table *table, const struct segment *segment, uint8_t *sender) {
-    for (struct flow *flow = *bucket_of(table, segment->flow_hash); flow; flow = flow->same_bucket) {
-        if (flow->hash != segment->flow_hash)
+    struct flow_entry *entry = *bucket_of(table, segment->flow_hash);
+    for (; entry; entry = entry->same_bucket) {
+        if (entry->hash != segment->flow_hash)
             continue;
         for (*sender = 0; *sender < 2; ++*sender) {
-            if (sent_by(&flow->key, *sender, segment))
-                return flow;
+            if (sent_by(entry, *sender, segment))
+                return give_out(table, entry);
         }
     }
     return NULL;
 }
 
-/* Doubles the buckets; when there is no memory for it, chains grow instead. */
-static void grow(struct flow_table *table) {
-    size_t num = table->num_buckets * 2;
-    struct flow **buckets = calloc(num, sizeof(struct flow *));
-    if (!buckets)
-        return;
-    for (size_t i = 0; i < table->num_buckets; i++) {
-        struct flow *flow = table->buckets[i];
-        while (flow) {
-            struct flow *next = flow->same_bucket;
-            flow->same_bucket = buckets[flow->hash & (num - 1)];
-            buckets[flow->hash & (num - 1)] = flow;
-            flow = next;
-        }
-    }
-    free(table->buckets);
-    table->buckets = buckets;
-    table->num_buckets = num;
-}
+/* --- queues and buckets --- */
 
-static void unqueue(struct flow_table *table, struct flow *flow) {
-    if (flow->older)
-        flow->older->newer = flow->newer;
-    if (flow->newer)
-        flow->newer->older = flow->older;
-    if (table->oldest[flow->queue] == flow)
-        table->oldest[flow->queue] = flow->newer;
-    if (table->youngest[flow->queue] == flow)
-        table->youngest[flow->queue] = flow->older;
-    flow->older = flow->newer = NULL;
+static void unqueue(struct flow_table *table, struct flow_entry *entry, uint8_t queue) {
+    *(entry->older ? &entry->older->newer : &table->oldest[queue]) = entry->newer;
+    *(entry->newer ? &entry->newer->older : &table->youngest[queue]) = entry->older;
 }
 
 static void enqueue(struct flow_table *table, struct flow *flow, enum flow_queue queue) {
+    struct flow_entry *entry = flow->entry;
     flow->queue = (uint8_t)queue;
-    flow->older = table->youngest[queue];
-    if (flow->older)
-        flow->older->newer = flow;
-    table->youngest[queue] = flow;
-    if (!table->oldest[queue])
-        table->oldest[queue] = flow;
+    entry->older = table->youngest[queue];
+    entry->newer = NULL;
+    *(entry->older ? &entry->older->newer : &table->oldest[queue]) = entry;
+    table->youngest[queue] = entry;
+}
+
+/* One bucket more, which takes its part of another one's flows. When there is no memory for it, chains grow
+ * instead. The kernel moves a large block without copying it. */
+static void split_bucket(struct flow_table *table) {
+    size_t added = table->num_buckets;
+    if (added == table->room) {
+        struct flow_entry **buckets = realloc(table->buckets, 2 * table->room * sizeof(struct flow_entry *));
+        if (!buckets)
+            return;
+        table->buckets = buckets;
+        table->room *= 2;
+    }
+    table->num_buckets++;
+    table->buckets[added] = NULL;
+    struct flow_entry **link = &table->buckets[added & table->mask >> 1];
+    while (*link) {
+        struct flow_entry *entry = *link;
+        struct flow_entry **bucket = bucket_of(table, entry->hash);
+        if (bucket != &table->buckets[added]) {
+            link = &entry->same_bucket;
+            continue;
+        }
+        *link = entry->same_bucket;
+        entry->same_bucket = *bucket;
+        *bucket = entry;
+    }
+    if (table->num_buckets > table->mask)
+        table->mask = 2 * table->mask + 1;
 }
 
 /* Lower end first; ends are compared by address, then port. *sender is the source's place. */
-static struct flow_key key_of(const struct segment *segment, uint8_t *sender) {
-    struct flow_key key = {.addr_len = segment->addr_len};
-    bool ipv4 = segment->addr_len == 4;
-    int order = ipv4 ? memcmp(segment->src, segment->dst, 4) : memcmp(segment->src, segment->dst, 16);
+static struct flow_entry *new_entry(const struct segment *segment, uint8_t *sender) {
+    uint8_t addr_len = segment->addr_len;
+    struct flow_entry *entry = malloc(offsetof(struct flow_entry, bytes) + 2 * (size_t)addr_len);
+    if (!entry)
+        return NULL;
+    int order = memcmp(segment->src, segment->dst, addr_len);
     if (order == 0)
         order = (int)segment->src_port - (int)segment->dst_port;
     *sender = order <= 0 ? 0 : 1;
-    uint8_t *src = key.address[*sender], *dst = key.address[1 - *sender];
-    if (ipv4) {
-        memcpy(src, segment->src, 4);
-        memcpy(dst, segment->dst, 4);
-    } else {
-        memcpy(src, segment->src, 16);
-        memcpy(dst, segment->dst, 16);
-    }
-    key.port[*sender] = segment->src_port;
-    key.port[1 - *sender] = segment->dst_port;
-    return key;
+    uint8_t other = (uint8_t)(1 - *sender);
+    entry->hash = segment->flow_hash;
+    entry->addr_len = addr_len;
+    entry->folded_len = entry->room = 0;
+    entry->port[*sender] = segment->src_port;
+    entry->port[other] = segment->dst_port;
+    memcpy(entry->bytes + *sender * addr_len, segment->src, addr_len);
+    memcpy(entry->bytes + other * addr_len, segment->dst, addr_len);
+    return entry;
 }
 
 struct flow *flow_add(struct flow_table *table, const struct segment *segment, uint8_t *sender) {
     assert(!flow_table_full(table));
-    struct flow *flow = calloc(1, sizeof *flow);
-    if (!flow)
+    fold_quiet(table);
+    struct flow_entry *entry = new_entry(segment, sender);
+    struct flow *flow = entry ? new_whole(table) : NULL;
+    if (!flow) {
+        free(entry);
         return NULL;
+    }
     if (table->num_flows >= table->num_buckets)
-        grow(table);
-    flow->key = key_of(segment, sender);
-    flow->hash = segment->flow_hash;
-    flow->vlan_id = segment->vlan_id;
-    struct flow **bucket = bucket_of(table, flow->hash);
-    flow->same_bucket = *bucket;
-    *bucket = flow;
+        split_bucket(table);
+    *flow = (struct flow){.entry = entry, .key = key_of(entry), .vlan_id = segment->vlan_id};
+    entry->flow = flow;
+    struct flow_entry **bucket = bucket_of(table, entry->hash);
+    entry->same_bucket = *bucket;
+    *bucket = entry;
     enqueue(table, flow, QUEUE_OPEN);
+    join_asked(table, flow);
     table->num_flows++;
     return flow;
 }
 
 void flow_remove(struct flow_table *table, struct flow *flow) {
     assert(!flow->session && !flow->recognition);
-    struct flow **link = bucket_of(table, flow->hash);
-    while (*link != flow)
-        link = &(*link)->same_bucket;
-    *link = flow->same_bucket;
-    unqueue(table, flow);
+    struct flow_entry *entry = flow->entry;
+    *link_to(table, entry) = entry->same_bucket;
+    unqueue(table, entry, flow->queue);
+    leave_asked(table, flow);
     table->num_flows--;
     stream_cleanup(&flow->streams[SIDE_CLIENT]);
     stream_cleanup(&flow->streams[SIDE_SERVER]);
-    free(flow);
+    free(entry);
+    free_whole(table, flow);
 }
 
 bool flow_table_full(const struct flow_table *table) {
@@ -202,12 +407,13 @@ size_t flow_table_count(const struct flow_table *table) {
 
 void flow_touch(struct flow_table *table, struct flow *flow, enum flow_queue queue, uint64_t elapsed_ns) {
     flow->active_ns = elapsed_ns;
-    if (table->youngest[queue] == flow && flow->queue == queue)
+    if (table->youngest[queue] == flow->entry)
         return;
-    unqueue(table, flow);
+    unqueue(table, flow->entry, flow->queue);
     enqueue(table, flow, queue);
 }
 
-struct flow *flow_oldest(const struct flow_table *table, enum flow_queue queue) {
-    return table->oldest[queue];
+struct flow *flow_oldest(struct flow_table *table, enum flow_queue queue) {
+    struct flow_entry *entry = table->oldest[queue];
+    return entry ? give_out(table, entry) : NULL;
 }

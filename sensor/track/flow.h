@@ -3,7 +3,11 @@
  * A flow is found whichever end sent the packet: its key has the lower end
  * first. VLAN tags and tunnels are not part of it, because mirrors show the
  * same connection under several. Flows stand in three queues by what they wait
- * for; each queue is in order of last activity, so that expiry looks at its head only. */
+ * for; each queue is in order of last activity, so that expiry looks at its head only.
+ *
+ * There may be a million, and most of them are quiet. Those that were asked for last are whole, the others
+ * are folded with their sessions (parsers/fold.h), a quarter of the size; whoever asks for one gets it whole.
+ */
 #ifndef STARTTAP_SENSOR_TRACK_FLOW_H
 #define STARTTAP_SENSOR_TRACK_FLOW_H
 
@@ -28,20 +32,26 @@ enum flow_queue {
 #define FLOW_SIGNATURES                                                                                      \
     4 /* recent packets of each direction that are remembered to know a mirror's duplicates */
 
+#define FLOWS_WHOLE     1024 /* that are not folded */
+#define FLOW_FOLDED_MAX 2048 /* bytes of one that is; what would take more stays whole */
+
 struct session;
 struct recognition;
 struct record_flow;
+struct flow_entry;
 
 struct flow {
-    struct flow *same_bucket;
+    struct flow_entry *entry; /* its place in the table */
+    struct flow *asked_before,
+        *asked_after; /* neighbours among the whole ones, by when they were asked for */
     struct flow_key key;
-    uint32_t hash;
-    uint8_t client; /* which end of the key opened the connection */
+
+    uint64_t active_ns;   /* elapsed time at the last packet; when closed, at the report */
+    uint64_t last_packet; /* its number */
+    uint8_t client;       /* which end of the key opened the connection */
     uint8_t queue;
     uint8_t next_signature[2];
-    struct flow *older, *newer; /* neighbours in the queue */
-    uint64_t active_ns;         /* elapsed time at the last packet; when closed, at the report */
-    uint64_t last_packet;       /* its number */
+    bool may_fold; /* it is among the neighbours */
 
     /* TCP, by side */
     struct stream streams[2];
@@ -75,11 +85,16 @@ struct flow {
 
 struct flow_table;
 
-struct flow_table *flow_table_new(size_t max_flows); /* NULL: out of memory */
-void flow_table_free(
-    struct flow_table *table); /* frees the flows with their streams; sessions must be gone */
+struct session_tools;
 
-/* Segments are looked up by their flow_hash, which flow_hash() made, with the same seed for all of a table's.
+/* tools are those of the sessions, borrowed. NULL: out of memory. */
+struct flow_table *flow_table_new(size_t max_flows, const struct session_tools *tools);
+void flow_table_free(struct flow_table *table); /* every flow must have been removed; NULL is fine */
+
+/* A flow that was given out stays where it is at least until FLOWS_WHOLE others were asked for. One that
+ * could not be made whole again for want of memory has lost its session and is marked as evicted.
+ *
+ * Segments are looked up by their flow_hash, which flow_hash() made, with the same seed for all of a table's.
  *
  * The flow of a segment, and which end of its key sent it (0 or 1); NULL when there is none. */
 struct flow *flow_find(struct flow_table *table, const struct segment *segment, uint8_t *sender);
@@ -92,7 +107,7 @@ size_t flow_table_count(const struct flow_table *table);
 
 /* Puts it at the young end of a queue. */
 void flow_touch(struct flow_table *table, struct flow *flow, enum flow_queue queue, uint64_t elapsed_ns);
-struct flow *flow_oldest(const struct flow_table *table, enum flow_queue queue); /* NULL when empty */
+struct flow *flow_oldest(struct flow_table *table, enum flow_queue queue); /* NULL when empty */
 
 /* The same for both directions of a connection. */
 uint32_t flow_hash(const struct segment *segment, uint64_t seed);

@@ -82,12 +82,16 @@ struct session *session_new(const struct session_tools *tools) {
     return session;
 }
 
-static void notes_free(struct tls_notes *notes) {
-    if (!notes)
-        return;
+static void notes_cleanup(struct tls_notes *notes) {
     hello_release(notes->hello);
     trust_chain_free(notes->chains[SIDE_CLIENT]);
     trust_chain_free(notes->chains[SIDE_SERVER]);
+}
+
+static void notes_free(struct tls_notes *notes) {
+    if (!notes)
+        return;
+    notes_cleanup(notes);
     free(notes);
 }
 
@@ -127,7 +131,7 @@ static void on_client_hello(void *context, const struct tls_client_hello *hello)
 
 static void on_server_hello(void *context, const struct tls_server_hello *hello) {
     struct session *session = context;
-    hello_ja3s(session->tools->hellos, hello, session->notes->ja3s);
+    session->notes->has_ja3s = hello_ja3s(session->tools->hellos, hello, session->notes->ja3s);
     if (session->decrypt)
         decrypt_server_hello(session->decrypt, hello->version, hello->cipher_suite);
 }
@@ -200,6 +204,13 @@ void session_finish(struct session *session) {
 
 /* --- lanes --- */
 
+static struct tls_handler tls_handler_of(struct session *session) {
+    return (struct tls_handler){.context = session,
+                                .client_hello = on_client_hello,
+                                .server_hello = on_server_hello,
+                                .certificate = on_certificate};
+}
+
 /* A handshake that failed earlier on this connection makes room for the next one. */
 static bool begin_tls(struct session *session) {
     bool again = session->clear_after_tls[SIDE_CLIENT] && session->clear_after_tls[SIDE_SERVER];
@@ -211,10 +222,7 @@ static bool begin_tls(struct session *session) {
     }
     end_tls(session);
     session->notes = calloc(1, sizeof *session->notes);
-    struct tls_handler handler = {.context = session,
-                                  .client_hello = on_client_hello,
-                                  .server_hello = on_server_hello,
-                                  .certificate = on_certificate};
+    struct tls_handler handler = tls_handler_of(session);
     struct decrypt_handler inside = {session, on_plain, on_missed};
     if (session->tools->keylog)
         session->decrypt = decrypt_new(session->tools->keylog, &inside);
@@ -416,4 +424,113 @@ bool session_asked_proxy(const struct session *session) {
 
 bool session_listens(const struct session *session, enum side side) {
     return session->lanes[side] != LANE_DONE;
+}
+
+/* --- folded --- */
+
+/* Which parts there are besides SMTP; a chain for each side. */
+enum { FOLD_PRELUDE = 1, FOLD_TLS = 2, FOLD_CHAIN = 4 };
+
+static bool may_fold(const struct session *session) {
+    bool tls_whole = (session->tls != NULL) == (session->notes != NULL);
+    return tls_whole && !session->decrypt && !session->inner && !session->veils;
+}
+
+static unsigned parts_of(const struct session *session) {
+    unsigned parts = (session->prelude ? FOLD_PRELUDE : 0u) | (session->tls ? FOLD_TLS : 0u);
+    for (enum side side = SIDE_CLIENT; session->notes && side <= SIDE_SERVER; side++)
+        parts |= session->notes->chains[side] ? (unsigned)FOLD_CHAIN << side : 0u;
+    return parts;
+}
+
+static void fold_notes(const struct tls_notes *notes, struct fold *fold) {
+    struct tls_notes state = *notes;
+    state.chains[SIDE_CLIENT] = state.chains[SIDE_SERVER] = NULL;
+    fold_state(fold, &state, sizeof state);
+    for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+        if (notes->chains[side])
+            trust_chain_fold(notes->chains[side], fold);
+    }
+}
+
+bool session_fold(const struct session *session, struct fold *fold) {
+    if (!may_fold(session))
+        return false;
+    struct session state = *session;
+    state.tools = NULL;
+    state.smtp = NULL;
+    state.tls = NULL;
+    state.notes = NULL;
+    state.prelude = NULL;
+    fold_u8(fold, (uint8_t)parts_of(session));
+    if (session->notes)
+        fold_notes(session->notes, fold);
+    fold_state(fold, &state, sizeof state);
+    if (session->prelude)
+        fold_state(fold, session->prelude, sizeof *session->prelude);
+    return (!session->tls || tls_fold(session->tls, fold)) && smtp_fold(session->smtp, fold) && !fold->full;
+}
+
+void session_free_folded(struct session *session) {
+    struct tls_notes *notes = session->notes;
+    if (notes) {
+        trust_chain_free_folded(notes->chains[SIDE_CLIENT]);
+        trust_chain_free_folded(notes->chains[SIDE_SERVER]);
+        *notes = (struct tls_notes){0};
+    }
+    session_free(session);
+}
+
+static bool unfold_notes(struct tls_notes *notes, const struct session_tools *tools, unsigned parts,
+                         struct reader *in) {
+    bool whole = true;
+    unfold_state(in, notes, sizeof *notes);
+    for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+        if (parts & (unsigned)FOLD_CHAIN << side) {
+            notes->chains[side] = trust_chain_unfold(tools->trust, in);
+            whole = whole && notes->chains[side];
+        }
+    }
+    return whole;
+}
+
+static bool unfold_rest(struct session *session, unsigned parts, struct reader *in) {
+    struct tls_handler handler = tls_handler_of(session);
+    if (parts & FOLD_PRELUDE) {
+        session->prelude = malloc(sizeof *session->prelude);
+        if (!session->prelude)
+            return false;
+        unfold_state(in, session->prelude, sizeof *session->prelude);
+    }
+    if (parts & FOLD_TLS) {
+        session->tls = tls_unfold(in, &handler);
+        if (!session->tls)
+            return false;
+    }
+    session->smtp = smtp_unfold(in);
+    return session->smtp != NULL;
+}
+
+/* The notes first: what the fold holds for them is given up when there is no memory. */
+struct session *session_unfold(struct reader *in, const struct session_tools *tools) {
+    unsigned parts = reader_u8(in);
+    struct tls_notes held = {0};
+    bool whole = !(parts & FOLD_TLS) || unfold_notes(&held, tools, parts, in);
+    struct session *session = malloc(sizeof *session);
+    struct tls_notes *notes = parts & FOLD_TLS ? malloc(sizeof *notes) : NULL;
+    if (!whole || !session || (!notes && (parts & FOLD_TLS))) {
+        notes_cleanup(&held);
+        free(session);
+        free(notes);
+        return NULL;
+    }
+    unfold_state(in, session, sizeof *session);
+    session->tools = tools;
+    session->notes = notes;
+    if (notes)
+        *notes = held;
+    if (unfold_rest(session, parts, in))
+        return session;
+    session_free(session);
+    return NULL;
 }

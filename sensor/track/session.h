@@ -10,6 +10,7 @@
 #ifndef STARTTAP_SENSOR_TRACK_SESSION_H
 #define STARTTAP_SENSOR_TRACK_SESSION_H
 
+#include "../../parsers/fold.h"
 #include "../../parsers/proxy.h"
 #include "../../parsers/smtp.h"
 #include "../../parsers/tls.h"
@@ -31,10 +32,11 @@ struct session_tools {
     bool veils;            /* sessions keep what is to be hidden of their bytes */
 };
 
-/* What was learnt from the TLS messages as they passed. Texts are "" until then. */
+/* What was learnt from the TLS messages as they passed. */
 struct tls_notes {
     struct hello *hello; /* of the first ClientHello; NULL before it */
-    char ja3s[33];
+    uint8_t ja3s[HELLO_JA3S_LEN];
+    bool has_ja3s;
     struct trust_chain *chains[2]; /* by the side that sent it; NULL none */
 };
 
@@ -81,6 +83,14 @@ void session_midstream(struct session *session);
 
 /* The connection is over: what was decrypted waits no longer. */
 void session_finish(struct session *session);
+
+/* A session that is quiet, small: writes it into fold. False: it cannot be folded now; what is decrypted or
+ * hidden never is. When the fold is kept, it owns what the session holds elsewhere: free the session with
+ * session_free_folded(), and make it anew with session_unfold(). NULL: out of memory, what it knew is lost.
+ */
+bool session_fold(const struct session *session, struct fold *fold);
+void session_free_folded(struct session *session);
+struct session *session_unfold(struct reader *in, const struct session_tools *tools);
 
 /* The client began with the words for a proxy: behind them anything may come. session may be NULL. */
 bool session_asked_proxy(const struct session *session);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "../../sensor/track/flow.h"
 #include "../support/traffic.h"
 
 typedef struct traffic (*mutation)(const struct traffic *whole, uint64_t *random);
@@ -103,6 +104,25 @@ static struct traffic copied(const struct traffic *whole, uint64_t *random) {
     return out;
 }
 
+/* Between any two segments so many other connections are tried that this one is folded, and made whole again.
+ */
+static struct traffic crowded(const struct traffic *whole, uint64_t *random) {
+    (void)random;
+    struct traffic out = {0};
+    for (size_t i = 0; i < whole->num; i++) {
+        traffic_add(&out, &whole->pieces[i], 0, whole->pieces[i].len);
+        for (uint16_t k = 0; k < FLOWS_WHOLE; k++) {
+            struct piece syn = {
+                .src = {198, 18, 0, 1}, .dst = {198, 18, 0, 2}, .addr_len = 4, .flags = TCP_SYN};
+            syn.src_port = (uint16_t)(1024 + k);
+            syn.dst_port = 25;
+            syn.ts_ns = whole->pieces[i].ts_ns;
+            traffic_add(&out, &syn, 0, 0);
+        }
+    }
+    return out;
+}
+
 /* From a little before the first byte that differs. */
 static void show_difference(const char *path, const char *how, const char *whole, const char *now) {
     size_t at = 0;
@@ -145,6 +165,7 @@ static size_t try_capture(const char *path, const struct config *config) {
     size_t num = try_mutation(path, &whole, &expected, config, copied, "whole again", 0);
     num += try_mutation(path, &whole, &expected, config, byte_by_byte, "byte by byte", 0);
     num += try_mutation(path, &whole, &expected, config, doubled, "doubled", 0);
+    num += try_mutation(path, &whole, &expected, config, crowded, "crowded", 0);
     for (uint64_t seed = 1; seed <= 5; seed++) {
         num += try_mutation(path, &whole, &expected, config, random_cuts, "random cuts", seed);
         num += try_mutation(path, &whole, &expected, config, overlapping, "overlapping", seed);
