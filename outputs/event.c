@@ -2,6 +2,7 @@
 
 #include "text.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,7 +150,20 @@ static const struct alert_event empty_alert = {
     .verdict = VERDICT_UNKNOWN,
 };
 
+void event_hold(struct event *event, void *object, void (*release)(void *object)) {
+    assert(event->num_holds < EVENT_HOLDS_MAX);
+    event->holds[event->num_holds++] = (struct event_hold){object, release};
+}
+
+static void release_all(struct event *event) {
+    for (; event->num_holds > 0; event->num_holds--) {
+        struct event_hold *hold = &event->holds[event->num_holds - 1];
+        hold->release(hold->object);
+    }
+}
+
 void event_reset(struct event *event, enum dataset dataset) {
+    release_all(event);
     event->dataset = dataset;
     event->id[0] = '\0';
     arena_reset(&event->arena);
@@ -171,6 +185,7 @@ void event_reset(struct event *event, enum dataset dataset) {
 
 void event_cleanup(struct event *event) {
     if (event != NULL) {
+        release_all(event);
         arena_cleanup(&event->arena);
     }
 }

@@ -1,7 +1,8 @@
 /* event.h: what the sensor says about the world, as C values.
  *
- * An event owns all its bytes: texts live in its arena and go with it, or are
- * constants of the program, to which it points (event_name()). Texts
+ * An event owns all its bytes: texts live in its arena and go with it, are
+ * constants of the program, to which it points (event_name()), or part of an
+ * object that it holds (event_hold()). Texts
  * are NUL-terminated, valid UTF-8, length-capped (event_text() makes them so);
  * control characters may be in them, encoders make those harmless. A thing
  * that was not observed is absent: NULL text, FACT_UNKNOWN, EVENT_ABSENT.
@@ -18,6 +19,7 @@
 #define EVENT_ABSENT         INT64_MIN /* an optional number that was not observed */
 #define EVENT_TEXT_MAX       1024      /* bytes of one text, before bad bytes are replaced */
 #define EVENT_LIST_MAX       256       /* texts in one list */
+#define EVENT_HOLDS_MAX      3         /* objects that an event points into */
 
 enum fact { FACT_UNKNOWN, FACT_NO, FACT_YES };
 
@@ -326,12 +328,19 @@ struct alert_event {
     const char *session_id;
 };
 
+struct event_hold {
+    void *object;
+    void (*release)(void *object);
+};
+
 struct event {
     enum dataset dataset;
     char id[33];                  /* event.id: 128 bits, lower-case hex */
     const char *observer_name;    /* host name, or as configured; borrowed, outlives the event */
     const char *observer_version; /* borrowed */
     struct arena arena;
+    struct event_hold holds[EVENT_HOLDS_MAX];
+    size_t num_holds;
     union {
         struct session_event session;
         struct peer_event peer;
@@ -351,6 +360,10 @@ void event_cleanup(struct event *event);
 /* Makes `to`, which was zeroed or an event before, an event of its own that says the same (event_copy.c). The
  * observer is borrowed as ever. False when out of memory: `to` is then empty. */
 bool event_copy(struct event *to, const struct event *from);
+
+/* The event points into an object of somebody else's, which is released when the event is reset or cleaned
+ * up, in the thread that does so. At most EVENT_HOLDS_MAX. */
+void event_hold(struct event *event, void *object, void (*release)(void *object));
 
 /* A copy of len wire bytes as valid UTF-8: bytes that are not become U+FFFD, so
  * does NUL; cut to EVENT_TEXT_MAX bytes on a character's edge. NULL when out of

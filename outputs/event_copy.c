@@ -67,10 +67,11 @@ static bool points_to_observer(const struct field *field) {
 bool event_copy(struct event *to, const struct event *from) {
     size_t num;
     const struct field *table = fields_table(&num);
+    event_reset(to, from->dataset);
     struct arena arena = to->arena;
-    arena_reset(&arena);
     *to = *from;
     to->arena = arena;
+    to->num_holds = 0;
     for (size_t i = 0; i < num; i++) {
         if (field_in(&table[i], from->dataset) && !points_to_observer(&table[i]) &&
             !copy_member(to, &table[i], (char *)to + table[i].offset)) {

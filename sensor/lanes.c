@@ -491,9 +491,9 @@ void lanes_free(struct lanes *lanes) {
     if (!lanes)
         return;
     lanes_stop(lanes);
+    event_cleanup(&lanes->notice.event);
     for (unsigned i = 0; i < lanes->num; i++)
         close_lane(&lanes->lanes[i]);
-    event_cleanup(&lanes->notice.event);
     if (lanes->bell_fd >= 0)
         close(lanes->bell_fd);
     pthread_mutex_destroy(&lanes->counts_mutex);

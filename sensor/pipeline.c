@@ -69,8 +69,8 @@ void pipeline_free(struct pipeline *p) {
         return;
     workers_free(p->workers);
     lanes_free(p->lanes);
-    tracker_free(p->tracker);
     event_cleanup(&p->notice.event);
+    tracker_free(p->tracker);
     reporter_free(p->reporter);
     intake_free(p->intake);
     free(p);

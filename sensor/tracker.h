@@ -11,7 +11,8 @@
 #include "notice.h"
 
 /* Where the notices go: next() lends one to be filled, send() takes it back. One at a time; it is
- * zeroed when it is lent for the first time, and its event is cleaned up by who lends it. */
+ * zeroed when it is lent for the first time, and its event, which may hold what is the tracker's, is cleaned
+ * up by who lends it, before tracker_free(). */
 struct tracker_output {
     struct notice *(*next)(void *context);
     void (*send)(void *context, struct notice *notice);

@@ -170,9 +170,7 @@ static bool describe_suites(const struct tls_client_hello *wire, struct hello *h
         uint32_t id = width == 3 ? reader_u24(&suites) : reader_u16(&suites);
         if (id > UINT16_MAX || tls_is_grease((uint16_t)id))
             continue;
-        const char *name = tls_suite_name((uint16_t)id, names);
-        hello->suites.items[hello->suites.num++] = name;
-        hello->unnamed_suites |= name == names;
+        hello->suites.items[hello->suites.num++] = tls_suite_name((uint16_t)id, names);
     }
     return true;
 }
@@ -204,25 +202,17 @@ static struct hello *describe(struct hello_cache *cache, const struct tls_client
     return hello;
 }
 
-static void show_suites(const struct text_list *suites, bool unnamed, struct event *event) {
-    struct text_list shown = *suites;
-    shown.items = arena_copy(&event->arena, suites->items, suites->num * sizeof *suites->items);
-    if (!shown.items)
-        return;
-    for (size_t i = 0; unnamed && i < shown.num; i++)
-        shown.items[i] = event_string(event, shown.items[i]);
-    if (shown.json)
-        shown.json = arena_copy(&event->arena, shown.json, shown.json_len);
-    event->session.tls_supported_ciphers = shown;
+static void release(void *hello) {
+    hello_release(hello);
 }
 
-void hello_show(const struct hello *hello, struct event *event) {
-    if (hello->ja3[0])
-        event->session.tls_ja3 = event_string(event, hello->ja3);
-    if (hello->ja4[0])
-        event->session.tls_ja4 = event_string(event, hello->ja4);
-    if (hello->suites.num > 0)
-        show_suites(&hello->suites, hello->unnamed_suites, event);
+void hello_show(struct hello *hello, struct event *event) {
+    struct session_event *s = &event->session;
+    s->tls_ja3 = hello->ja3[0] ? hello->ja3 : NULL;
+    s->tls_ja4 = hello->ja4[0] ? hello->ja4 : NULL;
+    s->tls_supported_ciphers = hello->suites;
+    hello->holders++;
+    event_hold(event, hello, release);
 }
 
 struct hello *hello_describe(struct hello_cache *cache, const struct tls_client_hello *wire) {

@@ -18,7 +18,6 @@
 struct hello {               /* owned by the cache and by whoever holds it */
     char ja3[33], ja4[40];   /* "" when there is none: a hello in SSLv2 format */
     struct text_list suites; /* names of the offered cipher suites, GREASE left out; json too, unless long */
-    bool unnamed_suites;     /* among them are numbers for want of a name, which go with the hello */
     uint32_t holders;
     uint32_t key_len;
     uint8_t *key;
@@ -32,8 +31,8 @@ void hello_cache_free(struct hello_cache *cache);
 struct hello *hello_describe(struct hello_cache *cache, const struct tls_client_hello *wire);
 void hello_release(struct hello *hello); /* NULL is fine */
 
-/* Sets fingerprints and suites of the event, which owns them. */
-void hello_show(const struct hello *hello, struct event *event);
+/* Sets fingerprints and suites of the event, which holds the hello for them. */
+void hello_show(struct hello *hello, struct event *event);
 
 /* JA3S of a ServerHello, the bytes of which the hex digits are shown. False: it could not be made. */
 bool hello_ja3s(struct hello_cache *cache, const struct tls_server_hello *wire, uint8_t ja3s[HELLO_JA3S_LEN]);

@@ -95,6 +95,33 @@ static void test_name(void **state) {
     event_cleanup(&event);
 }
 
+static void count_release(void *object) {
+    ++*(int *)object;
+}
+
+static void test_holds_until_reset_or_cleaned_up(void **state) {
+    (void)state;
+    struct event event = {0}, copy = {0};
+    int num_released[2] = {0, 0};
+    event_init(&event);
+    event_hold(&event, &num_released[0], count_release);
+    event_hold(&event, &num_released[1], count_release);
+    assert_true(event_copy(&copy, &event));
+    event_cleanup(&copy); /* a copy is an event of its own */
+    assert_int_equal(num_released[0] + num_released[1], 0);
+    event_reset(&event, DATASET_PEER);
+    assert_int_equal(num_released[0], 1);
+    assert_int_equal(num_released[1], 1);
+    event_hold(&event, &num_released[0], count_release);
+    assert_true(event_copy(&event, &copy));
+    assert_int_equal(num_released[0], 2);
+    event_hold(&event, &num_released[0], count_release);
+    event_cleanup(&event);
+    event_cleanup(&event);
+    assert_int_equal(num_released[0], 3);
+    assert_int_equal(num_released[1], 1);
+}
+
 static void test_arena_keeps_texts_apart(void **state) {
     (void)state;
     struct event event = {0};
@@ -191,6 +218,7 @@ int main(void) {
         cmocka_unit_test(test_reset_keeps_the_observer),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_name),
+        cmocka_unit_test(test_holds_until_reset_or_cleaned_up),
         cmocka_unit_test(test_arena_keeps_texts_apart),
         cmocka_unit_test(test_arena_zeroes_what_it_gives_again),
         cmocka_unit_test(test_list),

@@ -82,7 +82,7 @@ static void ja3_is_the_md5_of_its_text(void **state) {
     digest_free(digest);
 }
 
-static void an_event_owns_what_it_shows(void **state) {
+static void an_event_holds_what_it_shows(void **state) {
     (void)state;
     struct digest *digest = digest_new();
     struct hello_cache *cache = hello_cache_new(digest);
@@ -127,7 +127,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_description_for_each_kind_of_client),
         cmocka_unit_test(ja3_is_the_md5_of_its_text),
-        cmocka_unit_test(an_event_owns_what_it_shows),
+        cmocka_unit_test(an_event_holds_what_it_shows),
         cmocka_unit_test(many_kinds_do_not_grow_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

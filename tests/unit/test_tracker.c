@@ -54,8 +54,8 @@ static void begin(struct bench *bench, size_t max_flows) {
 }
 
 static void end(struct bench *bench) {
-    tracker_free(bench->tracker);
     event_cleanup(&bench->notice.event);
+    tracker_free(bench->tracker);
 }
 
 /* The next packet, between the client's port and ours, at this elapsed time. */
