@@ -88,7 +88,7 @@ run_cli() {
 
 # The bundled captures against reviewed events, the mail software's logs, the schema and themselves in other wrappings.
 run_golden() {
-    for name in golden rollups truth formats no_secrets wrappings recorded; do
+    for name in golden rollups geo truth formats no_secrets wrappings recorded; do
         suite "golden: $name" 600 python3 "tests/golden/$name.py" build-asan/starttap
     done
 }
@@ -101,6 +101,7 @@ run_live() {
     suite 'live: wrappings' 240 python3 tests/live/live.py build/starttap
     suite 'live: span' 300 python3 tests/live/span.py build/starttap
     suite 'live: service' 180 python3 tests/live/service.py build/starttap
+    suite 'live: memory' 120 python3 tests/live/memory.py build/starttap
     suite 'live: interrupted' 240 python3 tests/live/interrupted.py build/starttap
     suite 'live: soak' 300 python3 tests/live/soak.py build/starttap --tools=build-asan
     suite kafka 600 python3 tests/kafka/run.py build/starttap "$logs/kafka"

@@ -100,7 +100,7 @@ struct memory *memory_new(size_t max, bool keeps_judgements);
 void memory_free(struct memory *memory); /* NULL is fine */
 
 /* Finds what there is to find, and remembers the session, whose id is set. */
-void memory_judge(struct memory *memory, struct event *session, enum direction direction);
+void memory_judge(struct memory *memory, struct event *event, enum direction direction);
 
 /* Of an address as a server, on any port. */
 struct memory_offer {
