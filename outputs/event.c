@@ -130,6 +130,9 @@ static const struct session_event empty_session = {
     .memory_tls_version_seen_s = EVENT_ABSENT,
     .memory_failed_s = EVENT_ABSENT,
     .memory_other_seen_s = EVENT_ABSENT,
+    .received_encrypted = EVENT_ABSENT,
+    .received_cleartext = EVENT_ABSENT,
+    .received_unknown = EVENT_ABSENT,
 };
 
 static const struct peer_event empty_peer = {

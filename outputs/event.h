@@ -266,6 +266,16 @@ struct session_event {
     enum fact memory_other_offered;
     int64_t memory_other_seen_s;
 
+    /* starttap.dns.*, starttap.dane.*, starttap.mta_sts.*, starttap.received.* */
+    const char *dns_host;
+    struct text_list dns_domains;
+    const char *dns_mta_sts_id, *dns_tlsrpt_rua;
+    struct text_list dane_records;
+    const char *dane_result, *dane_reason, *dane_dnssec;
+    const char *mta_sts_domain, *mta_sts_mode, *mta_sts_result, *mta_sts_reason;
+    struct text_list received_hops;
+    int64_t received_encrypted, received_cleartext, received_unknown; /* of these */
+
     /* starttap.capture.* : counters are 0 when nothing happened and then left out */
     int64_t gap_bytes, out_of_order, retransmits, duplicates;
     bool midstream, one_sided, truncated, overlap_conflict;

@@ -36,6 +36,10 @@
 #define PREFIX_POLICY                      PREFIX_STARTTAP "policy."
 #define PREFIX_TLSRPT                      PREFIX_STARTTAP "tlsrpt."
 #define PREFIX_MEMORY                      PREFIX_STARTTAP "memory."
+#define PREFIX_DNS                         PREFIX_STARTTAP "dns."
+#define PREFIX_DANE                        PREFIX_STARTTAP "dane."
+#define PREFIX_MTA_STS                     PREFIX_STARTTAP "mta_sts."
+#define PREFIX_RECEIVED                    PREFIX_STARTTAP "received."
 #define PREFIX_CAPTURE                     PREFIX_STARTTAP "capture."
 #define PREFIX_PEER                        PREFIX_STARTTAP "peer."
 #define PREFIX_PEER_WINDOW                 PREFIX_PEER "window."
@@ -89,6 +93,10 @@ const struct field_group_info fields_groups[NUM_GROUPS] = {
     GROUP(POLICY, 2, "policy", STARTTAP),
     GROUP(TLSRPT, 2, "tlsrpt", STARTTAP),
     GROUP(MEMORY, 2, "memory", STARTTAP),
+    GROUP(DNS, 2, "dns", STARTTAP),
+    GROUP(DANE, 2, "dane", STARTTAP),
+    GROUP(MTA_STS, 2, "mta_sts", STARTTAP),
+    GROUP(RECEIVED, 2, "received", STARTTAP),
     GROUP(CAPTURE, 2, "capture", STARTTAP),
     GROUP(PEER, 2, "peer", STARTTAP),
     GROUP(PEER_WINDOW, 3, "window", PEER),
@@ -434,6 +442,47 @@ static const struct field table[] = {
     ROW(158, SESSION, MEMORY, FACT, session.memory_other_offered, "other_offered", ANY,
         "Whether STARTTLS was offered to that one."),
     ROW(159, SESSION, MEMORY, TIME_S, session.memory_other_seen_s, "other_seen", ANY, "When."),
+    ROW(160, SESSION, DNS, TEXT, session.dns_host, "host", ANY,
+        "Name by which the server was looked up, from DNS answers that were seen: the host of an MX record, "
+        "or what this client had asked for."),
+    ROW(161, SESSION, DNS, TEXTS, session.dns_domains, "domains", ANY,
+        "Domains of which it was seen to be an MX."),
+    ROW(162, SESSION, DNS, TEXT, session.dns_mta_sts_id, "mta_sts_id", ANY,
+        "id of the domain's _mta-sts record (RFC 8461, section 3.1)."),
+    ROW(163, SESSION, DNS, TEXT, session.dns_tlsrpt_rua, "tlsrpt_rua", ANY,
+        "Where the domain wants reports: rua of its _smtp._tls record (RFC 8460, section 3)."),
+    ROW(164, SESSION, DANE, TEXTS, session.dane_records, "records", ANY,
+        "TLSA records seen for the server: usage, selector, matching type, data in hexadecimal (64 bytes of "
+        "it)."),
+    ROW(165, SESSION, DANE, TEXT, session.dane_result, "result", "match mismatch unknown",
+        "Whether one of them matches the certificate that was seen (RFC 7671, RFC 7672)."),
+    ROW(166, SESSION, DANE, TEXT, session.dane_reason, "reason",
+        "certificate_not_visible no_usable_records no_record_matches anchor_not_sent chain_not_signed "
+        "name_mismatch certificate_out_of_date",
+        "Why it is no match."),
+    ROW(167, SESSION, DANE, TEXT, session.dane_dnssec, "dnssec", "claimed not_claimed",
+        "Whether the resolver said that DNSSEC had made the records safe (AD bit). Nothing verified it."),
+    ROW(168, SESSION, MTA_STS, TEXT, session.mta_sts_domain, "domain", ANY,
+        "Domain whose MTA-STS policy applied."),
+    ROW(169, SESSION, MTA_STS, TEXT, session.mta_sts_mode, "mode", "enforce testing none",
+        "Mode of the policy."),
+    ROW(170, SESSION, MTA_STS, TEXT, session.mta_sts_result, "result", "pass fail unknown",
+        "Whether the session obeyed it (RFC 8461, section 4)."),
+    ROW(171, SESSION, MTA_STS, TEXT, session.mta_sts_reason, "reason",
+        "starttls_not_supported handshake_failed mx_unknown mx_mismatch certificate_not_visible "
+        "certificate_expired certificate_host_mismatch certificate_not_trusted certificate_not_verified "
+        "several_domains",
+        "Why it did not, or why that cannot be said."),
+    ROW(172, SESSION, RECEIVED, TEXTS, session.received_hops, "hops", ANY,
+        "With --received: earlier hops of messages in clear, from their Received fields: number (1 is the "
+        "last "
+        "hop before this one), encrypted, cleartext or unknown, then with=, version=, cipher=, by=, from= as "
+        "far as the field says."),
+    ROW(173, SESSION, RECEIVED, NUMBER, session.received_encrypted, "encrypted", ANY,
+        "How many of these hops say that they were encrypted."),
+    ROW(174, SESSION, RECEIVED, NUMBER, session.received_cleartext, "cleartext", ANY,
+        "How many name a protocol without encryption."),
+    ROW(175, SESSION, RECEIVED, NUMBER, session.received_unknown, "unknown", ANY, "How many do not say."),
     ROW(0, PEER, PEER, IP, peer.ip, "ip", ANY, "IP address of the peer, where kind is ip."),
     ROW(0, PEER, PEER, TEXTS, peer.names, "names", ANY, "Names seen: banner, EHLO, SNI, certificate."),
     ROW(0, PEER, PEER, TEXT, peer.direction, "direction", "inbound outbound internal external",

@@ -179,6 +179,12 @@ static const struct argp_option options[] = {
     {0, 0, 0, 0, "Certificates, keys and rules:", 6},
     {"ca", SETTING_CA, "FILE|DIR", 0, "trusted certificates, PEM (default: the system's)", 0},
     {"no-verify", SETTING_NO_VERIFY, 0, 0, "do not verify certificate chains", 0},
+    {"no-dns", SETTING_NO_DNS, 0, 0,
+     "do not look at DNS answers, which say by which name a server was looked up, and its TLSA records", 0},
+    {"mta-sts", SETTING_MTA_STS, "DIR", 0,
+     "judge by MTA-STS policies in DIR, one DOMAIN.txt for each domain; nothing is fetched", 0},
+    {"received", SETTING_RECEIVED, 0, 0,
+     "of messages in clear, read what their Received fields say of TLS on earlier hops", 0},
     {"keylog", SETTING_KEYLOG, "FILE", 0, "TLS secrets of your own mail server (NSS format), to look inside",
      0},
 

@@ -49,6 +49,9 @@ struct config {
     char *filter_path;     /* where it was read from; NULL: it was given itself */
     struct port_set mail_ports, tls_ports;
     bool any_port;
+    bool no_dns;   /* --no-dns: answers of the DNS are not looked at */
+    char *mta_sts; /* --mta-sts: directory of policies; NULL: none */
+    bool received; /* --received */
     struct network *home;
     size_t num_home;
     char *ca_path;  /* --ca; NULL system store */

@@ -171,6 +171,10 @@ static void put_settings(struct dump *dump, const struct config *config) {
     put_name(dump, SETTING_CA);
     put_text(dump, config->ca_path);
     put_switch(dump, SETTING_NO_VERIFY, config->no_verify);
+    put_switch(dump, SETTING_NO_DNS, config->no_dns);
+    put_name(dump, SETTING_MTA_STS);
+    put_text(dump, config->mta_sts);
+    put_switch(dump, SETTING_RECEIVED, config->received);
     put_name(dump, SETTING_KEYLOG);
     put_text(dump, config->keylog);
     put_name(dump, SETTING_POLICY);

@@ -47,6 +47,9 @@ const struct setting settings[NUM_SETTINGS] = {
     {SETTING_HOME, "home", true},
     {SETTING_CA, "ca", false},
     {SETTING_NO_VERIFY, "no-verify", false},
+    {SETTING_NO_DNS, "no-dns", false},
+    {SETTING_MTA_STS, "mta-sts", false},
+    {SETTING_RECEIVED, "received", false},
     {SETTING_KEYLOG, "keylog", false},
     {SETTING_POLICY, "policy", false},
     {SETTING_VERIFY_CHECKSUMS, "verify-checksums", false},
@@ -228,6 +231,8 @@ static char **text_at(struct config *config, enum setting_key key) {
         return &config->state;
     case SETTING_CA:
         return &config->ca_path;
+    case SETTING_MTA_STS:
+        return &config->mta_sts;
     case SETTING_KEYLOG:
         return &config->keylog;
     case SETTING_POLICY:
@@ -250,6 +255,10 @@ static bool *switch_at(struct config *config, enum setting_key key) {
         return &config->any_port;
     case SETTING_NO_VERIFY:
         return &config->no_verify;
+    case SETTING_NO_DNS:
+        return &config->no_dns;
+    case SETTING_RECEIVED:
+        return &config->received;
     case SETTING_VERIFY_CHECKSUMS:
         return &config->verify_checksums;
     case SETTING_FORCE:

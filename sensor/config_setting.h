@@ -36,6 +36,9 @@ enum setting_key {
     SETTING_HOME,
     SETTING_CA,
     SETTING_NO_VERIFY,
+    SETTING_NO_DNS,
+    SETTING_MTA_STS,
+    SETTING_RECEIVED,
     SETTING_KEYLOG,
     SETTING_VERIFY_CHECKSUMS,
     SETTING_OBSERVER_NAME,
@@ -61,7 +64,7 @@ struct setting {
     bool many; /* takes several values; else the last one counts */
 };
 
-#define NUM_SETTINGS 44
+#define NUM_SETTINGS 47
 extern const struct setting settings[NUM_SETTINGS];
 
 const struct setting *setting_by_name(const char *name); /* NULL: no such setting */

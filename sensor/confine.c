@@ -167,8 +167,9 @@ static void allow_list(struct sandbox *sandbox, const char *list) {
 
 /* What is read once more at a reload, or grows. */
 static void allow_settings(struct sandbox *sandbox, const struct config *config) {
-    const char *paths[] = {config->path,   config->filter_path,  config->ca_path,        config->keylog,
-                           config->policy, config->kafka_config, getenv("SSL_CERT_FILE")};
+    const char *paths[] = {config->path,         config->filter_path,    config->ca_path,
+                           config->keylog,       config->policy,         config->mta_sts,
+                           config->kafka_config, getenv("SSL_CERT_FILE")};
     const struct kafka_settings kafka = {config->kafka_config, config->kafka_properties,
                                          config->num_kafka_properties};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {

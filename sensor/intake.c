@@ -23,6 +23,7 @@ struct intake *intake_new(const struct config *config) {
     intake->seed = flow_seed();
     port_set_join(&config->mail_ports, &config->tls_ports, &intake->watched);
     struct decode_options decode = {.ports = config->any_port ? NULL : &intake->watched,
+                                    .dns = !config->no_dns,
                                     .verify_checksums = config->verify_checksums};
     intake->decoder = decoder_new(&decode);
     if (intake->decoder)
@@ -104,6 +105,8 @@ bool intake_segment(struct intake *intake, const struct packet *packet, struct s
     if (decode_packet(intake->decoder, packet, segment) != DECODE_TCP)
         return false;
     segment->flow_hash = flow_hash(segment, intake->seed);
+    if (segment->datagram)
+        return true;
     bool to_server = port_set_has(&intake->watched, segment->dst_port);
     bool to_client = port_set_has(&intake->watched, segment->src_port);
     intake->counters.segments_to_server += to_server && !to_client;

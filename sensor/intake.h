@@ -43,8 +43,8 @@ void intake_begin(struct intake *intake, uint64_t now_ns);
 /* No packet came up to this time, by the clock that stamps packets; nothing before time has begun. */
 struct arrival intake_tick(struct intake *intake, uint64_t now_ns);
 
-/* After intake_arrive(): true when there is a TCP segment in it to be followed. It is borrowed until the next
- * call, from the packet or (put together from fragments) from the intake. */
+/* After intake_arrive(): true when there is a TCP segment in it to be followed, or a datagram of the DNS. It
+ * is borrowed until the next call, from the packet or (put together from fragments) from the intake. */
 bool intake_segment(struct intake *intake, const struct packet *packet, struct segment *segment);
 
 /* What of a fragmented datagram that packet was. */

@@ -243,7 +243,7 @@ void lanes_packet(struct lanes *lanes, unsigned number, const struct packet *pac
     tracker_advance(lane->tracker, arrival.moment.elapsed_ns);
     if (!intake_segment(lane->intake, packet, &segment))
         return;
-    unsigned to = fanout_hash(&segment, lanes->key) % lanes->num;
+    unsigned to = segment.datagram ? number : fanout_hash(&segment, lanes->key) % lanes->num;
     if (to == number)
         tracker_segment(lane->tracker, &segment, arrival.moment);
     else

@@ -6,6 +6,7 @@
 
 #include "../outputs/event.h"
 #include "judge/address.h"
+#include "judge/naming.h"
 
 /* Where in the run: packets are numbered from 1 in the order in which they were read. */
 struct moment {
@@ -32,13 +33,18 @@ enum notice_kind {
     NOTICE_OPENED,  /* a connection is tracked from now on */
     NOTICE_SESSION, /* one is over: event is filled, but for what only the memory of peers can tell */
     NOTICE_GONE,    /* one is forgotten */
+    NOTICE_NAMES,   /* the DNS answered: facts, which came to ends.client at ts_ns */
 };
 
 struct notice {
     struct order order;
     enum notice_kind kind;
     enum direction direction; /* of the session */
-    struct event event;
+    struct event event;       /* its arena also holds what ends and facts point to */
+    struct naming_ends ends;  /* of the session */
+    const struct name_fact *facts;
+    size_t num_facts;
+    uint64_t ts_ns;
 };
 
 /* Limits that an input can reach; what is beyond them is lost, so the sensor event names them. */

@@ -49,16 +49,27 @@ static bool open_trackers(struct pipeline *p, const struct config *config, char 
     return p->tracker || p->workers || p->lanes;
 }
 
+/* False with a message. */
+static bool load_mta_sts(const struct config *config, struct mta_sts **mta_sts, char *error,
+                         size_t error_len) {
+    *mta_sts = config->mta_sts ? mta_sts_load(config->mta_sts, error, error_len) : NULL;
+    return *mta_sts || !config->mta_sts;
+}
+
 struct pipeline *pipeline_new(const struct config *config, pipeline_emit emit, void *context, char *error,
                               size_t error_len) {
     snprintf(error, error_len, "out of memory");
     struct pipeline *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
+    struct mta_sts *mta_sts = NULL;
     p->config = config;
     p->intake = intake_new(config);
     p->reporter = reporter_new(config, emit, context);
-    if (p->intake && p->reporter && open_trackers(p, config, error, error_len))
+    bool good = p->intake && p->reporter && load_mta_sts(config, &mta_sts, error, error_len);
+    if (good)
+        reporter_set_mta_sts(p->reporter, mta_sts);
+    if (good && open_trackers(p, config, error, error_len))
         return p;
     pipeline_free(p);
     return NULL;
@@ -77,11 +88,17 @@ void pipeline_free(struct pipeline *p) {
 }
 
 bool pipeline_reload(struct pipeline *p, const struct config *fresh, char *error, size_t error_len) {
+    struct mta_sts *mta_sts;
+    if (!load_mta_sts(fresh, &mta_sts, error, error_len))
+        return false;
     bool good = p->workers ? workers_reload(p->workers, fresh, error, error_len)
                 : p->lanes ? lanes_reload(p->lanes, fresh, error, error_len)
                            : tracker_reload(p->tracker, fresh, error, error_len);
-    if (!good)
+    if (!good) {
+        mta_sts_free(mta_sts);
         return false;
+    }
+    reporter_set_mta_sts(p->reporter, mta_sts);
     intake_reload(p->intake, fresh);
     return true;
 }

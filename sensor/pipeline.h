@@ -36,9 +36,9 @@ bool pipeline_start(struct pipeline *pipeline, char *error, size_t error_len);
 void pipeline_pause(struct pipeline *pipeline);
 bool pipeline_resume(struct pipeline *pipeline, char *error, size_t error_len);
 
-/* While it pauses: the ports and the anchors become those of fresh (config_reload.h), which is not kept; what
- * else of it can change is read from the pipeline's own config as it goes. Connections go on. False with a
- * message: nothing changed. */
+/* While it pauses: the ports, the anchors and the MTA-STS policies become those of fresh (config_reload.h),
+ * which is not kept; what else of it can change is read from the pipeline's own config as it goes.
+ * Connections go on. False with a message: nothing changed. */
 bool pipeline_reload(struct pipeline *pipeline, const struct config *fresh, char *error, size_t error_len);
 
 /* Before the first packet: where addresses belong. Borrowed, must outlive the pipeline. */

@@ -6,6 +6,7 @@
 #include "judge/alerts.h"
 #include "judge/describe.h"
 #include "judge/geo.h"
+#include "judge/naming.h"
 #include "judge/peers.h"
 #include "judge/policy.h"
 #include "track/flow.h"
@@ -41,6 +42,8 @@ struct reporter {
     struct memory *memory;
     struct peers *peers;
     const struct policy *policy; /* NULL: none */
+    struct names *names;         /* NULL: --no-dns */
+    struct mta_sts *mta_sts;     /* NULL: no --mta-sts */
     struct alerts *alerts;       /* NULL: none are asked for */
     struct event event;          /* the sensor's */
     uint64_t flows, flows_peak;
@@ -70,6 +73,10 @@ struct reporter *reporter_new(const struct config *config, reporter_emit emit, v
     if (reporter->digest && reporter->memory)
         reporter->peers =
             peers_new(config->max_peers, reporter->memory, reporter->digest, emit_made, reporter);
+    if (!config->no_dns && !(reporter->names = names_new())) {
+        reporter_free(reporter);
+        return NULL;
+    }
     bool alerting = alert_rules_findings(&config->alert_on) != 0;
     if (reporter->peers && alerting)
         reporter->alerts = alerts_new(&config->alert_on, reporter->digest, emit_made, reporter);
@@ -85,6 +92,8 @@ void reporter_free(struct reporter *reporter) {
     alerts_free(reporter->alerts);
     peers_free(reporter->peers);
     memory_free(reporter->memory);
+    names_free(reporter->names);
+    mta_sts_free(reporter->mta_sts);
     digest_free(reporter->digest);
     event_cleanup(&reporter->event);
     free(reporter);
@@ -104,6 +113,17 @@ void reporter_set_policy(struct reporter *reporter, const struct policy *policy)
     reporter->policy = policy;
 }
 
+void reporter_set_mta_sts(struct reporter *reporter, struct mta_sts *mta_sts) {
+    mta_sts_free(reporter->mta_sts);
+    reporter->mta_sts = mta_sts;
+}
+
+static void name_session(struct reporter *reporter, struct notice *notice) {
+    const struct naming naming = {reporter->names, reporter->mta_sts, reporter->digest};
+    if (notice->event.session.verdict != VERDICT_NOT_SMTP)
+        naming_describe(&naming, &notice->event, &notice->ends);
+}
+
 void reporter_notice(struct reporter *reporter, struct notice *notice) {
     switch (notice->kind) {
     case NOTICE_OPENED:
@@ -113,7 +133,12 @@ void reporter_notice(struct reporter *reporter, struct notice *notice) {
     case NOTICE_GONE:
         reporter->flows--;
         break;
+    case NOTICE_NAMES:
+        if (reporter->names)
+            names_add(reporter->names, notice->facts, notice->num_facts, &notice->ends.client, notice->ts_ns);
+        break;
     case NOTICE_SESSION:
+        name_session(reporter, notice);
         if (reporter->geo)
             geo_describe(reporter->geo, &notice->event);
         memory_judge(reporter->memory, &notice->event, notice->direction);

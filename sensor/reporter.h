@@ -22,6 +22,9 @@ void reporter_free(struct reporter *reporter); /* NULL is fine */
 struct policy;
 void reporter_set_policy(struct reporter *reporter, const struct policy *policy);
 
+/* Policies by which sessions are judged from now on; the reporter frees them. NULL: none. */
+void reporter_set_mta_sts(struct reporter *reporter, struct mta_sts *mta_sts);
+
 void reporter_notice(struct reporter *reporter, struct notice *notice);
 
 /* Reports the peers that had a session in the window. */

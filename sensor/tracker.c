@@ -2,12 +2,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../parsers/reader.h"
 #include "judge/describe.h"
 #include "judge/recognise.h"
 #include "record/recorder.h"
 #include "track/connection.h"
+#include "track/dns_streams.h"
 
 /* How long a flow stays in its queue without a packet. */
 static const uint64_t patience_ns[NUM_QUEUES] = {
@@ -24,6 +26,8 @@ struct tracker {
     struct session_tools tools;
     struct recogniser *recogniser; /* with --any-port */
     struct recorder *recorder;     /* NULL: nothing is recorded */
+    struct dns_streams *dns;       /* NULL: the DNS is not looked at */
+    const struct segment *answer;  /* the segment that ends the message that dns tells of */
     uint64_t due_ns;               /* elapsed time before which no flow's patience ends */
     struct order order;            /* of what is told now */
     uint32_t input;                /* number of the input being read */
@@ -42,6 +46,8 @@ static bool open_tools(struct tracker *tracker, size_t max_flows, char *error, s
     tools->hellos = hello_cache_new(tools->digest);
     tools->trust = trust_new(&trust, tools->digest, error, error_len);
     if (!tools->hellos || !tools->trust)
+        return false;
+    if (!config->no_dns && !(tracker->dns = dns_streams_new()))
         return false;
     if (!config->any_port)
         return true;
@@ -110,6 +116,7 @@ void tracker_free(struct tracker *tracker) {
         }
     }
     flow_table_free(tracker->flows);
+    dns_streams_free(tracker->dns);
     recogniser_free(tracker->recogniser);
     trust_free(tracker->tools.trust);
     hello_cache_free(tracker->tools.hellos);
@@ -172,12 +179,29 @@ static void count_limits(struct tracker *tracker, const struct flow *flow) {
     limits[LIMIT_TCP_BUFFER] += flow->buffer_full;
 }
 
+static void keep_end(struct name_end *end, const uint8_t *address, uint8_t len) {
+    memcpy(end->bytes, address, len);
+    end->len = len;
+}
+
+/* What can only be judged once it is known which names were looked up before. */
+static void keep_ends(struct notice *notice, const struct flow *flow, const struct config *config) {
+    const struct flow_key *key = &flow->key;
+    const struct tls_notes *notes = flow->session->notes;
+    keep_end(&notice->ends.client, key->address[flow_end(flow, SIDE_CLIENT)], key->addr_len);
+    keep_end(&notice->ends.server, key->address[flow_end(flow, SIDE_SERVER)], key->addr_len);
+    notice->ends.chain = (struct dane_chain){0};
+    if (!config->no_dns && notes && notes->chains[SIDE_SERVER])
+        notice->ends.chain = trust_digests(notes->chains[SIDE_SERVER], &notice->event.arena);
+}
+
 static void tell_session(struct tracker *tracker, struct flow *flow) {
     struct notice *notice = begin_notice(tracker, NOTICE_SESSION);
     connection_finish(flow);
     event_reset(&notice->event, DATASET_SESSION);
     describe_session(&notice->event, flow, tracker->config, &tracker->tools);
     notice->direction = describe_direction(flow, tracker->config);
+    keep_ends(notice, flow, tracker->config);
     count_limits(tracker, flow);
     end_recording(tracker, flow, true);
     send_notice(tracker, notice);
@@ -365,10 +389,39 @@ static void record(struct tracker *tracker, struct flow *flow, const struct segm
         recorder_segment(tracker->recorder, flow, segment, side, record_mail(flow), contradicts);
 }
 
+/* A message of the DNS. A notice that is not sent is lent again. */
+static void take_answer(void *context, const uint8_t *message, size_t len) {
+    struct tracker *tracker = context;
+    const struct segment *segment = tracker->answer;
+    struct notice *notice = begin_notice(tracker, NOTICE_NAMES);
+    arena_reset(&notice->event.arena);
+    notice->num_facts = names_read(message, len, &notice->event.arena, &notice->facts);
+    if (notice->num_facts == 0)
+        return;
+    keep_end(&notice->ends.client, segment->dst, segment->addr_len);
+    notice->ts_ns = segment->ts_ns;
+    send_notice(tracker, notice);
+}
+
+/* True when it is nothing but an answer of the DNS. */
+static bool take_dns(struct tracker *tracker, const struct segment *segment) {
+    if (!tracker->dns || segment->src_port != DNS_PORT)
+        return segment->datagram;
+    tracker->answer = segment;
+    if (segment->datagram)
+        take_answer(tracker, segment->payload, segment->payload_len);
+    else
+        dns_streams_segment(tracker->dns, segment, take_answer, tracker);
+    return segment->datagram || !(tracker->config->any_port || is_watched(tracker, segment->src_port) ||
+                                  is_watched(tracker, segment->dst_port));
+}
+
 void tracker_segment(struct tracker *tracker, const struct segment *segment, struct moment now) {
     uint8_t sender = 0;
     tracker_advance(tracker, now.elapsed_ns);
     tracker->order = (struct order){now.elapsed_ns, now.packet, 0};
+    if (take_dns(tracker, segment))
+        return;
     struct flow *flow = follow(tracker, segment, &sender);
     if (!flow)
         return;

@@ -131,7 +131,23 @@ CREATE TABLE IF NOT EXISTS sessions (
     memory_failed TEXT, -- End of the failed handshake before (fallback.cleartext).
     memory_other_client TEXT, -- The client that the server treated differently (starttls.differs).
     memory_other_offered INTEGER, -- Whether STARTTLS was offered to that one.
-    memory_other_seen TEXT -- When.
+    memory_other_seen TEXT, -- When.
+    dns_host TEXT, -- Name by which the server was looked up, from DNS answers that were seen: the host of an MX record, or what this client had asked for.
+    dns_domains TEXT, -- Domains of which it was seen to be an MX.
+    dns_mta_sts_id TEXT, -- id of the domain's _mta-sts record (RFC 8461, section 3.1).
+    dns_tlsrpt_rua TEXT, -- Where the domain wants reports: rua of its _smtp._tls record (RFC 8460, section 3).
+    dane_records TEXT, -- TLSA records seen for the server: usage, selector, matching type, data in hexadecimal (64 bytes of it).
+    dane_result TEXT, -- Whether one of them matches the certificate that was seen (RFC 7671, RFC 7672).
+    dane_reason TEXT, -- Why it is no match.
+    dane_dnssec TEXT, -- Whether the resolver said that DNSSEC had made the records safe (AD bit). Nothing verified it.
+    mta_sts_domain TEXT, -- Domain whose MTA-STS policy applied.
+    mta_sts_mode TEXT, -- Mode of the policy.
+    mta_sts_result TEXT, -- Whether the session obeyed it (RFC 8461, section 4).
+    mta_sts_reason TEXT, -- Why it did not, or why that cannot be said.
+    received_hops TEXT, -- With --received: earlier hops of messages in clear, from their Received fields: number (1 is the last hop before this one), encrypted, cleartext or unknown, then with=, version=, cipher=, by=, from= as far as the field says.
+    received_encrypted INTEGER, -- How many of these hops say that they were encrypted.
+    received_cleartext INTEGER, -- How many name a protocol without encryption.
+    received_unknown INTEGER -- How many do not say.
 );
 
 -- One for each peer and window.

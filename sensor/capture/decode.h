@@ -1,4 +1,5 @@
-/* decode.h: frame -> TCP segment. Link layers, VLAN tags, MPLS, PPPoE, PBB, tunnels, IP, fragments, TCP. */
+/* decode.h: frame -> TCP segment, or datagram of the DNS. Link layers, VLAN tags, MPLS, PPPoE, PBB, tunnels,
+ * IP, fragments, TCP. */
 #ifndef STARTTAP_SENSOR_CAPTURE_DECODE_H
 #define STARTTAP_SENSOR_CAPTURE_DECODE_H
 
@@ -11,7 +12,8 @@
 #define DECODE_FRAGMENT_BYTES_MAX (8u << 20) /* memory for unfinished fragments, all together */
 
 enum decode_result {
-    DECODE_TCP, /* *segment is filled, borrowed from the packet or (put together from fragments) the decoder
+    DECODE_TCP, /* or a wanted datagram: *segment is filled, borrowed from the packet or (put together from
+                 * fragments) the decoder
                  */
     DECODE_FRAGMENT, /* kept, waits for its other pieces */
     DECODE_OTHER,    /* whole, and no TCP in it, or none between wanted ports */
@@ -20,6 +22,7 @@ enum decode_result {
 
 struct decode_options {
     const struct port_set *ports; /* borrowed; only segments from or to one of these are wanted. NULL: all */
+    bool dns;                     /* what comes from DNS_PORT is wanted, too, over TCP and UDP */
     bool verify_checksums;        /* drop TCP segments whose IPv4 header or TCP checksum is wrong; counted */
 };
 

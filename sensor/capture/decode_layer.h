@@ -122,7 +122,13 @@ enum layer decode_tcp(struct frame *frame);
 
 static inline bool is_wanted(const struct decoder *decoder, uint16_t src_port, uint16_t dst_port) {
     const struct port_set *ports = decoder->options.ports;
-    return ports == NULL || port_set_has(ports, src_port) || port_set_has(ports, dst_port);
+    return ports == NULL || port_set_has(ports, src_port) || port_set_has(ports, dst_port) ||
+           (decoder->options.dns && src_port == DNS_PORT);
+}
+
+/* Of UDP (RFC 768). */
+static inline bool is_wanted_datagram(const struct decoder *decoder, uint16_t src_port) {
+    return decoder->options.dns && src_port == DNS_PORT;
 }
 
 /* decode_plain.c: all layers at one look. END_TCP or END_OTHER, as the layers would say without counting

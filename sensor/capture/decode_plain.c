@@ -17,7 +17,7 @@
 #define PROTOCOL_TCP      6u
 #define PROTOCOL_UDP      17u
 #define TCP_HEADER_MIN    20u
-#define UDP_PORTS_LEN     4u
+#define UDP_HEADER_LEN    8u
 
 struct datagram_view {
     const uint8_t *header, *src, *dst;
@@ -63,14 +63,36 @@ static inline bool view_ipv6(struct reader at, struct datagram_view *ip) {
     return version == 6 && payload_len > 0 && len <= left;
 }
 
-/* Tunnels are for the layers; anything else holds no TCP. */
-static inline enum layer pass_udp(struct reader at) {
-    const uint8_t *ports = reader_bytes(&at, UDP_PORTS_LEN);
-    if (ports == NULL)
+/* Answers of the DNS; tunnels are for the layers; nothing else is wanted. */
+static inline enum layer pass_udp(const struct decoder *decoder, const struct packet *packet, int vlan_id,
+                                  const struct datagram_view *ip, struct reader at, struct segment *segment) {
+    const uint8_t *header = reader_bytes(&at, UDP_HEADER_LEN);
+    if (header == NULL)
         return LAYER_ETHERNET;
-    struct reader r = reader_of(ports, UDP_PORTS_LEN);
+    struct reader r = reader_of(header, UDP_HEADER_LEN);
     uint16_t src_port = reader_u16(&r);
-    return is_tunnel_port(src_port) || is_tunnel_port(reader_u16(&r)) ? LAYER_ETHERNET : END_OTHER;
+    uint16_t dst_port = reader_u16(&r);
+    if (is_tunnel_port(src_port) || is_tunnel_port(dst_port))
+        return LAYER_ETHERNET;
+    if (!is_wanted_datagram(decoder, src_port))
+        return END_OTHER;
+    *segment = (struct segment){
+        .src = ip->src,
+        .dst = ip->dst,
+        .addr_len = ip->addr_len,
+        .datagram = true,
+        .src_port = src_port,
+        .dst_port = dst_port,
+        .header = header,
+        .payload = at.pos,
+        .payload_len = (uint32_t)reader_left(&at),
+        .payload_wire_len = (uint32_t)reader_left(&at),
+        .vlan_id = vlan_id,
+        .network = ip->header,
+        .network_len = ip->len,
+        .ts_ns = packet->ts_ns,
+    };
+    return END_TCP;
 }
 
 static inline enum layer take_tcp(const struct decoder *decoder, const struct packet *packet, int vlan_id,
@@ -141,5 +163,6 @@ enum layer decode_plain(const struct decoder *decoder, const struct packet *pack
     struct reader payload = reader_sub(&r, ip.len - ip.header_len);
     if (ip.protocol == PROTOCOL_TCP)
         return take_tcp(decoder, packet, vlan_id, &ip, payload, segment);
-    return ip.protocol == PROTOCOL_UDP ? pass_udp(payload) : LAYER_ETHERNET;
+    return ip.protocol == PROTOCOL_UDP ? pass_udp(decoder, packet, vlan_id, &ip, payload, segment)
+                                       : LAYER_ETHERNET;
 }

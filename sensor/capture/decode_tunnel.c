@@ -31,9 +31,31 @@ bool is_tunnel_port(uint16_t port) {
     return layer_of_port(port) != END_OTHER;
 }
 
+/* An answer of the DNS. What stands behind the datagram is not told from it: a message knows its own end. */
+static enum layer take_datagram(struct frame *frame, const uint8_t *header, uint16_t dst_port) {
+    *frame->segment = (struct segment){
+        .src = frame->src,
+        .dst = frame->dst,
+        .addr_len = frame->addr_len,
+        .datagram = true,
+        .src_port = DNS_PORT,
+        .dst_port = dst_port,
+        .header = header,
+        .payload = frame->r.pos,
+        .payload_len = (uint32_t)reader_left(&frame->r),
+        .payload_wire_len = frame_wire_left(frame),
+        .vlan_id = frame->vlan_id,
+        .network = frame->network,
+        .network_len = (uint32_t)(frame->r.end - frame->network),
+        .ts_ns = frame->ts_ns,
+    };
+    return END_TCP;
+}
+
 /* RFC 768. The port may be on either side: some tunnels answer from it. */
 enum layer decode_udp(struct frame *frame) {
     struct reader *r = &frame->r;
+    const uint8_t *header = r->pos;
     uint16_t src_port = reader_u16(r);
     uint16_t dst_port = reader_u16(r);
     uint16_t len = reader_u16(r);
@@ -42,7 +64,9 @@ enum layer decode_udp(struct frame *frame) {
     if (layer == END_OTHER)
         layer = layer_of_port(src_port);
     if (layer == END_OTHER)
-        return END_OTHER;
+        return is_wanted_datagram(frame->decoder, src_port) && reader_ok(r)
+                   ? take_datagram(frame, header, dst_port)
+                   : END_OTHER;
     frame->by_port = true;
     if (!reader_ok(r))
         return END_DAMAGED;

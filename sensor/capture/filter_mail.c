@@ -104,6 +104,8 @@ static void put_portless(FILE *out, bool tunnels) {
 
 static void put_mail(FILE *out, const struct config *config, bool has_ethertypes) {
     put_ports(out, config);
+    if (!config->no_dns)
+        fputs(" or udp src port 53 or tcp src port 53", out);
     put_portless(out, config->tunnels != 0);
     for (size_t i = 0; i < NUM_TUNNELS; i++) {
         if ((config->tunnels >> i & 1) != 0 && (has_ethertypes || !tunnels_table[i].frame))

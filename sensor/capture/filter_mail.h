@@ -1,7 +1,8 @@
 /* filter_mail.h: the BPF filter expression (pcap-filter(7)) that lets mail pass and as little else as may be,
  * so that other traffic never leaves the kernel.
  *
- * What passes: TCP of the configured ports (any TCP, if those are asked for) over IPv4 and IPv6; later
+ * What passes: TCP of the configured ports (any TCP, if those are asked for) and, unless told not to look at
+ * it, what comes from the port of the DNS, over IPv4 and IPv6; later
  * fragments of TCP, which have no ports; IPv6 with extension headers and the authentication header, behind
  * which the kernel cannot look; all that with up to two VLAN tags in the frame and one that the kernel took
  * off it; tunnels that are named, whole. */

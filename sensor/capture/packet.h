@@ -20,11 +20,15 @@ struct packet {
 #define TCP_ACK 0x10u
 #define TCP_URG 0x20u
 
-/* A TCP segment (RFC 9293 section 3.1). */
+#define DNS_PORT 53
+
+/* A TCP segment (RFC 9293 section 3.1), or a UDP datagram from DNS_PORT: then only addresses, ports, payload,
+ * network and time are set. */
 struct segment {
     const uint8_t *src, *dst; /* addr_len bytes each, network order */
     uint8_t addr_len;         /* 4 or 16 */
     uint8_t flags;
+    bool datagram;
     uint16_t src_port, dst_port;
     uint32_t seq, ack;
     uint16_t window, checksum, urgent;

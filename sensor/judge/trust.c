@@ -371,6 +371,20 @@ void trust_judge(struct trust_chain *chain, int64_t at_s, const char *expected_n
     }
 }
 
+struct dane_chain trust_digests(const struct trust_chain *chain, struct arena *arena) {
+    struct dane_chain out = {0};
+    struct cert_digests *digests = arena_alloc(arena, chain->num * sizeof *digests);
+    if (chain->num == 0 || digests == NULL)
+        return out;
+    for (size_t i = 0; i < chain->num; i++)
+        digests[i] = *trust_cert_digests(chain->certificates[i]);
+    out = (struct dane_chain){digests, chain->num, 1};
+    while (out.num_linked < chain->num &&
+           trust_cert_signed_by(chain->certificates[out.num_linked - 1], chain->certificates[out.num_linked]))
+        out.num_linked++;
+    return out;
+}
+
 const struct trust_counters *trust_counters(const struct trust *trust) {
     return &trust->counters;
 }

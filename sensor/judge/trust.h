@@ -23,6 +23,7 @@
 
 #include "../../outputs/event.h"
 #include "../../parsers/fold.h"
+#include "dane.h"
 #include "digest.h"
 
 #define TRUST_CACHE_MAX       4096         /* certificates kept; the least recently used one goes */
@@ -91,6 +92,9 @@ struct trust_judgement {
  * looked for among the addresses. Internationalised names are compared as they are given. */
 void trust_judge(struct trust_chain *chain, int64_t at_s, const char *expected_name,
                  struct trust_judgement *out);
+
+/* What TLSA records are compared with, in memory of the arena. Empty: no certificate, or out of memory. */
+struct dane_chain trust_digests(const struct trust_chain *chain, struct arena *arena);
 
 struct trust_counters {
     uint64_t parsed, cache_hits, verified, evicted, unparsable;

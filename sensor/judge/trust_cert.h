@@ -1,7 +1,7 @@
 /* trust_cert.h: one certificate, parsed once, its facts as plain bytes. Inner part of trust.
  *
  * Shared by reference count between the cache and the chains that show it. Immutable but for what is
- * computed on first demand (self_signed); so one thread at a time. */
+ * computed on first demand (self_signed, digests, signer); so one thread at a time. */
 #ifndef STARTTAP_SENSOR_JUDGE_TRUST_CERT_H
 #define STARTTAP_SENSOR_JUDGE_TRUST_CERT_H
 
@@ -12,6 +12,7 @@
 #include <openssl/x509.h>
 
 #include "../../outputs/event.h"
+#include "dane.h"
 
 #define TRUST_NAMES_MAX  EVENT_LIST_MAX /* subject alternative names kept of one certificate */
 #define TRUST_TEXT_MAX   EVENT_TEXT_MAX /* bytes kept of one text */
@@ -52,6 +53,11 @@ struct trust_cert {
 
     bool self_signed_known;
     enum fact self_signed;
+
+    struct cert_digests digests; /* trust_dane.c */
+    bool digests_made;
+    uint8_t signer[32]; /* SHA-256 of the certificate that was asked about last: did its key sign this one? */
+    bool signed_by_signer;
 };
 
 /* Never fails on bad DER (x509 is then NULL); NULL means out of memory. Bytes after the certificate are
@@ -67,6 +73,11 @@ void trust_cert_unref(struct trust_cert *cert); /* NULL is fine */
 
 /* YES when it names itself as issuer and its own key made its signature; UNKNOWN when OpenSSL cannot tell. */
 enum fact trust_cert_self_signed(struct trust_cert *cert);
+
+const struct cert_digests *trust_cert_digests(struct trust_cert *cert); /* known is false: not to be had */
+
+/* Did the issuer's key sign it? False also where OpenSSL cannot tell. */
+bool trust_cert_signed_by(struct trust_cert *cert, const struct trust_cert *issuer);
 
 /* Does the certificate stand for this name (RFC 9525)? See trust_judge() in trust.h. */
 enum fact trust_cert_matches(const struct trust_cert *cert, const char *expected_name);

@@ -67,6 +67,7 @@ static void test_ports_and_tags(void **state) {
                  {2005, 1, true},     {1, 2010, true},    {1, 2011, false}, {1999, 80, false},
                  {40000, 443, false}, {53, 40000, false}, {24, 26, false},  {40000, 25, true}};
     struct config config = config_for("none");
+    config.no_dns = true;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
             size_t ethertype = ipv6 ? 0x86dd : 0x0800;
@@ -87,6 +88,30 @@ static void test_ports_and_tags(void **state) {
             push_u16(&b, ethertype);
             push_hex(&b, "00 00 00 01 00 06 02 00 00 00 00 01 00 00");
             assert_int_equal(passes(&config, SLL), cases[i].passes);
+        }
+    }
+}
+
+/* Answers of the DNS pass, questions do not. */
+static void test_dns(void **state) {
+    (void)state;
+    struct config config = config_for("none");
+    for (unsigned udp = 0; udp < 2; udp++) {
+        for (unsigned ipv6 = 0; ipv6 < 2; ipv6++) {
+            for (unsigned answer = 0; answer < 2; answer++) {
+                build_begin(&b, "0123456789abcdef0123", 20); /* ports and whatever */
+                put_u16_at(&b, 0, answer ? 53 : 40000);
+                put_u16_at(&b, 2, answer ? 40000 : 53);
+                if (ipv6)
+                    push_ipv6(&b, udp ? 17 : 6);
+                else
+                    push_ipv4(&b, udp ? 17 : 6);
+                push_ethernet(&b, ipv6 ? 0x86dd : 0x0800);
+                config.no_dns = false;
+                assert_int_equal(passes(&config, ETHERNET), answer);
+                config.no_dns = true;
+                assert_false(passes(&config, ETHERNET));
+            }
         }
     }
 }
@@ -248,6 +273,7 @@ static void test_names(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ports_and_tags),
+        cmocka_unit_test(test_dns),
         cmocka_unit_test(test_fragments),
         cmocka_unit_test(test_headers_before_tcp),
         cmocka_unit_test(test_any_port),

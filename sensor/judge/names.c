@@ -1,0 +1,186 @@
+#include "names.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../track/clock.h"
+#include "../track/flow.h"
+
+#define BUCKETS 65536u /* a power of two */
+
+struct known {
+    struct known *same_bucket, *older, *newer; /* older and newer by when it was seen the last time */
+    uint64_t first_ns, until_ns, order;
+    struct name_end asker; /* of the last time */
+    uint32_t bucket;
+    uint16_t key_len, value_len;
+    uint8_t kind;
+    bool authentic;
+    uint8_t bytes[]; /* the key, the value, a NUL */
+};
+
+struct names {
+    struct known *buckets[BUCKETS];
+    struct known *oldest, *youngest;
+    size_t num;
+    uint64_t order, dropped, seed;
+};
+
+struct names *names_new(void) {
+    struct names *names = calloc(1, sizeof *names);
+    if (names)
+        names->seed = flow_seed(); /* who sends answers shall not choose the bucket */
+    return names;
+}
+
+void names_free(struct names *names) {
+    if (!names)
+        return;
+    while (names->oldest) {
+        struct known *known = names->oldest;
+        names->oldest = known->newer;
+        free(known);
+    }
+    free(names);
+}
+
+size_t names_count(const struct names *names) {
+    return names->num;
+}
+
+uint64_t names_dropped(const struct names *names) {
+    return names->dropped;
+}
+
+static uint32_t bucket_of(const struct names *names, enum name_kind kind, const uint8_t *key, size_t len) {
+    uint64_t hash = names->seed ^ (uint64_t)kind;
+    for (size_t i = 0; i < len; i++) {
+        hash = (hash ^ key[i]) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 29;
+    }
+    return (uint32_t)(hash >> 32) & (BUCKETS - 1);
+}
+
+static const uint8_t *value_of(const struct known *known) {
+    return known->bytes + known->key_len;
+}
+
+static bool has_key(const struct known *known, enum name_kind kind, const void *key, size_t len) {
+    return known->kind == kind && known->key_len == len && memcmp(known->bytes, key, len) == 0;
+}
+
+static bool has_value(const struct known *known, const struct name_fact *fact) {
+    return known->value_len == fact->value_len && memcmp(value_of(known), fact->value, fact->value_len) == 0;
+}
+
+static void unlink_age(struct names *names, struct known *known) {
+    *(known->older ? &known->older->newer : &names->oldest) = known->newer;
+    *(known->newer ? &known->newer->older : &names->youngest) = known->older;
+}
+
+static void make_youngest(struct names *names, struct known *known) {
+    known->older = names->youngest;
+    known->newer = NULL;
+    *(names->youngest ? &names->youngest->newer : &names->oldest) = known;
+    names->youngest = known;
+}
+
+static void drop(struct names *names, struct known *known) {
+    struct known **link = &names->buckets[known->bucket];
+    while (*link != known)
+        link = &(*link)->same_bucket;
+    *link = known->same_bucket;
+    unlink_age(names, known);
+    free(known);
+    names->num--;
+    names->dropped++;
+}
+
+/* The one that says the same; with NULL room is made for another of its key. */
+static struct known *find_same(struct names *names, const struct name_fact *fact, uint32_t bucket) {
+    struct known *oldest = NULL;
+    size_t num = 0;
+    for (struct known *known = names->buckets[bucket]; known; known = known->same_bucket) {
+        if (!has_key(known, (enum name_kind)fact->kind, fact->key, fact->key_len))
+            continue;
+        if (has_value(known, fact))
+            return known;
+        num++;
+        if (!oldest || known->order < oldest->order)
+            oldest = known;
+    }
+    if (num >= NAMES_PER_KEY_MAX)
+        drop(names, oldest);
+    return NULL;
+}
+
+static struct known *add_known(struct names *names, const struct name_fact *fact, uint32_t bucket) {
+    if (names->num >= NAMES_MAX)
+        drop(names, names->oldest);
+    struct known *known = malloc(sizeof *known + fact->key_len + fact->value_len + 1u);
+    if (!known) {
+        names->dropped++;
+        return NULL;
+    }
+    *known = (struct known){.same_bucket = names->buckets[bucket],
+                            .bucket = bucket,
+                            .key_len = fact->key_len,
+                            .value_len = fact->value_len,
+                            .kind = fact->kind};
+    memcpy(known->bytes, fact->key, fact->key_len);
+    memcpy(known->bytes + fact->key_len, fact->value, fact->value_len);
+    known->bytes[fact->key_len + fact->value_len] = '\0';
+    names->buckets[bucket] = known;
+    make_youngest(names, known);
+    names->num++;
+    return known;
+}
+
+void names_add(struct names *names, const struct name_fact *facts, size_t num, const struct name_end *asker,
+               uint64_t ts_ns) {
+    for (size_t i = 0; i < num; i++) {
+        const struct name_fact *fact = &facts[i];
+        uint64_t until_ns = ts_ns + fact->ttl_s * NS_PER_S + NAMES_LATE_NS;
+        uint32_t bucket = bucket_of(names, (enum name_kind)fact->kind, fact->key, fact->key_len);
+        struct known *known = find_same(names, fact, bucket);
+        bool again = known != NULL;
+        if (again) {
+            unlink_age(names, known);
+            make_youngest(names, known);
+        } else if ((known = add_known(names, fact, bucket)) == NULL) {
+            continue;
+        }
+        if (!again || ts_ns > known->until_ns || ts_ns < known->first_ns)
+            known->first_ns = ts_ns;
+        if (!again || until_ns > known->until_ns)
+            known->until_ns = until_ns;
+        known->asker = *asker;
+        known->authentic = fact->authentic;
+        known->order = ++names->order;
+    }
+}
+
+/* Keeps found in order, the last seen first. */
+static void insert(struct name_found found[NAMES_PER_KEY_MAX], size_t num, const struct name_found *one) {
+    size_t at = num;
+    for (; at > 0 && found[at - 1].order < one->order; at--)
+        found[at] = found[at - 1];
+    found[at] = *one;
+}
+
+size_t names_find(const struct names *names, enum name_kind kind, const void *key, size_t key_len,
+                  const struct name_end *asker, uint64_t at_ns, struct name_found found[NAMES_PER_KEY_MAX]) {
+    size_t num = 0;
+    if (!names || key_len == 0)
+        return 0;
+    const struct known *known = names->buckets[bucket_of(names, kind, key, key_len)];
+    for (; known && num < NAMES_PER_KEY_MAX; known = known->same_bucket) {
+        if (!has_key(known, kind, key, key_len) || at_ns < known->first_ns || at_ns > known->until_ns)
+            continue;
+        bool asked = asker && asker->len > 0 && known->asker.len == asker->len &&
+                     memcmp(known->asker.bytes, asker->bytes, asker->len) == 0;
+        struct name_found one = {value_of(known), known->value_len, known->authentic, asked, known->order};
+        insert(found, num++, &one);
+    }
+    return num;
+}
