@@ -74,14 +74,23 @@ static bool has_value(const struct known *known, const struct name_fact *fact) {
 }
 
 static void unlink_age(struct names *names, struct known *known) {
-    *(known->older ? &known->older->newer : &names->oldest) = known->newer;
-    *(known->newer ? &known->newer->older : &names->youngest) = known->older;
+    if (known->older)
+        known->older->newer = known->newer;
+    else
+        names->oldest = known->newer;
+    if (known->newer)
+        known->newer->older = known->older;
+    else
+        names->youngest = known->older;
 }
 
 static void make_youngest(struct names *names, struct known *known) {
     known->older = names->youngest;
     known->newer = NULL;
-    *(names->youngest ? &names->youngest->newer : &names->oldest) = known;
+    if (names->youngest)
+        names->youngest->newer = known;
+    else
+        names->oldest = known;
     names->youngest = known;
 }
 
