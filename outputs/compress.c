@@ -1,10 +1,13 @@
+#define ZLIB_CONST /* of zlib.h: what is read is not written */
 #include "compress.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 #include <zstd.h>
 
 #define ROOM (128u << 10) /* for output, at a time; what the library recommends */
@@ -107,4 +110,25 @@ bool compressor_is_whole(int fd) {
         (void)munmap((void *)(uintptr_t)data, len);
     }
     return pos == len;
+}
+
+bool compress_gzip(const char *data, size_t len, struct buffer *out) {
+    const int gzip_bits = 15 + 16, memory_level = 8;
+    z_stream stream = {0};
+    if (len > UINT_MAX || deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, gzip_bits, memory_level,
+                                       Z_DEFAULT_STRATEGY) != Z_OK) {
+        return false;
+    }
+    uLong room = deflateBound(&stream, (uLong)len);
+    bool good = room <= UINT_MAX && buffer_reserve(out, room);
+    if (good) {
+        stream.next_in = (const Bytef *)data;
+        stream.avail_in = (uInt)len;
+        stream.next_out = (Bytef *)out->data + out->len;
+        stream.avail_out = (uInt)room;
+        good = deflate(&stream, Z_FINISH) == Z_STREAM_END;
+        out->len += good ? stream.total_out : 0;
+    }
+    (void)deflateEnd(&stream);
+    return good;
 }

@@ -1,4 +1,4 @@
-/* compress.h: bytes into Zstandard frames (RFC 8878), as they come. */
+/* compress.h: bytes into Zstandard frames (RFC 8878), as they come; or at once into gzip (RFC 1952). */
 #ifndef STARTTAP_OUTPUTS_COMPRESS_H
 #define STARTTAP_OUTPUTS_COMPRESS_H
 
@@ -27,5 +27,9 @@ bool compressor_begins_frame(int fd);
 
 /* Whether the file is a row of whole frames, so that another may follow. */
 bool compressor_is_whole(int fd);
+
+/* Appends data as one gzip member, without name or time: the same data give the same bytes. False when memory
+ * ran out. */
+bool compress_gzip(const char *data, size_t len, struct buffer *out);
 
 #endif

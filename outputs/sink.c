@@ -6,6 +6,8 @@
 #include "sink_spec.h"
 #include "sink_units.h"
 #include "sqlite.h"
+#include "syslog.h"
+#include "tlsrpt.h"
 
 #include <libgen.h>
 #include <stdio.h>
@@ -21,6 +23,7 @@ struct scheme {
     const char *name, *form;
     const char *const *options; /* NULL-terminated */
     bool is_file;               /* the target is a path */
+    unsigned takes;             /* datasets that it has a use for, bit per enum dataset; 0: all */
     bool (*check)(const struct sink_spec *spec, char *error, size_t error_len);
     struct sink *(*open)(const struct sink_spec *spec, const char *text, const struct sink_options *options,
                          char *error, size_t error_len);
@@ -125,11 +128,17 @@ static const char *const json_options[] = {"datasets", "append", "rotate", "ever
 static const char *const csv_options[] = {"datasets", "append", "rotate", "every", NULL};
 static const char *const sqlite_options[] = {"datasets", NULL};
 static const char *const kafka_options[] = {"datasets", "spool", NULL};
+static const char *const syslog_options[] = {"format", "facility", NULL};
+static const char *const tlsrpt_options[] = {"organization", "contact", "sender", "append", NULL};
 static const struct scheme schemes[] = {
-    {"json", "json:PATH", json_options, true, json_check, json_open},
-    {"csv", "csv:PATH", csv_options, true, file_check, csv_open},
-    {"sqlite", "sqlite:PATH", sqlite_options, true, sqlite_check, sqlite_open},
-    {"kafka", "kafka://BROKERS/TOPIC", kafka_options, false, kafka_check, kafka_open},
+    {"json", "json:PATH", json_options, true, 0, json_check, json_open},
+    {"csv", "csv:PATH", csv_options, true, 0, file_check, csv_open},
+    {"sqlite", "sqlite:PATH", sqlite_options, true, 0, sqlite_check, sqlite_open},
+    {"kafka", "kafka://BROKERS/TOPIC", kafka_options, false, 0, kafka_check, kafka_open},
+    {"syslog", "syslog:unix, syslog:udp://HOST:PORT, syslog:tcp://HOST:PORT", syslog_options, false,
+     1u << DATASET_ALERT, syslog_check, syslog_open},
+    {"tlsrpt", "tlsrpt:DIR", tlsrpt_options, false, 1u << DATASET_SESSION | 1u << DATASET_SENSOR,
+     tlsrpt_check, tlsrpt_open},
 };
 #define NUM_SCHEMES (sizeof schemes / sizeof schemes[0])
 
@@ -274,6 +283,7 @@ struct sink *sink_open(const char *text, const struct sink_options *options, cha
         return NULL;
     }
     unsigned datasets = options->datasets != 0 ? options->datasets : (1u << NUM_DATASETS) - 1;
+    datasets = scheme->takes != 0 ? scheme->takes : datasets;
     if (datasets_read(&spec, &datasets, error, error_len) && scheme->check(&spec, error, error_len)) {
         sink = scheme->open(&spec, text, options, error, error_len);
     }
@@ -338,6 +348,12 @@ bool sink_place(const char *text, const struct sink_options *options, struct sin
             sink_spec_option(&spec, "rotate") != NULL || sink_spec_option(&spec, "every") != NULL;
         has_place = has_place && strlen(spec.target) < sizeof place->path;
         (void)snprintf(place->path, sizeof place->path, "%s", has_place ? spec.target : "");
+    } else if (scheme->open == tlsrpt_open) {
+        place->is_dir = place->creates = true;
+        has_place = strlen(spec.target) < sizeof place->path;
+        (void)snprintf(place->path, sizeof place->path, "%s", has_place ? spec.target : "");
+    } else if (scheme->open == syslog_open) {
+        has_place = false;
     } else {
         place->is_dir = place->creates = true;
         has_place = kafka_spool_dir(&spec, options->spool, place->path, sizeof place->path);

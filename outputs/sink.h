@@ -39,6 +39,7 @@ struct sink {
 struct sink_options {
     unsigned datasets; /* of sinks whose spec does not say (?datasets=); bit per enum dataset, 0: all */
     bool force;        /* files: one that is there is overwritten */
+    bool live;         /* reports: those that are there are an earlier run's, no mistake */
     bool start_later;  /* threads do not begin with sink_open(), but with sink_start() */
 
     /* Of Kafka sinks: */

@@ -108,7 +108,10 @@ static const struct argp_option options[] = {
 
     {0, 0, 0, 0, "Output:", 3},
     {"output", SETTING_OUTPUT, "SINK", 0,
-     "json:PATH, csv:PATH ('-' is standard output), sqlite:PATH or kafka://BROKER,BROKER/TOPIC; repeatable. "
+     "json:PATH, csv:PATH ('-' is standard output), sqlite:PATH, kafka://BROKER,BROKER/TOPIC, tlsrpt:DIR "
+     "(reports "
+     "on TLS, RFC 8460), for alerts syslog:unix, syslog:udp://HOST:PORT or syslog:tcp://HOST:PORT; "
+     "repeatable. "
      "The summary is printed all the same, on standard error when a sink has standard output",
      0},
     {"datasets", SETTING_DATASETS, "LIST", 0,
@@ -387,6 +390,10 @@ static bool check_sinks(const struct config *config) {
     for (size_t i = 0; i < config->num_sinks; i++) {
         if (!sink_check(config->sinks[i], why, sizeof why)) {
             complain("--output: %s", why);
+            return false;
+        }
+        if (strncmp(config->sinks[i], "syslog:", 7) == 0 && alert_rules_findings(&config->alert_on) == 0) {
+            complain("--output: '%s' gets alerts: say by --alert-on of which findings", config->sinks[i]);
             return false;
         }
         for (size_t j = 0; j < i; j++) {

@@ -48,7 +48,9 @@ static void directory_of(const struct sink_place *place, char out[SINK_PLACE_MAX
 
 static bool has_network(const struct config *config) {
     for (size_t i = 0; i < config->num_sinks; i++) {
-        if (strncmp(config->sinks[i], "kafka:", 6) == 0)
+        const char *sink = config->sinks[i];
+        if (strncmp(sink, "kafka:", 6) == 0 || strncmp(sink, "syslog:udp:", 11) == 0 ||
+            strncmp(sink, "syslog:tcp:", 11) == 0)
             return true;
     }
     return false;

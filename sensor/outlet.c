@@ -238,6 +238,7 @@ static bool open_all(struct outlet *outlet) {
         .spool = config->spool,
         .spool_max = (uint64_t)config->spool_max_mb << 20,
         .drop_oldest = config->num_interfaces > 0,
+        .live = config->num_interfaces > 0,
         .log = on_message,
         .start_later = true,
     };

@@ -9,6 +9,7 @@
 #include "judge/naming.h"
 #include "judge/peers.h"
 #include "judge/policy.h"
+#include "judge/tlsrpt.h"
 #include "track/flow.h"
 
 static const char *const limit_names[NUM_LIMITS] = {
@@ -144,6 +145,7 @@ void reporter_notice(struct reporter *reporter, struct notice *notice) {
         memory_judge(reporter->memory, &notice->event, notice->direction);
         if (reporter->policy)
             policy_judge(reporter->policy, &notice->event);
+        notice->event.session.tlsrpt_result_type = tlsrpt_result_type(&notice->event.session);
         peers_add(reporter->peers, &notice->event, notice->direction); /* last: it counts all findings */
         count_session(reporter, &notice->event.session);
         emit_event(reporter, &notice->event);
