@@ -5,26 +5,31 @@
 #include "capture/packet.h"
 #include "notice.h"
 
-#define BATCH_SEGMENTS 512
-#define BATCH_BYTES    (512u << 10) /* of payload; the largest frame fits */
+#define BATCH_SEGMENTS    512
+#define BATCH_BYTES       (512u << 10)            /* of addresses and payload; the largest frame fits */
+#define BATCH_PAYLOAD_MAX (BATCH_BYTES - 2u * 16) /* of a segment in an empty batch */
 
-struct held_segment {
-    struct segment segment; /* its pointers lead into this batch */
+struct held_segment {       /* two cache lines */
+    struct segment segment; /* its pointers lead into this batch; there are no headers */
     struct moment moment;
-    uint8_t address[2][16];
 };
 
 struct batch {
     uint32_t num_segments, num_bytes;
     struct held_segment segments[BATCH_SEGMENTS];
-    uint8_t bytes[BATCH_BYTES];
+    uint8_t bytes[BATCH_BYTES]; /* of each segment: both addresses, the payload */
 };
 
 static inline void batch_clear(struct batch *batch) {
     batch->num_segments = batch->num_bytes = 0;
 }
 
-bool batch_fits(const struct batch *batch, const struct segment *segment); /* always into an empty one */
+/* Always into an empty one. */
+static inline bool batch_fits(const struct batch *batch, const struct segment *segment) {
+    return batch->num_segments < BATCH_SEGMENTS &&
+           batch->num_bytes + 2u * segment->addr_len + segment->payload_len <= BATCH_BYTES;
+}
+
 void batch_add(struct batch *batch, const struct segment *segment, struct moment now); /* must fit */
 
 #endif

@@ -26,6 +26,7 @@ static void test_copies(void **state) {
     assert_memory_equal(held->segment.src, "\1\2\3\4", 4);
     assert_memory_equal(held->segment.dst, "\5\6\7\10", 4);
     assert_memory_equal(held->segment.payload, "abc", 3);
+    assert_null(held->segment.header);
     assert_int_equal(held->segment.network_len, 0);
     assert_int_equal(held->moment.packet, 9);
     free(batch);
@@ -44,10 +45,10 @@ static void test_limits(void **state) {
     }
     assert_false(batch_fits(batch, &segment));
     batch_clear(batch);
-    segment.payload_len = BATCH_BYTES;
+    segment.payload_len = BATCH_PAYLOAD_MAX;
     assert_true(batch_fits(batch, &segment));
     batch_add(batch, &segment, (struct moment){0});
-    segment.payload_len = 1;
+    segment.payload_len = 0; /* its addresses take room, too */
     assert_false(batch_fits(batch, &segment));
     free(batch);
 }
