@@ -25,8 +25,7 @@ struct peers;
 typedef void (*peers_emit)(void *context, struct event *event);
 
 /* max of each kind; 0: PEERS_MAX. memory is borrowed: it says what was known of an address before. emit is
- * called with a filled peer event, borrowed for the call; its id is set. NULL: out of memory, or there is no
- * list of public suffixes. */
+ * called with a filled peer event, borrowed for the call; its id is set. NULL: out of memory. */
 struct peers *peers_new(size_t max, const struct memory *memory, struct digest *digest, peers_emit emit,
                         void *context);
 void peers_free(struct peers *peers);

@@ -259,7 +259,7 @@ class Checker:
             if dataset == "starttap.session":
                 self.check_session(event)
             elif dataset == "starttap.peer":
-                of_peers += event["starttap"]["peer"]["sessions"]
+                of_peers += event["starttap"]["peer"]["sessions"] if event["starttap"]["peer"]["kind"] == "ip" else 0
             else:
                 sensor = event["starttap"]["sensor"]
         self.compare("all", "ids", len(ids), num)

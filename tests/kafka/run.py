@@ -98,7 +98,7 @@ def peer_of(event):
     if event["event"]["dataset"] == "starttap.sensor":
         return event["observer"]["name"]
     if event["event"]["dataset"] == "starttap.peer":
-        return event["starttap"]["peer"]["ip"]
+        return event["starttap"]["peer"]["name"]
     inbound = event["network"].get("direction") == "inbound"
     return event["source" if inbound else "destination"]["ip"]
 

@@ -76,7 +76,7 @@ def options(certs):
 def start_sensor(program, folder, certs):
     log = folder / "sensor.log"
     with open(log, "wb") as output:
-        sensor = net.start("tap", program, "-v", *options(certs), "-i", net.MIRROR, "-o", f"json:{folder / 'live.ndjson'}",
+        sensor = net.start("tap", program, "-v", *options(certs), "-i", net.MIRROR, "--peer-window", "0", "-o", f"json:{folder / 'live.ndjson'}",
                            stdout=output, stderr=output)
     net.wait_until(lambda: "capturing: " in log.read_text() or sensor.poll() is not None, "the sensor to capture")
     return sensor
@@ -225,8 +225,10 @@ def timeless(event):
     kept.pop("@timestamp")
     for name in ("id", "start", "end", "duration"):
         kept["event"].pop(name, None)
-    for name in ("first_seen", "last_seen", "window"):
+    for name in ("first_seen", "last_seen", "last_offered", "window"):
         kept["starttap"].get("peer", {}).pop(name, None)
+    for name in ("first_offered", "last_offered", "cert_seen", "tls_version_seen", "failed", "other_seen"):
+        kept["starttap"].get("memory", {}).pop(name, None)
     return json.dumps(kept, sort_keys=True)
 
 
