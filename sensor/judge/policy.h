@@ -27,8 +27,8 @@
  * Levels, as Postfix enforces them:
  *
  *   none                     nothing is asked for
- *   may                      clear text is fine; TLS, where there is any, is as the attributes say
- *   encrypt                  TLS, with any certificate
+ *   may                      clear text is fine, and so is a failed handshake, as Postfix goes on in clear
+ * later; TLS, where there is any, is as the attributes say encrypt                  TLS, with any certificate
  *   dane                     as may, unless the TLSA records of the server are known
  *   dane-only                TLS with a certificate that the TLSA records name
  *   fingerprint match=HEX    TLS with that certificate or key: SHA-256, several with | between them

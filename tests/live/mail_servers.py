@@ -221,26 +221,32 @@ def own(server):
     return {"own4": plan.own_address(server, "v4"), "own6": plan.own_address(server, "v6")}
 
 
+def make_queues(home):
+    """The directories that a Postfix at home needs."""
+    for directory in ("data", "queue"):
+        (home / directory).mkdir(parents=True)
+    for directory in POSTFIX_QUEUES:
+        (home / "queue" / directory).mkdir(mode=0o700)
+        shutil.chown(home / "queue" / directory, "postfix")
+    for directory, mode in (("maildrop", 0o1730), ("public", 0o2710), ("pid", 0o755)):
+        (home / "queue" / directory).mkdir()
+        shutil.chown(home / "queue" / directory, "root" if directory == "pid" else "postfix", "postdrop")
+        (home / "queue" / directory).chmod(mode)
+    shutil.chown(home / "data", "postfix")
+
+
 class Postfix:
     name = "postfix"
 
     def __init__(self, folder, certs):
         self.home, self.certs = folder / "postfix", certs
-        for directory in ("data", "sasl", "queue"):
-            (self.home / directory).mkdir(parents=True)
+        make_queues(self.home)
+        (self.home / "sasl").mkdir()
         self.log = self.home / "log"
         self.configure()
         self.start()
 
     def configure(self):
-        for directory in POSTFIX_QUEUES:
-            (self.home / "queue" / directory).mkdir(mode=0o700)
-            shutil.chown(self.home / "queue" / directory, "postfix")
-        for directory, mode in (("maildrop", 0o1730), ("public", 0o2710), ("pid", 0o755)):
-            (self.home / "queue" / directory).mkdir()
-            shutil.chown(self.home / "queue" / directory, "root" if directory == "pid" else "postfix", "postdrop")
-            (self.home / "queue" / directory).chmod(mode)
-        shutil.chown(self.home / "data", "postfix")
         words = {"home": self.home, "certs": self.certs, "password": plan.PASSWORD, **own(self.name)}
         (self.home / "main.cf").write_text(POSTFIX_MAIN.format(**words))
         (self.home / "master.cf").write_text(POSTFIX_SERVICES + self.services().format(**words))
