@@ -186,21 +186,17 @@ static bool drop_doubles(struct reading *r) {
     return true;
 }
 
-static struct policy *build(struct reading *r, const char *text, size_t len) {
+static bool build(struct reading *r, const char *text, size_t len) {
+    struct policy *policy = r->policy;
+    if (memchr(text, '\0', len))
+        return complain(r, "is not a text file");
     char *pending = malloc(len + 2);
-    struct policy *policy = r->policy = calloc(1, sizeof *policy);
-    bool good = pending && policy ? memchr(text, '\0', len) ? complain(r, "is not a text file")
-                                                            : read_lines(r, text, len, pending)
-                                  : complain(r, "out of memory");
+    bool good = pending ? read_lines(r, text, len, pending) : complain(r, "out of memory");
     free(pending);
-    if (good && policy->num_rules > 0) {
-        qsort(policy->rules, policy->num_rules, sizeof policy->rules[0], compare);
-        good = drop_doubles(r);
-    }
-    if (good)
-        return policy;
-    policy_free(policy);
-    return NULL;
+    if (!good || policy->num_rules == 0)
+        return good;
+    qsort(policy->rules, policy->num_rules, sizeof policy->rules[0], compare);
+    return drop_doubles(r);
 }
 
 struct policy *policy_parse(const char *file, const char *text, size_t len, char *error, size_t error_len) {
@@ -209,7 +205,15 @@ struct policy *policy_parse(const char *file, const char *text, size_t len, char
         complain(&r, "is longer than %u bytes", POLICY_FILE_MAX);
         return NULL;
     }
-    return build(&r, text, len);
+    r.policy = calloc(1, sizeof *r.policy);
+    if (!r.policy) {
+        complain(&r, "out of memory");
+        return NULL;
+    }
+    if (build(&r, text, len))
+        return r.policy;
+    policy_free(r.policy);
+    return NULL;
 }
 
 /* NULL: with the cause in error; a file that is not there leaves errno ENOENT. */
@@ -397,18 +401,19 @@ static const struct policy_rule *find_network(const struct policy_query *q, cons
     return NULL;
 }
 
-const struct policy_rule *policy_find_address(const struct policy_query *q, const char *text) {
-    char address[POLICY_NAME_MAX + 1];
+const struct policy_rule *policy_find_address(const struct policy_query *q, const char *address) {
+    char canonical[POLICY_NAME_MAX + 1];
     uint8_t bytes[16];
-    if (!policy_address(text, address))
+    if (!policy_address(address, canonical))
         return NULL;
-    const struct policy_rule *rule = find_at_port(q, address, true);
+    const struct policy_rule *rule = find_at_port(q, canonical, true);
     if (!rule)
-        rule = find_key(q, address);
+        rule = find_key(q, canonical);
     if (rule)
         return rule;
-    int family = strchr(address, ':') ? AF_INET6 : AF_INET;
-    inet_pton(family, address, bytes);
+    int family = strchr(canonical, ':') ? AF_INET6 : AF_INET;
+    if (inet_pton(family, canonical, bytes) != 1)
+        return NULL;
     return find_network(q, bytes, family == AF_INET6 ? 16 : 4);
 }
 

@@ -93,10 +93,12 @@ static bool read_network(struct policy_rule *rule, struct arena *arena, const ch
     char name[NETWORK_TEXT_MAX];
     if (strchr(text, ','))
         return complain(why, "a network is expected, such as 10.0.0.0/8");
-    if (!networks_add(&networks, &num, text, why, POLICY_WHY_MAX))
-        return false;
-    rule->network = networks[0];
+    bool good = networks_add(&networks, &num, text, why, POLICY_WHY_MAX) && num == 1;
+    if (good)
+        rule->network = networks[0];
     free(networks);
+    if (!good)
+        return false;
     network_format(&rule->network, name);
     rule->kind = POLICY_KEY_NETWORK;
     return set_key(rule, arena, name, false, NULL, why);
@@ -150,8 +152,9 @@ bool policy_read_key(struct policy_rule *rule, struct arena *arena, const char *
     size_t len = strlen(written);
     if (len > POLICY_NAME_MAX)
         return complain(why, "the key is longer than 255 bytes");
-    for (size_t i = 0; i <= len; i++)
-        text[i] = (char)((unsigned char)written[i] < 0x80 ? tolower((unsigned char)written[i]) : written[i]);
+    memcpy(text, written, len + 1);
+    for (char *c = text; *c; c++)
+        *c = (char)((unsigned char)*c < 0x80 ? tolower((unsigned char)*c) : *c);
     rule->written = arena_copy(arena, written, len + 1);
     if (!rule->written)
         return complain(why, "out of memory");

@@ -19,10 +19,10 @@ struct policy_query {
 
 /* Each returns NULL where there is no rule. name is as it was seen: any case, perhaps with a final dot; an
  * address goes by policy_find_address() and is passed over here. */
-const struct policy_rule *policy_find_domain(const struct policy_query *query, const char *name);
-const struct policy_rule *policy_find_host(const struct policy_query *query, const char *name);
-const struct policy_rule *policy_find_address(const struct policy_query *query, const char *address);
-const struct policy_rule *policy_find_any(const struct policy_query *query);
+const struct policy_rule *policy_find_domain(const struct policy_query *q, const char *name);
+const struct policy_rule *policy_find_host(const struct policy_query *q, const char *name);
+const struct policy_rule *policy_find_address(const struct policy_query *q, const char *address);
+const struct policy_rule *policy_find_any(const struct policy_query *q);
 
 /* Lower case, without a final dot; a certificate's "*.name" too. False when it is no name: too long, empty,
  * an address. */
