@@ -7,8 +7,8 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 DESTDIR=$stage cmake --install build --prefix /usr
 for file in bin/starttap share/man/man1/starttap.1 share/doc/starttap/README.md share/doc/starttap/LICENSE \
-    share/doc/starttap/starttap.yaml share/starttap/schema lib/systemd/system/starttap.service \
-    lib/sysusers.d/starttap.conf lib/tmpfiles.d/starttap.conf; do
+    share/doc/starttap/starttap.yaml share/starttap/schema share/starttap/profiles/mandatory.policy \
+    lib/systemd/system/starttap.service lib/sysusers.d/starttap.conf lib/tmpfiles.d/starttap.conf; do
     [ -e "$stage/usr/$file" ] || { echo "not installed: $file" && exit 1; }
 done
 "$stage/usr/bin/starttap" --version

@@ -12,10 +12,10 @@
  * Which rule is a session's? Its names are tried one after the other, and the first that has a rule decides:
  *
  *   1. the recipients' domains, where they were seen (in clear, or with a key log); of several each has its
- *      rule, and the worst result is the session's
+ *      rule, and the worst result is the session's; else the one domain whose MX the server was looked up as
  *   2. inbound, where the peer is the client: its EHLO name, its certificate's names, its address
- *   3. the name that the client asked for (SNI), then the one that the server gives itself (EHLO reply,
- * banner), then those of its certificate, then its address
+ *   3. the host that the address is by DNS answers seen, the name that the client asked for (SNI), then the
+ * one that the server gives itself (EHLO reply, banner), then those of its certificate, then its address
  *   4. `*`
  *
  * A name has the rule of, in this order: [NAME]:PORT, [NAME], NAME:PORT, NAME, and then of its parents, the
@@ -50,7 +50,8 @@
  *
  * `nexthop` is the recipients' domain, or the host that a key in brackets or the exact key names; where
  * .PARENT was found by a host's name any name below PARENT will do. `hostname` is the host's name by which
- * the rule was found, else SNI. What was looked up in DNS is not known otherwise: then the result is unknown.
+ * the rule was found, else the one that was looked up in DNS, else SNI. TLSA records are those seen in DNS
+ * answers with AD set. What was not seen makes the result unknown.
  *
  * The result says what Postfix would do at that level with what the session shows: `pass` where it would hand
  * mail over, `fail` where it would not, whether or not somebody did. So a server that makes a strict sender

@@ -69,7 +69,8 @@ static const char *next_hop(const struct policy_match *match, char name[POLICY_N
 /* The host's name as the sender looked it up. */
 static const char *host_name(const struct policy_match *match, const struct session_event *s,
                              char name[POLICY_NAME_MAX + 1]) {
-    return bare(match->by == POLICY_BY_HOST ? match->name : s->tls_server_name, name);
+    const char *looked_up = s->dns_host ? s->dns_host : s->tls_server_name;
+    return bare(match->by == POLICY_BY_HOST ? match->name : looked_up, name);
 }
 
 static enum fact is_named(const struct event_cert *cert, const char *wanted) {

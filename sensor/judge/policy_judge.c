@@ -48,19 +48,26 @@ static bool try_certificate(struct finding_rules *f, const struct event_cert *ce
     return !policy_cert_names(cert, is_without_rule, f);
 }
 
-static void find_rules(struct finding_rules *f, const struct session_event *s) {
-    for (size_t i = 0; i < s->mail_rcpt_domains.num; i++) {
-        const char *domain = s->mail_rcpt_domains.items[i];
+static bool try_domains(struct finding_rules *f, const struct text_list *domains) {
+    for (size_t i = 0; i < domains->num; i++) {
+        const char *domain = domains->items[i];
         if (domain)
             add(f, policy_find_domain(&f->query, domain), POLICY_BY_DOMAIN, domain);
     }
-    if (f->num > 0)
+    return f->num > 0;
+}
+
+static void find_rules(struct finding_rules *f, const struct session_event *s) {
+    if (try_domains(f, &s->mail_rcpt_domains))
+        return;
+    /* Of several domains with the same mail server it is not known for which this mail is. */
+    if (s->mail_rcpt_domains.num == 0 && s->dns_domains.num == 1 && try_domains(f, &s->dns_domains))
         return;
     bool inbound = s->direction && strcmp(s->direction, "inbound") == 0;
     if (inbound && (try_host(f, s->smtp_ehlo) || try_host(f, s->smtp_helo) ||
                     try_certificate(f, &s->client_cert) || try_address(f, s->source.ip)))
         return;
-    if (try_host(f, s->tls_server_name) || try_host(f, s->smtp_server_name) ||
+    if (try_host(f, s->dns_host) || try_host(f, s->tls_server_name) || try_host(f, s->smtp_server_name) ||
         try_certificate(f, &s->server_cert) || try_address(f, s->destination.ip))
         return;
     add(f, policy_find_any(&f->query), POLICY_BY_NOTHING, NULL);
@@ -239,12 +246,28 @@ static void judge_chain(struct judging *j) {
             "which name the sender looked up was not seen");
 }
 
+/* Records that the resolver does not say are safe are none for Postfix. */
+static bool has_safe_records(const struct session_event *s) {
+    return s->dane_records.num > 0 && s->dane_dnssec && strcmp(s->dane_dnssec, "claimed") == 0;
+}
+
+static void judge_dane(struct judging *j) {
+    const struct session_event *s = j->s;
+    if (!has_safe_records(s) || !s->dane_result)
+        say(j, RESULT_UNKNOWN, "no TLSA records of the server were seen that DNSSEC makes safe");
+    else if (strcmp(s->dane_result, "mismatch") == 0)
+        say(j, RESULT_FAIL, "the certificate is not what the TLSA records name");
+    else if (strcmp(s->dane_result, "match") != 0)
+        say(j, RESULT_UNKNOWN, "%s",
+            s->server_cert.sha256 ? "the TLSA records cannot be judged" : why_hidden(s));
+}
+
 static void judge_certificate(struct judging *j) {
     const struct session_event *s = j->s;
     enum policy_level level = j->rule->level;
     bool wanted = level == POLICY_VERIFY || level == POLICY_SECURE || level == POLICY_FINGERPRINT;
     if (level == POLICY_DANE || level == POLICY_DANE_ONLY)
-        say(j, RESULT_UNKNOWN, "the server's TLSA records are not known");
+        judge_dane(j);
     if (!wanted)
         return;
     if (!s->server_cert.sha256)
@@ -278,11 +301,11 @@ static bool crossed_in_clear(const struct session_event *s) {
 
 static void judge_clear(struct judging *j) {
     const struct session_event *s = j->s;
-    if (j->rule->level == POLICY_DANE) {
-        say(j, RESULT_UNKNOWN, "not encrypted, and the server's TLSA records are not known");
-        return;
-    }
-    if (!policy_level_asks_tls(j->rule->level))
+    bool dane = j->rule->level == POLICY_DANE;
+    if (dane && !has_safe_records(s))
+        say(j, RESULT_UNKNOWN,
+            "not encrypted; no TLSA records of the server were seen that DNSSEC makes safe");
+    if (!policy_level_asks_tls(j->rule->level) && !(dane && has_safe_records(s)))
         return;
     say(j, RESULT_FAIL, "%s", why_clear(s));
     if (s->mail_cleartext == FACT_NO && s->auth_cleartext == FACT_NO)

@@ -197,6 +197,60 @@ static void test_never_pass_unseen(void **state) {
     expect(".example.org verify protocols=TLSv1.2\n", "fail: TLS 1.3: protocols=TLSv1.2");
 }
 
+static struct session_event *with_records(struct session_event *s, const char *result, const char *dnssec) {
+    static const char *records[] = {"3 1 1 00"};
+    s->dane_records = (struct text_list){.items = records, .num = 1};
+    s->dane_result = result;
+    s->dane_dnssec = dnssec;
+    return s;
+}
+
+static void test_dane(void **state) {
+    static const char none[] = "unknown: no TLSA records of the server were seen that DNSSEC makes safe";
+    (void)state;
+    encrypted();
+    expect("* dane\n", none);
+    encrypted();
+    expect("* dane-only\n", none);
+    with_records(encrypted(), "match", "claimed");
+    expect("* dane-only\n", "pass");
+    with_records(encrypted(), "match", "claimed");
+    expect("* dane\n", "pass");
+    with_records(encrypted(), "mismatch", "claimed");
+    expect("* dane\n", "fail: the certificate is not what the TLSA records name");
+    with_records(encrypted(), "mismatch", "not_claimed");
+    expect("* dane\n", none);
+    with_records(hidden(), "unknown", "claimed");
+    expect("* dane-only\n", "unknown: the certificate is encrypted in TLS 1.3");
+    with_records(clear(VERDICT_NOT_OFFERED), "unknown", "claimed");
+    expect("* dane\n", "fail: not encrypted: STARTTLS was not offered");
+    with_records(clear(VERDICT_NOT_OFFERED), "unknown", "not_claimed");
+    expect("* dane\n",
+           "unknown: not encrypted; no TLSA records of the server were seen that DNSSEC makes safe");
+}
+
+static void test_names_from_dns(void **state) {
+    static const char *domains[] = {"example.net", "example.com"};
+    (void)state;
+    struct session_event *s = encrypted();
+    s->dns_domains = (struct text_list){.items = domains, .num = 1};
+    expect("example.net encrypt\n* none\n", "pass");
+    assert_string_equal(event.session.policy_rule, "example.net");
+    s = encrypted();
+    s->dns_domains = (struct text_list){.items = domains, .num = 2}; /* for which of them is not known */
+    expect("example.net encrypt\n* none\n", "pass");
+    assert_string_equal(event.session.policy_rule, "*");
+    s = encrypted();
+    s->dns_host = "mx.example.org";
+    s->tls_server_name = "other.example.org";
+    expect("other.example.org none\nmx.example.org encrypt\n", "pass");
+    assert_string_equal(event.session.policy_rule, "mx.example.org");
+    encrypted()->dns_host = "mx.example.org";
+    expect("* verify\n", "pass");
+    encrypted()->dns_host = "mail.example.org";
+    expect("* verify\n", "fail: the certificate is for another name");
+}
+
 static void test_fingerprint(void **state) {
     (void)state;
     encrypted();
@@ -308,6 +362,8 @@ int main(void) {
         cmocka_unit_test(test_suites),
         cmocka_unit_test(test_own_attributes),
         cmocka_unit_test(test_never_pass_unseen),
+        cmocka_unit_test(test_dane),
+        cmocka_unit_test(test_names_from_dns),
         cmocka_unit_test(test_fingerprint),
         cmocka_unit_test(test_chains),
         cmocka_unit_test(test_names),
