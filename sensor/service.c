@@ -71,6 +71,8 @@ static void reload(struct run *run) {
     pipeline_set_policy(run->pipeline, policy);
     policy_free(run->policy);
     run->policy = policy;
+    if (policy)
+        log_line(LEVEL_NOTICE, "policy: read again; %zu rules", policy_num_rules(policy));
     config_exchange(service->config, &fresh);
     config_cleanup(&fresh);
     log_set_level(service->config->quiet, service->config->verbose);
