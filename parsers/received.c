@@ -190,19 +190,22 @@ bool received_read(const char *value, size_t len, struct received_hop *hop) {
 /* --- the header block --- */
 
 void received_begin(struct received *received) {
-    received->num_hops = received->field_len = 0;
-    received->header_len = 0;
+    received->field_len = 0;
+    received->header_len = received->num_in_message = 0;
     received->state = AT_LINE_START;
     received->cut = false;
-    received->limits_hit = 0;
 }
 
 static void end_field(struct received *received) {
+    struct received_hop hop;
     received->limits_hit += received->cut;
-    if (received->num_hops == RECEIVED_HOPS_MAX)
-        received->limits_hit++;
-    else if (received_read(received->field, received->field_len, &received->hops[received->num_hops]))
-        received->num_hops++;
+    if (received_read(received->field, received->field_len, &hop)) {
+        hop.number = ++received->num_in_message;
+        if (received->num_hops < RECEIVED_HOPS_MAX)
+            received->hops[received->num_hops++] = hop;
+        else
+            received->limits_hit++;
+    }
     received->field_len = 0;
     received->cut = false;
 }

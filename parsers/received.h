@@ -20,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECEIVED_HOPS_MAX   32           /* fields read of one message */
+#define RECEIVED_HOPS_MAX   32           /* fields kept */
 #define RECEIVED_FIELD_MAX  2048         /* bytes of a field, unfolded; the rest of it is skipped */
 #define RECEIVED_HEADER_MAX (256u << 10) /* bytes of a header block; a longer one ends there */
 #define RECEIVED_NAME_MAX   128          /* bytes kept of a name */
@@ -35,6 +35,7 @@ enum received_tls {
 /* Texts are terminated, printable ASCII without blanks, "" when absent, cut when too long. */
 struct received_hop {
     enum received_tls tls;
+    uint32_t number;              /* in its message, from 1: the last hop. 0 by received_read() */
     char from[RECEIVED_NAME_MAX]; /* as the sender called itself */
     char by[RECEIVED_NAME_MAX];
     char with[RECEIVED_WORD_MAX];   /* upper case: "ESMTPS"; of several words the first */
@@ -42,19 +43,20 @@ struct received_hop {
     char cipher[RECEIVED_WORD_MAX]; /* as it was written */
 };
 
-struct received {                                /* received_begin() to start; holds no memory but this */
-    struct received_hop hops[RECEIVED_HOPS_MAX]; /* the last hop first, as in the message */
+struct received {                                /* zeroed, then received_begin(); holds no memory but this */
+    struct received_hop hops[RECEIVED_HOPS_MAX]; /* of all messages; the last hop first, as in each */
     size_t num_hops;
     uint64_t limits_hit; /* how often one of the limits above cut something */
 
     /* inner */
     char field[RECEIVED_FIELD_MAX];
     size_t field_len;
-    uint32_t header_len;
+    uint32_t header_len, num_in_message;
     uint8_t state;
     bool cut;
 };
 
+/* A message begins. */
 void received_begin(struct received *received);
 
 /* The next bytes of the message. False: its header block is over, the rest need not be shown. */

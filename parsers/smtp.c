@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "received.h"
 #include "smtp_command.h"
 #include "smtp_internal.h"
 #include "smtp_reply.h"
@@ -29,6 +30,7 @@ void smtp_free(struct smtp *smtp) {
     smtp_line_drop(&smtp->server.line);
     smtp_queue_cleanup(&smtp->queue);
     free(smtp->hiding);
+    free(smtp->received);
     free(smtp->report);
     free(smtp);
 }
@@ -248,6 +250,7 @@ static void fill_mail(const struct smtp *smtp, struct smtp_facts *facts) {
     facts->transactions = smtp->transactions;
     facts->messages = smtp->messages + (smtp->hole_content_ended || smtp->hole_content_replied);
     facts->content_bytes = smtp->content_bytes;
+    facts->received = smtp->received;
     facts->quit_seen = smtp->quit_seen || smtp->server.lost_221;
 }
 

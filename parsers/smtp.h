@@ -57,6 +57,8 @@ struct smtp_text { /* wire bytes, not terminated; len 0 when absent */
     size_t len;
 };
 
+struct received;
+
 struct smtp_facts {
     enum smtp_speaks client_speaks, server_speaks; /* by each side's lines so far; OTHER only while no SMTP
                                                       line was seen from it */
@@ -103,6 +105,8 @@ struct smtp_facts {
     const struct smtp_text *rcpt_domains;
     size_t num_rcpt_domains;
     bool quit_seen;
+    const struct received
+        *received; /* received.h; NULL: smtp_read_received() was not called, or no message */
 
     bool client_gap, server_gap; /* bytes were missing in clear text */
     bool hidden_refusal;         /* a 4xx/5xx came that may be the reply to a command lost in a client gap (or
@@ -133,6 +137,9 @@ void smtp_gap(struct smtp *smtp, enum side side, uint64_t len);
  * visible bytes begin with a greeting and EHLO or HELO, nothing is missing and the facts are as firm as ever.
  */
 void smtp_midstream(struct smtp *smtp);
+
+/* Before any byte: Received fields of messages in clear are read. */
+void smtp_read_received(struct smtp *smtp);
 
 enum smtp_state smtp_state(const struct smtp *smtp, enum side side);
 

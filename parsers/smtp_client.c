@@ -1,5 +1,6 @@
 /* smtp_client.c: the client's stream: commands, content, AUTH responses. */
 #include "smtp_command.h"
+#include "smtp_headers.h"
 #include "smtp_internal.h"
 
 static bool pairing_lost(const struct smtp *smtp) {
@@ -59,11 +60,16 @@ static void make_hole(struct smtp *smtp, bool in_content) {
 static void end_bdat(struct smtp *smtp) {
     smtp->client.mode = CLIENT_COMMANDS;
     smtp->messages += smtp->client.bdat_last;
+    if (smtp->client.bdat_last) {
+        smtp_headers_end(smtp, true);
+        smtp->client.bdat_goes_on = false;
+    }
 }
 
 static void gap_now(struct smtp *smtp, uint64_t len) {
     struct smtp_client *client = &smtp->client;
     smtp_hide_dropped(smtp, SIDE_CLIENT);
+    smtp_headers_end(smtp, false);
     if (client->mode == CLIENT_BDAT) {
         uint64_t inside = len < client->bdat_left ? len : client->bdat_left;
         smtp->content_bytes += inside;
@@ -99,6 +105,9 @@ static void settle_wait(struct smtp *smtp) {
     } else if (client->mode == CLIENT_AWAIT_DATA) {
         client->mode = code == 0 ? CLIENT_JUDGE_DATA : code / 100 == 3 ? CLIENT_DATA : CLIENT_COMMANDS;
         smtp_content_init(&client->content, client->content.bare_lf, true);
+        if (client->mode == CLIENT_DATA) {
+            smtp_headers_begin(smtp);
+        }
     } else {
         client->mode = code == 0 ? CLIENT_JUDGE_AUTH : code == 334 ? CLIENT_AUTH_RESPONSE : CLIENT_COMMANDS;
     }
@@ -288,6 +297,8 @@ static void handle_command(struct smtp *smtp, const struct smtp_line_whole *line
         handle_starttls(smtp, command->verb == SMTP_VERB_ANONYMOUSTLS);
         break;
     case SMTP_VERB_MAIL:
+        smtp_headers_end(smtp, false);
+        smtp->client.bdat_goes_on = false;
         handle_mail(smtp, command->argument);
         break;
     case SMTP_VERB_RCPT:
@@ -380,6 +391,7 @@ static void handle_midstream(struct smtp *smtp, const struct smtp_line_whole *li
 static void end_content(struct smtp *smtp) {
     smtp->client.mode = CLIENT_COMMANDS;
     smtp->messages++;
+    smtp_headers_end(smtp, true);
     expect(smtp, SMTP_DUE_CONTENT);
 }
 
@@ -480,6 +492,11 @@ static void step_bdat(struct smtp *smtp, struct reader *in) {
     struct smtp_client *client = &smtp->client;
     size_t left = reader_left(in);
     size_t len = client->bdat_left < left ? (size_t)client->bdat_left : left;
+    if (!client->bdat_goes_on) {
+        smtp_headers_begin(smtp);
+    }
+    client->bdat_goes_on = true;
+    smtp_headers_take(smtp, in->pos, len);
     reader_skip(in, len);
     smtp_hide_moved(smtp, SIDE_CLIENT, len);
     smtp_hide_octets(smtp, len);
@@ -492,10 +509,12 @@ static void step_bdat(struct smtp *smtp, struct reader *in) {
 
 static void step_content(struct smtp *smtp, struct reader *in) {
     size_t before = reader_left(in);
+    const uint8_t *data = in->pos;
     unsigned tail = smtp->client.content.tail;
     unsigned end_len = smtp_content_take(&smtp->client.content, in);
     smtp_hide_moved(smtp, SIDE_CLIENT, before - reader_left(in));
     smtp_hide_content(smtp, before - reader_left(in), tail);
+    smtp_headers_take(smtp, data, before - reader_left(in));
     smtp->content_bytes += before - reader_left(in);
     if (end_len > 0) {
         smtp->content_bytes -= end_len; /* the dot is not content, the line end before it is */

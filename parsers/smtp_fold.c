@@ -10,7 +10,7 @@ _Static_assert(SMTP_CAPABILITIES_MAX < UINT8_MAX && SMTP_DOMAINS_MAX < UINT8_MAX
 
 bool smtp_fold(const struct smtp *smtp, struct fold *fold) {
     bool open = smtp_line_begun(&smtp->client.line) || smtp_line_begun(&smtp->server.line);
-    if (open || smtp->hiding != NULL || smtp->queue.room > 0) {
+    if (open || smtp->hiding != NULL || smtp->received != NULL || smtp->queue.room > 0) {
         return false;
     }
     struct smtp state = *smtp;

@@ -49,6 +49,7 @@ struct smtp_client {
     uint8_t speaks;                  /* enum smtp_speaks */
     bool started;                    /* a byte was consumed */
     bool bdat_last;
+    bool bdat_goes_on;     /* a chunk of the message came */
     bool after_starttls;   /* since_starttls counts */
     bool just_gap;         /* nothing consumed since a hole began */
     bool tls_from_unknown; /* it went to TLS out of CLIENT_UNKNOWN */
@@ -114,6 +115,7 @@ struct smtp {
     struct smtp_list texts[SMTP_NUM_TEXTS];
     struct smtp_report *report; /* what smtp_facts() gave out */
     struct smtp_hiding *hiding; /* NULL: nobody asks */
+    struct received *received;  /* of messages so far; NULL: there was none, or nobody asks */
     uint64_t transactions, messages, content_bytes;
     uint64_t injected_command_bytes, injected_reply_bytes;
     uint32_t num_starttls, num_starttls_answered, num_ehlo, num_ehlo_answered;
@@ -122,6 +124,7 @@ struct smtp {
     uint8_t masked_len;
     char masked[8];
     bool report_old;
+    bool reads_received, in_message;
     bool lost; /* pairing has ended */
     bool forced;
     bool answered_after_accept; /* a command was answered in clear after a 220 to STARTTLS */

@@ -66,6 +66,7 @@ struct tracker *tracker_new(const struct config *config, size_t max_flows,
     tracker->config = config;
     tracker->output = *output;
     tracker->due_ns = UINT64_MAX;
+    tracker->tools.received = config->received;
     port_set_join(&config->mail_ports, &config->tls_ports, &tracker->watched);
     if (open_tools(tracker, max_flows, error, error_len))
         return tracker;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "describe_received.h"
 #include "describe_tls.h"
 #include "verdict.h"
 
@@ -258,6 +259,8 @@ void describe_session(struct event *event, const struct flow *flow, const struct
     bool clear_text_whole = is_clear_text_whole(&evidence);
     if (s->verdict != VERDICT_NOT_SMTP)
         describe_smtp(event, smtp);
+    if (smtp->received)
+        describe_received(event, smtp->received);
     if (s->starttls_requested == FACT_NO && !clear_text_whole)
         s->starttls_requested = FACT_UNKNOWN;
     describe_mail(event, smtp, clear_text_whole);

@@ -77,6 +77,8 @@ struct session *session_new(const struct session_tools *tools) {
         session_free(session);
         return NULL;
     }
+    if (tools->received)
+        smtp_read_received(session->smtp);
     if (tools->veils)
         open_veils(session);
     return session;

@@ -29,6 +29,7 @@ struct session_tools {
     struct trust *trust;
     struct hello_cache *hellos;
     struct keylog *keylog; /* NULL: none, nothing is decrypted */
+    bool received;         /* Received fields of messages in clear are read */
     bool veils;            /* sessions keep what is to be hidden of their bytes */
 };
 

@@ -20,7 +20,7 @@ static void check_text(const char *text, size_t room) {
 }
 
 static struct received *read_message(const uint8_t *data, size_t len, size_t piece) {
-    struct received *received = malloc(sizeof *received);
+    struct received *received = calloc(1, sizeof *received);
     require(received != NULL);
     received_begin(received);
     for (size_t at = 0; at < len; at += piece)

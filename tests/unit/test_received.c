@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "../../parsers/received.h"
+#include "../../parsers/smtp.h"
 
 struct example {
     const char *field;
@@ -107,7 +108,7 @@ static void test_no_hops(void **state) {
 }
 
 static struct received *read_message(const char *message, size_t piece) {
-    struct received *received = malloc(sizeof *received);
+    struct received *received = calloc(1, sizeof *received);
     size_t len = strlen(message);
     assert_non_null(received);
     received_begin(received);
@@ -148,7 +149,7 @@ static void test_header(void **state) {
 /* The field before a hole is whole only when the next line's first byte shows it. */
 static void test_hole(void **state) {
     static const char cut[] = "Received: from a by b with ESMTP\r\n";
-    struct received *received = malloc(sizeof *received);
+    struct received *received = calloc(1, sizeof *received);
     (void)state;
     assert_non_null(received);
     received_begin(received);
@@ -189,10 +190,88 @@ static void test_limits(void **state) {
     free(message);
 }
 
+/* --- in a conversation --- */
+
+static void say(struct smtp *smtp, enum side side, const char *text) {
+    size_t len = strlen(text);
+    assert_int_equal(smtp_push(smtp, side, (const uint8_t *)text, len, false), len);
+}
+
+static struct smtp *begin_mail(bool reads_received) {
+    struct smtp *smtp = smtp_new();
+    assert_non_null(smtp);
+    if (reads_received)
+        smtp_read_received(smtp);
+    say(smtp, SIDE_SERVER, "220 mx\r\n");
+    say(smtp, SIDE_CLIENT, "EHLO c\r\n");
+    say(smtp, SIDE_SERVER, "250-mx\r\n250 CHUNKING\r\n");
+    say(smtp, SIDE_CLIENT, "MAIL FROM:<a@b>\r\n");
+    say(smtp, SIDE_SERVER, "250 ok\r\n");
+    say(smtp, SIDE_CLIENT, "RCPT TO:<c@d>\r\n");
+    say(smtp, SIDE_SERVER, "250 ok\r\n");
+    return smtp;
+}
+
+/* Two messages: by DATA, and by BDAT in chunks that cut a field. Bodies are not read. */
+static void test_conversation(void **state) {
+    struct smtp *smtp = begin_mail(true);
+    (void)state;
+    say(smtp, SIDE_CLIENT, "DATA\r\n");
+    say(smtp, SIDE_SERVER, "354 go\r\n");
+    say(smtp, SIDE_CLIENT,
+        "Received: from a by b with ESMTPS\r\nReceived: from c by d with SMTP\r\n\r\n"
+        "Received: from no by no with SMTP\r\n.\r\n");
+    say(smtp, SIDE_SERVER, "250 ok\r\n");
+    say(smtp, SIDE_CLIENT, "MAIL FROM:<a@b>\r\n");
+    say(smtp, SIDE_SERVER, "250 ok\r\n");
+    say(smtp, SIDE_CLIENT, "BDAT 20\r\nReceived: from e by ");
+    say(smtp, SIDE_CLIENT, "BDAT 17 LAST\r\nf with LMTPS\r\n\r\nxQUIT\r\n");
+    const struct received *received = smtp_facts(smtp)->received;
+    assert_non_null(received);
+    assert_int_equal(received->num_hops, 3);
+    assert_string_equal(received->hops[0].by, "b");
+    assert_int_equal(received->hops[1].number, 2);
+    assert_int_equal(received->hops[1].tls, RECEIVED_CLEAR);
+    assert_int_equal(received->hops[2].number, 1);
+    assert_string_equal(received->hops[2].by, "f");
+    assert_int_equal(received->hops[2].tls, RECEIVED_TLS);
+    assert_true(smtp_facts(smtp)->quit_seen);
+    smtp_free(smtp);
+}
+
+/* A hole in the header: what stands before it may be cut, what stands behind it may be body. */
+static void test_conversation_with_hole(void **state) {
+    struct smtp *smtp = begin_mail(true);
+    (void)state;
+    say(smtp, SIDE_CLIENT, "DATA\r\n");
+    say(smtp, SIDE_SERVER, "354 go\r\n");
+    say(smtp, SIDE_CLIENT, "Received: from a by b with ESMTPS\r\nReceived: from c by d with");
+    smtp_gap(smtp, SIDE_CLIENT, 10);
+    say(smtp, SIDE_CLIENT, "\r\nReceived: from no by no with SMTP\r\n.\r\n");
+    assert_int_equal(smtp_facts(smtp)->received->num_hops, 1);
+    smtp_free(smtp);
+}
+
+static void test_not_asked(void **state) {
+    struct smtp *smtp = begin_mail(false);
+    (void)state;
+    say(smtp, SIDE_CLIENT, "DATA\r\n");
+    say(smtp, SIDE_SERVER, "354 go\r\n");
+    say(smtp, SIDE_CLIENT, "Received: from a by b with ESMTPS\r\n\r\n.\r\n");
+    assert_null(smtp_facts(smtp)->received);
+    smtp_free(smtp);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples), cmocka_unit_test(test_no_hops), cmocka_unit_test(test_header),
-        cmocka_unit_test(test_hole),     cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_no_hops),
+        cmocka_unit_test(test_header),
+        cmocka_unit_test(test_hole),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_conversation),
+        cmocka_unit_test(test_conversation_with_hole),
+        cmocka_unit_test(test_not_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
