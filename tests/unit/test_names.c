@@ -125,7 +125,7 @@ static void test_mail_records(void **state) {
                               "016100000f0001"
                               "c00c000f00010000003c0007000a026d78c00c"
                               "c00c000f00010000003c0003000000"
-                              "c01f00010001000000780004c6336407",
+                              "c02100010001000000780004c6336407",
                               &arena, &facts),
                      2);
     check(&facts[0], NAME_MX, "mx.a", "a");
@@ -134,8 +134,8 @@ static void test_mail_records(void **state) {
     assert_int_equal(read_hex("000081800001000100000000"
                               "085f6d74612d737473016100"
                               "00100001"
-                              "c00c001000010000003c0012"
-                              "11763d53545376313b2069643d32303236203b",
+                              "c00c001000010000003c0013"
+                              "12763d53545376313b2069643d32303236203b",
                               &arena, &facts),
                      1);
     check(&facts[0], NAME_MTA_STS, "a", "2026");
@@ -143,8 +143,8 @@ static void test_mail_records(void **state) {
     assert_int_equal(read_hex("000081800001000100000000"
                               "016100"
                               "00100001"
-                              "c00c001000010000003c0012"
-                              "11763d53545376313b2069643d32303236203b",
+                              "c00c001000010000003c0013"
+                              "12763d53545376313b2069643d32303236203b",
                               &arena, &facts),
                      0);
     arena_cleanup(&arena);
