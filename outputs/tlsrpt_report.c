@@ -23,11 +23,19 @@ struct detail {
     char receiving_mx[TLSRPT_DOMAIN_LEN], receiving_helo[TLSRPT_DOMAIN_LEN];
 };
 
-struct tlsrpt_report {
-    char domain[TLSRPT_DOMAIN_LEN];
+enum policy_type { POLICY_TLSA, POLICY_STS, POLICY_NONE, NUM_POLICY_TYPES };
+
+static const char *const policy_names[NUM_POLICY_TYPES] = {"tlsa", "sts", "no-policy-found"};
+
+struct policy {
     uint64_t successful, failed;
     struct detail *details;
     size_t num_details, cap_details;
+};
+
+struct tlsrpt_report {
+    char domain[TLSRPT_DOMAIN_LEN];
+    struct policy policies[NUM_POLICY_TYPES];
 };
 
 /* --- names --- */
@@ -78,6 +86,31 @@ static bool is_relay(const struct session_event *s) {
     return goes_out && !is_implicit && s->destination.port != PORT_SUBMISSION && s->auth_mechanism == NULL;
 }
 
+static bool is_word(const char *text, const char *word) {
+    return text != NULL && strcmp(text, word) == 0;
+}
+
+/* DANE goes before MTA-STS (RFC 8461 section 2), where the resolver vouched for the records. */
+static enum policy_type policy_of(const struct session_event *s) {
+    if (s->dane_records.num > 0 && is_word(s->dane_dnssec, "claimed")) {
+        return POLICY_TLSA;
+    }
+    bool has_sts = is_word(s->mta_sts_mode, "enforce") || is_word(s->mta_sts_mode, "testing");
+    return has_sts ? POLICY_STS : POLICY_NONE;
+}
+
+/* Whether an established session kept the policy, as far as could be seen. */
+static bool is_successful(const struct session_event *s) {
+    switch (policy_of(s)) {
+    case POLICY_TLSA:
+        return is_word(s->dane_result, "match");
+    case POLICY_STS:
+        return is_word(s->mta_sts_result, "pass");
+    default:
+        return true;
+    }
+}
+
 int tlsrpt_counts(const struct session_event *session) {
     if (!is_relay(session)) {
         return 0;
@@ -85,7 +118,7 @@ int tlsrpt_counts(const struct session_event *session) {
     if (session->tlsrpt_result_type != NULL) {
         return -1;
     }
-    return session->verdict == VERDICT_STARTTLS ? 1 : 0;
+    return session->verdict == VERDICT_STARTTLS && is_successful(session) ? 1 : 0;
 }
 
 /* --- counting --- */
@@ -111,41 +144,41 @@ static bool is_same(const struct detail *a, const struct detail *b) {
            strcmp(a->receiving_helo, b->receiving_helo) == 0;
 }
 
-static struct detail *find_detail(struct tlsrpt_report *report, const struct detail *wanted) {
-    for (size_t i = 0; i < report->num_details; i++) {
-        if (is_same(&report->details[i], wanted)) {
-            return &report->details[i];
+static struct detail *find_detail(struct policy *policy, const struct detail *wanted) {
+    for (size_t i = 0; i < policy->num_details; i++) {
+        if (is_same(&policy->details[i], wanted)) {
+            return &policy->details[i];
         }
     }
     return NULL;
 }
 
-static bool add_failure(struct tlsrpt_day *day, struct tlsrpt_report *report, const struct session_event *s) {
+static bool add_failure(struct tlsrpt_day *day, struct policy *policy, const struct session_event *s) {
     struct detail wanted;
     fill_detail(&wanted, s);
-    struct detail *detail = find_detail(report, &wanted);
-    bool is_full = report->num_details >= TLSRPT_DETAILS_MAX || day->num_details >= TLSRPT_DAY_DETAILS_MAX;
+    struct detail *detail = find_detail(policy, &wanted);
+    bool is_full = policy->num_details >= TLSRPT_DETAILS_MAX || day->num_details >= TLSRPT_DAY_DETAILS_MAX;
     if (detail == NULL && is_full) {
         wanted = (struct detail){.is_rest = true};
         (void)snprintf(wanted.result_type, sizeof wanted.result_type, "%s", s->tlsrpt_result_type);
-        detail = find_detail(report, &wanted);
+        detail = find_detail(policy, &wanted);
     }
-    if (detail == NULL && report->num_details == report->cap_details) {
-        size_t cap = report->cap_details > 0 ? 2 * report->cap_details : 2;
-        struct detail *grown = realloc(report->details, cap * sizeof *grown);
+    if (detail == NULL && policy->num_details == policy->cap_details) {
+        size_t cap = policy->cap_details > 0 ? 2 * policy->cap_details : 2;
+        struct detail *grown = realloc(policy->details, cap * sizeof *grown);
         if (grown == NULL) {
             return false;
         }
-        report->details = grown;
-        report->cap_details = cap;
+        policy->details = grown;
+        policy->cap_details = cap;
     }
     if (detail == NULL) {
-        detail = &report->details[report->num_details++];
+        detail = &policy->details[policy->num_details++];
         *detail = wanted;
         day->num_details++;
     }
     detail->sessions++;
-    report->failed++;
+    policy->failed++;
     return true;
 }
 
@@ -197,10 +230,11 @@ static enum added add_to_domain(struct tlsrpt_day *day, const char *name, const 
         return ADDED_NO_ROOM;
     }
     struct tlsrpt_report *report = is_there ? day->reports[at] : insert(day, at, domain);
-    if (report == NULL || (tlsrpt_counts(s) < 0 && !add_failure(day, report, s))) {
+    struct policy *policy = report != NULL ? &report->policies[policy_of(s)] : NULL;
+    if (policy == NULL || (tlsrpt_counts(s) < 0 && !add_failure(day, policy, s))) {
         return ADDED_NO_MEMORY;
     }
-    report->successful += tlsrpt_counts(s) > 0;
+    policy->successful += tlsrpt_counts(s) > 0;
     return ADDED;
 }
 
@@ -227,7 +261,8 @@ bool tlsrpt_day_add(struct tlsrpt_day *day, const struct session_event *session)
         }
     }
     if (recipients->num == 0) {
-        num[add_to_domain(day, session->destination.domain, session)]++;
+        const struct text_list *served = &session->dns_domains;
+        num[add_to_domain(day, served->num == 1 ? served->items[0] : session->destination.domain, session)]++;
     }
     day->num_sessions += num[ADDED] > 0;
     day->num_dropped += num[ADDED_NO_ROOM] > 0;
@@ -236,7 +271,9 @@ bool tlsrpt_day_add(struct tlsrpt_day *day, const struct session_event *session)
 
 void tlsrpt_day_cleanup(struct tlsrpt_day *day) {
     for (size_t i = 0; i < day->num; i++) {
-        free(day->reports[i]->details);
+        for (size_t k = 0; k < NUM_POLICY_TYPES; k++) {
+            free(day->reports[i]->policies[k].details);
+        }
         free(day->reports[i]);
     }
     free(day->reports);
@@ -268,24 +305,36 @@ static void add_detail(struct buffer *out, const struct detail *detail) {
     buffer_add_char(out, '}');
 }
 
-static void add_policy(struct buffer *out, const struct tlsrpt_report *report) {
+static void add_policy(struct buffer *out, const char *domain, enum policy_type type,
+                       const struct policy *policy) {
     buffer_printf(out,
-                  "{\"policy\":{\"policy-type\":\"no-policy-found\",\"policy-domain\":\"%s\"},"
+                  "{\"policy\":{\"policy-type\":\"%s\",\"policy-domain\":\"%s\"},"
                   "\"summary\":{\"total-successful-session-count\":%" PRIu64
                   ",\"total-failure-session-count\":%" PRIu64 "}",
-                  report->domain, report->successful, report->failed);
-    for (size_t i = 0; i < report->num_details; i++) {
+                  policy_names[type], domain, policy->successful, policy->failed);
+    for (size_t i = 0; i < policy->num_details; i++) {
         buffer_add_string(out, i == 0 ? ",\"failure-details\":[" : ",");
-        add_detail(out, &report->details[i]);
+        add_detail(out, &policy->details[i]);
     }
-    buffer_add_string(out, report->num_details > 0 ? "]}" : "}");
+    buffer_add_string(out, policy->num_details > 0 ? "]}" : "}");
+}
+
+/* Those under which there was a session. */
+static void add_policies(struct buffer *out, const struct tlsrpt_report *report) {
+    for (unsigned i = 0; i < NUM_POLICY_TYPES; i++) {
+        const struct policy *policy = &report->policies[i];
+        if (policy->successful + policy->failed > 0) {
+            buffer_add_string(out, out->len > 0 ? "," : "");
+            add_policy(out, report->domain, (enum policy_type)i, policy);
+        }
+    }
 }
 
 void tlsrpt_write(const struct tlsrpt_report *report, uint64_t begin_s, const struct tlsrpt_sender *sender,
                   struct buffer *out) {
     char begin[TEXT_TIME_MAX], end[TEXT_TIME_MAX];
-    struct buffer policy = {0};
-    add_policy(&policy, report);
+    struct buffer policies = {0};
+    add_policies(&policies, report);
     text_time_s(begin, (int64_t)begin_s);
     text_time_s(end, (int64_t)begin_s + DAY_S - 1);
     buffer_add_string(out, "{\"organization-name\":");
@@ -293,9 +342,9 @@ void tlsrpt_write(const struct tlsrpt_report *report, uint64_t begin_s, const st
     buffer_printf(out, ",\"date-range\":{\"start-datetime\":\"%s\",\"end-datetime\":\"%s\"}", begin, end);
     add_member(out, "contact-info", sender->contact);
     buffer_printf(out, ",\"report-id\":\"%.10s_%s_%08" PRIx32 "@%s\",\"policies\":[", begin, report->domain,
-                  crc32c(0, policy.data, policy.len), sender->domain);
-    buffer_add(out, policy.data, policy.len);
+                  crc32c(0, policies.data, policies.len), sender->domain);
+    buffer_add(out, policies.data, policies.len);
     buffer_add_string(out, "]}\n");
-    out->failed = out->failed || policy.failed;
-    buffer_cleanup(&policy);
+    out->failed = out->failed || policies.failed;
+    buffer_cleanup(&policies);
 }

@@ -9,12 +9,15 @@
  *     not at all    otherwise: the verdict is unknown, there was no mail, the client never asked for TLS. The
  *                   receiving domain is not to blame, or nobody who only looks on can tell.
  *
- * A certificate that no authority vouches for, or of another name, fails no session by itself: without a
- * policy of the domain (MTA-STS, DANE) the sender does not look at it, and whether there is one cannot be
- * seen in the session. So the policy is "no-policy-found", and both numbers are those of adoption.
+ * The policy is what was seen of one: "tlsa" where TLSA records were in DNS answers, as safe by DNSSEC as the
+ * resolver claimed, "sts" where an MTA-STS policy in force was given (--mta-sts), else "no-policy-found".
+ * Under a policy a session is successful when it was seen to keep it, so that one whose certificate is hidden
+ * (TLS 1.3) does not count. Without one, a certificate that no authority vouches for, or of another name,
+ * fails no session: the sender does not look at it. The texts of policies are left out.
  *
  * The policy domain is that of the recipients, where these were seen, and a session counts for each of them.
- * TLS hides them: then it is the name of the server. Not the domain that this name is in: who holds the name
+ * TLS hides them: then it is the one domain of which the server was seen to be an MX, else the name of the
+ * server. Not the domain that this name is in: who holds the name
  * of a host is known, for whose mail it stands is not, and a provider's domain is no customer's. A session
  * with neither, as with a server that said no name, is in no report, and so is a domain that is no host name
  * (RFC 1123), such as an address. */

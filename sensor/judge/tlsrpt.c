@@ -31,6 +31,36 @@ static const char *failed_handshake(const struct session_event *s) {
     return only_name ? "certificate-host-mismatch" : "certificate-not-trusted";
 }
 
+static const char *failure_of(const char *reason) {
+    static const char *const types[][2] = {
+        {"certificate_expired", "certificate-expired"},
+        {"certificate_out_of_date", "certificate-expired"},
+        {"certificate_host_mismatch", "certificate-host-mismatch"},
+        {"name_mismatch", "certificate-host-mismatch"},
+        {"certificate_not_trusted", "certificate-not-trusted"},
+        {"no_record_matches", "certificate-not-trusted"},
+        {"anchor_not_sent", "certificate-not-trusted"},
+        {"chain_not_signed", "certificate-not-trusted"},
+    };
+    for (size_t i = 0; reason && i < sizeof types / sizeof types[0]; i++) {
+        if (strcmp(types[i][0], reason) == 0)
+            return types[i][1];
+    }
+    return "validation-failure";
+}
+
+static bool is_word(const char *text, const char *word) {
+    return text && strcmp(text, word) == 0;
+}
+
+/* Of a session that was established: DANE goes before MTA-STS (RFC 8461 section 2). */
+static const char *failed_policy(const struct session_event *s) {
+    if (s->dane_records.num > 0 && is_word(s->dane_dnssec, "claimed"))
+        return is_word(s->dane_result, "mismatch") ? failure_of(s->dane_reason) : NULL;
+    bool has_sts = is_word(s->mta_sts_mode, "enforce") || is_word(s->mta_sts_mode, "testing");
+    return has_sts && is_word(s->mta_sts_result, "fail") ? failure_of(s->mta_sts_reason) : NULL;
+}
+
 const char *tlsrpt_result_type(const struct session_event *session) {
     if (session->mode && strcmp(session->mode, "implicit") == 0)
         return NULL;
@@ -43,6 +73,8 @@ const char *tlsrpt_result_type(const struct session_event *session) {
         return "validation-failure";
     case VERDICT_HANDSHAKE_FAILED:
         return failed_handshake(session);
+    case VERDICT_STARTTLS:
+        return failed_policy(session);
     default:
         return NULL;
     }

@@ -122,6 +122,68 @@ static void test_counts(void **state) {
     assert_int_equal(tlsrpt_counts(s), 0);
 }
 
+static const char *written(const struct tlsrpt_day *day, size_t i) {
+    static struct buffer out;
+    const struct tlsrpt_sender sender = {"Example \"Org\"", "mailto:tls@sender.example", "sender.example"};
+    buffer_cleanup(&out);
+    tlsrpt_write(day->reports[i], DAY, &sender, &out);
+    buffer_add_char(&out, '\0');
+    assert_false(out.failed);
+    (void)snprintf(text, sizeof text, "%s", out.data);
+    buffer_cleanup(&out);
+    return text;
+}
+
+/* Under a policy that was seen, what nobody could judge does not count. */
+static void test_policies(void **state) {
+    (void)state;
+    static const struct {
+        const char *dnssec, *dane, *dane_reason, *mode, *sts, *sts_reason, *expected;
+        int counts;
+    } cases[] = {
+        {"claimed", "match", NULL, NULL, NULL, NULL, NULL, 1},
+        {"claimed", "unknown", "certificate_not_visible", "enforce", "fail", "certificate_expired", NULL, 0},
+        {"claimed", "mismatch", "no_record_matches", NULL, NULL, NULL, "certificate-not-trusted", -1},
+        {"claimed", "mismatch", "name_mismatch", NULL, NULL, NULL, "certificate-host-mismatch", -1},
+        {"not_claimed", "mismatch", "no_record_matches", NULL, NULL, NULL, NULL, 1},
+        {"not_claimed", "mismatch", NULL, "enforce", "pass", NULL, NULL, 1},
+        {NULL, NULL, NULL, "enforce", "fail", "certificate_expired", "certificate-expired", -1},
+        {NULL, NULL, NULL, "testing", "fail", "mx_mismatch", "validation-failure", -1},
+        {NULL, NULL, NULL, "testing", "unknown", "certificate_not_visible", NULL, 0},
+        {NULL, NULL, NULL, "none", "fail", "certificate_expired", NULL, 1},
+    };
+    const char *records[] = {"3 1 1 00ff"};
+    struct tlsrpt_day day = {0};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct session_event *s = session(VERDICT_STARTTLS, NULL);
+        s->dane_records = (struct text_list){.items = records, .num = cases[i].dnssec != NULL};
+        s->dane_dnssec = cases[i].dnssec;
+        s->dane_result = cases[i].dane;
+        s->dane_reason = cases[i].dane_reason;
+        s->mta_sts_mode = cases[i].mode;
+        s->mta_sts_result = cases[i].sts;
+        s->mta_sts_reason = cases[i].sts_reason;
+        s->tlsrpt_result_type = tlsrpt_result_type(s);
+        assert_int_equal(s->tlsrpt_result_type == NULL, cases[i].expected == NULL);
+        assert_true(cases[i].expected == NULL || strcmp(s->tlsrpt_result_type, cases[i].expected) == 0);
+        assert_int_equal(tlsrpt_counts(s), cases[i].counts);
+        assert_true(tlsrpt_day_add(&day, s));
+    }
+    assert_int_equal(day.num, 1);
+    static const char *const expected[] = {"tlsa",
+                                           "1,\"total-failure-session-count\":2}",
+                                           "sts",
+                                           "1,\"total-failure-session-count\":2}",
+                                           "no-policy-found",
+                                           "2,\"total-failure-session-count\":0}"};
+    const char *at = written(&day, 0);
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        at = strstr(at, expected[i]);
+        assert_non_null(at);
+    }
+    tlsrpt_day_cleanup(&day);
+}
+
 static void test_host_names(void **state) {
     (void)state;
     static const char *const good[][2] = {{"Example.ORG", "example.org"},
@@ -169,18 +231,6 @@ static void test_host_names(void **state) {
     assert_false(tlsrpt_host_name(longest, name));
     memset(longest, 'a', 64);
     assert_false(tlsrpt_host_name(longest, name));
-}
-
-static const char *written(const struct tlsrpt_day *day, size_t i) {
-    static struct buffer out;
-    const struct tlsrpt_sender sender = {"Example \"Org\"", "mailto:tls@sender.example", "sender.example"};
-    buffer_cleanup(&out);
-    tlsrpt_write(day->reports[i], DAY, &sender, &out);
-    buffer_add_char(&out, '\0');
-    assert_false(out.failed);
-    (void)snprintf(text, sizeof text, "%s", out.data);
-    buffer_cleanup(&out);
-    return text;
 }
 
 static void test_report(void **state) {
@@ -480,6 +530,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_result_types),
         cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_policies),
         cmocka_unit_test(test_host_names),
         cmocka_unit_test(test_report),
         cmocka_unit_test(test_many_failures),
