@@ -14,8 +14,8 @@
  *   1. the recipients' domains, where they were seen (in clear, or with a key log); of several each has its
  *      rule, and the worst result is the session's; else the one domain whose MX the server was looked up as
  *   2. inbound, where the peer is the client: its EHLO name, its certificate's names, its address
- *   3. the host that the address is by DNS answers seen, the name that the client asked for (SNI), then the
- * one that the server gives itself (EHLO reply, banner), then those of its certificate, then its address
+ *   3. the host that has the address by DNS answers seen, the name that the client asked for (SNI), then
+ *      the one that the server gives itself (EHLO reply, banner), those of its certificate, its address
  *   4. `*`
  *
  * A name has the rule of, in this order: [NAME]:PORT, [NAME], NAME:PORT, NAME, and then of its parents, the
@@ -27,9 +27,10 @@
  * Levels, as Postfix enforces them:
  *
  *   none                     nothing is asked for
- *   may                      clear text is fine, and so is a failed handshake, as Postfix goes on in clear
- * later; TLS, where there is any, is as the attributes say encrypt                  TLS, with any certificate
- *   dane                     as may, unless the TLSA records of the server are known
+ *   may                      clear text is fine, and so is a failed handshake, as Postfix sends in clear
+ *                            later; TLS, where there is any, is as the attributes say
+ *   encrypt                  TLS, with any certificate
+ *   dane                     as dane-only where TLSA records of the server were seen, else unknown
  *   dane-only                TLS with a certificate that the TLSA records name
  *   fingerprint match=HEX    TLS with that certificate or key: SHA-256, several with | between them
  *   verify                   TLS, a valid chain, and the server's name in the certificate
@@ -43,7 +44,7 @@
  *   ciphers=high     export, low, medium, high or null, up to TLS 1.2
  *   exclude=3DES:RC4:kRSA    kinds of suites (policy_suite.h), up to TLS 1.2
  *   tafile=FILE      not judged: a chain is judged by --ca, so that it stays unknown here
- *   servername= connection_reuse= enable_rpk= policy_...=    taken, nothing to judge
+ *   servername= connection_reuse= enable_rpk= policy_...= mx_host_pattern=    taken, nothing to judge
  *   min_bits=256     of the cipher
  *   client_cert=required  pq=required  forward_secrecy=required
  *   direction=inbound|outbound    needs home networks
