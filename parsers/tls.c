@@ -252,12 +252,24 @@ static enum parse_result take_fragment(struct tls *tls, enum side side, struct t
     return PARSE_OK;
 }
 
+/* Application data that nobody decrypts is counted. */
+static void pass_data(struct tls *tls, struct tls_side *s, struct reader *in) {
+    while (tls_record_pass(&s->record, in, TLS_RECORD_APPLICATION_DATA)) {
+        if (tls_evidence_data(&s->evidence, s->record.length)) {
+            tls->stale = true;
+        }
+    }
+}
+
 enum parse_result tls_push(struct tls *tls, enum side side, const uint8_t *data, size_t len,
                            size_t *consumed) {
     struct tls_side *s = &tls->sides[side];
     struct reader in = reader_of(data, len);
     struct tls_fragment fragment;
     enum parse_result result;
+    if (tls->handler.protected_record == NULL) {
+        pass_data(tls, s, &in);
+    }
     while ((result = tls_record_next(&s->record, &in, &fragment)) == PARSE_OK) {
         if (take_fragment(tls, side, &fragment) == PARSE_BAD) {
             in.pos = fragment.data.pos;

@@ -299,6 +299,24 @@ enum parse_result tls_record_next(struct tls_record *r, struct reader *in, struc
     }
 }
 
+bool tls_record_pass(struct tls_record *r, struct reader *in, uint8_t type) {
+    if (r->state == TLS_RECORD_AT_HEADER && !read_whole_header(r, in)) {
+        return false;
+    }
+    if (r->state != TLS_RECORD_AT_BODY || r->type != type || r->used > 0) {
+        return false;
+    }
+    size_t len = r->left < reader_left(in) ? r->left : reader_left(in);
+    reader_skip(in, len);
+    r->left = (uint16_t)(r->left - len);
+    if (r->left > 0) {
+        return false;
+    }
+    r->state = TLS_RECORD_AT_HEADER;
+    r->have = 0;
+    return true;
+}
+
 bool tls_record_gap(struct tls_record *r, uint64_t len) {
     r->after_gap = true;
     bool in_body = r->state == TLS_RECORD_AT_BODY || r->state == TLS_RECORD_TENTATIVE;

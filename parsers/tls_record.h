@@ -69,6 +69,10 @@ void tls_record_init(struct tls_record *record);
 enum parse_result tls_record_next(struct tls_record *record, struct reader *in,
                                   struct tls_fragment *fragment);
 
+/* The same for records of a type whose bytes nobody wants to see: passes over what in holds of one. True: up
+ * to its end. What is not such a record is for tls_record_next(). */
+bool tls_record_pass(struct tls_record *record, struct reader *in, uint8_t type);
+
 /* len bytes are missing here. True when they lie inside the body of the record under way. */
 bool tls_record_gap(struct tls_record *record, uint64_t len);
 

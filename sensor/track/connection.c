@@ -260,13 +260,17 @@ static void take_fin(struct stream *stream, int64_t at) {
 static void check_hole(struct flow *flow, enum side side, uint64_t elapsed_ns) {
     struct stream *stream = &flow->streams[side];
     uint64_t hole = stream_hole(stream);
+    if (hole == 0) {
+        flow->hole[side] = false;
+        return;
+    }
     uint32_t packets = flow->packets[SIDE_CLIENT] + flow->packets[SIDE_SERVER];
-    if (hole > 0 && !flow->hole[side]) {
+    if (!flow->hole[side]) {
         flow->hole_since_ns[side] = elapsed_ns;
         flow->hole_since_packets[side] = packets;
     }
-    flow->hole[side] = hole > 0;
-    if (hole == 0 || packets - flow->hole_since_packets[side] < HOLE_WAIT_PACKETS)
+    flow->hole[side] = true;
+    if (packets - flow->hole_since_packets[side] < HOLE_WAIT_PACKETS)
         return;
     bool sent = stream->sent >= stream->next + hole;
     uint64_t waited_ns = elapsed_ns - flow->hole_since_ns[side];

@@ -36,6 +36,7 @@ struct flow_table {
     struct flow_entry *oldest[NUM_QUEUES], *youngest[NUM_QUEUES];
     struct flow *asked_first, *asked_last; /* whole ones that may be folded, by when they were asked for */
     size_t num_asked;                      /* of those */
+    uint64_t num_asks;
     const struct session_tools *tools;
     struct flow *spare; /* for one whole flow when there is no more memory */
 };
@@ -128,6 +129,7 @@ static void join_asked(struct flow_table *table, struct flow *flow) {
     flow->asked_after = NULL;
     *(flow->asked_before ? &flow->asked_before->asked_after : &table->asked_first) = flow;
     table->asked_last = flow;
+    flow->asked_at = table->num_asks;
     flow->may_fold = true;
     table->num_asked++;
 }
@@ -253,10 +255,12 @@ static struct flow *unfold_flow(struct flow_table *table, struct flow_entry *ent
     return flow;
 }
 
-/* Whole, and the last one asked for. */
+/* Whole, and among the last ones asked for: its neighbours are touched only when others may soon be behind
+ * it. */
 static struct flow *give_out(struct flow_table *table, struct flow_entry *entry) {
     struct flow *flow = entry->flow;
-    if (flow && flow == table->asked_last)
+    table->num_asks++;
+    if (flow && flow->may_fold && table->num_asks - flow->asked_at < FLOWS_WHOLE / 2)
         return flow;
     if (flow)
         leave_asked(table, flow);
@@ -364,6 +368,7 @@ static struct flow_entry *new_entry(const struct segment *segment, uint8_t *send
 
 struct flow *flow_add(struct flow_table *table, const struct segment *segment, uint8_t *sender) {
     assert(!flow_table_full(table));
+    table->num_asks++;
     fold_quiet(table);
     struct flow_entry *entry = new_entry(segment, sender);
     struct flow *flow = entry ? new_whole(table) : NULL;

@@ -43,7 +43,8 @@ struct flow_entry;
 struct flow {
     struct flow_entry *entry; /* its place in the table */
     struct flow *asked_before,
-        *asked_after; /* neighbours among the whole ones, by when they were asked for */
+        *asked_after;  /* neighbours among the whole ones, by when they were asked for */
+    uint64_t asked_at; /* when it came to this place, by the number of asks */
     struct flow_key key;
 
     uint64_t active_ns;   /* elapsed time at the last packet; when closed, at the report */
@@ -91,7 +92,7 @@ struct session_tools;
 struct flow_table *flow_table_new(size_t max_flows, const struct session_tools *tools);
 void flow_table_free(struct flow_table *table); /* every flow must have been removed; NULL is fine */
 
-/* A flow that was given out stays where it is at least until FLOWS_WHOLE others were asked for. One that
+/* A flow that was given out stays where it is at least until FLOWS_WHOLE / 2 others were asked for. One that
  * could not be made whole again for want of memory has lost its session and is marked as evicted.
  *
  * Segments are looked up by their flow_hash, which flow_hash() made, with the same seed for all of a table's.
