@@ -108,12 +108,14 @@ static struct traffic copied(const struct traffic *whole, uint64_t *random) {
  */
 static struct traffic crowded(const struct traffic *whole, uint64_t *random) {
     (void)random;
+    static uint8_t nothing[1];
     struct traffic out = {0};
     for (size_t i = 0; i < whole->num; i++) {
         traffic_add(&out, &whole->pieces[i], 0, whole->pieces[i].len);
         for (uint16_t k = 0; k < FLOWS_WHOLE; k++) {
             struct piece syn = {
                 .src = {198, 18, 0, 1}, .dst = {198, 18, 0, 2}, .addr_len = 4, .flags = TCP_SYN};
+            syn.payload = nothing;
             syn.src_port = (uint16_t)(1024 + k);
             syn.dst_port = 25;
             syn.ts_ns = whole->pieces[i].ts_ns;
