@@ -484,6 +484,7 @@ static bool put_aside(struct state *state, const char *why, char aside[PATH_LEN]
                       size_t error_len) {
     char journal[PATH_LEN + 16], journal_aside[PATH_LEN + 16];
     close_file(state);
+    errno = EEXIST; /* of all names */
     for (unsigned i = 1; i <= STATE_ASIDE_MAX; i++) {
         int len = snprintf(aside, PATH_LEN, "%s.%s-%u", state->path, why, i);
         if (len < 0 || len >= PATH_LEN)

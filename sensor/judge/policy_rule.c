@@ -128,7 +128,7 @@ static uint16_t version_of(const char *text, bool numbers) {
 }
 
 static uint8_t version_bit(uint16_t version) {
-    return version < POLICY_VERSION_SSL ? 0 : (uint8_t)(1u << (version - POLICY_VERSION_SSL));
+    return (uint8_t)(version < POLICY_VERSION_SSL ? 0 : 1u << (version - POLICY_VERSION_SSL));
 }
 
 static bool read_protocols(struct reading *r, char *value) {
