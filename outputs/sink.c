@@ -291,6 +291,7 @@ struct sink *sink_open(const char *text, const struct sink_options *options, cha
         sink->datasets = datasets;
     }
     sink_spec_cleanup(&spec);
+    /* cppcheck-suppress returnDanglingLifetime ; open() copies what it keeps of spec */
     return sink;
 }
 

@@ -12,6 +12,7 @@ apt_build='gcc libc6-dev cmake ninja-build pkg-config libpcap-dev libndpi-dev li
     libzstd-dev librdkafka-dev libsqlite3-dev libmicrohttpd-dev libseccomp-dev
     libpsl-dev publicsuffix libmaxminddb-dev'
 apt_test='libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 clang-tidy-14 shellcheck mandoc git
+    cppcheck valgrind
     openssl ca-certificates gzip zstd tcpdump procps iproute2 gnutls-bin tshark tcpreplay
     python3 python3-jsonschema sqlite3 psl systemd kcat default-jre-headless maven'
 
@@ -19,7 +20,7 @@ apt_test='libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 clan
 dnf_build='gcc cmake ninja-build pkgconf-pkg-config libpcap-devel ndpi-devel openssl-devel libyaml-devel
     zlib-devel libzstd-devel librdkafka-devel sqlite-devel libmicrohttpd-devel libseccomp-devel
     libpsl-devel publicsuffix-list-dafsa libmaxminddb-devel'
-dnf_test='libcmocka-devel clang compiler-rt llvm clang-tools-extra ShellCheck mandoc git openssl ca-certificates
+dnf_test='libcmocka-devel clang compiler-rt llvm clang-tools-extra ShellCheck mandoc git cppcheck valgrind openssl ca-certificates
     gzip zstd tcpdump procps-ng iproute gnutls-utils wireshark-cli tcpreplay
     python3 python3-jsonschema sqlite psl systemd kcat java-headless maven'
 
@@ -69,7 +70,7 @@ END
     case " $wanted " in
     *' test '*)
         echo "and for the tests: cmocka, clang with its sanitizers, clang-format and clang-tidy 14, shellcheck," \
-            "mandoc, git, openssl, gzip, zstd, tcpdump, ip, tshark, gnutls-cli, python3 with jsonschema, sqlite3" >&2
+            "cppcheck, valgrind, mandoc, git, openssl, gzip, zstd, tcpdump, ip, tshark, gnutls-cli, python3 with jsonschema, sqlite3" >&2
         ;;
     esac
     echo 'With all of it installed, go on by: STARTTAP_PACKAGES=skip sh sensor/quickstart.sh' >&2

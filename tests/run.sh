@@ -142,6 +142,10 @@ suite 'threads, ThreadSanitizer' 600 sh tests/threads.sh build-tsan
 suite layers 300 python3 tests/layers.py
 suite style 120 sh tests/style.sh
 suite tidy 900 sh tests/tidy.sh build-asan
+suite valgrind 600 sh tests/valgrind.sh build-valgrind
+suite cppcheck 300 sh tests/cppcheck.sh
+suite hardening 30 sh tests/hardening.sh build/starttap
+suite proofs 900 sh tests/proofs/run.sh build-proofs ${1:+"$1"}
 suite install 120 sh tests/install.sh
 if [ -z "$clang" ]; then
     note skip fuzz 'no clang here'

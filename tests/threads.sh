@@ -5,9 +5,9 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 directory=$1
 cmake -S "$root" -B "$directory" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DSTARTTAP_TSAN=ON
-ninja -C "$directory" test_ring test_workers test_lanes test_threads test_source starttap bench_generate
+ninja -C "$directory" test_ring test_workers test_lanes test_threads test_source test_outbox test_sink_file starttap bench_generate
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
-for test in test_ring test_workers test_lanes test_threads test_source; do
+for test in test_ring test_workers test_lanes test_threads test_source test_outbox test_sink_file; do
     "$directory/$test"
 done
 sh "$root/tests/cli/test_workers.sh" "$directory/starttap"

@@ -86,11 +86,12 @@ static bool fits(struct waiting *waiting, size_t len) {
     uint8_t *data = malloc(room);
     if (!data)
         return false;
-    struct waiting more = {data, 0, left, room, waiting->gap_behind};
     if (left > 0)
         memcpy(data, waiting->data + waiting->start, left);
     drop(waiting);
-    *waiting = more;
+    waiting->data = data;
+    waiting->end = left;
+    waiting->room = room;
     return true;
 }
 

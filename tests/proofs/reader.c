@@ -1,6 +1,6 @@
-/* Any call of reader_* on any reader of a buffer of up to BYTES bytes: it does not read out of bounds, a read that
- * does not fit yields 0 or NULL and sticks, a length-prefixed one is all or nothing. The reader that it leaves is
- * again one that the proof began with, so the same holds for any calls one after another. */
+/* Any call of reader_* on any reader of a buffer of up to BYTES bytes: it does not read out of bounds, a read
+ * that does not fit yields 0 or NULL and sticks, a length-prefixed one is all or nothing. The reader that it
+ * leaves is again one that the proof began with, so the same holds for any calls one after another. */
 #include <assert.h>
 
 #include "proof.h"
@@ -19,12 +19,18 @@ static void use(const uint8_t *bytes, size_t len) {
 
 static uint32_t read_number(struct reader *r, uint8_t which) {
     switch (which) {
-    case 0: return reader_u8(r);
-    case 1: return reader_u16(r);
-    case 2: return reader_u24(r);
-    case 3: return reader_u32(r);
-    case 4: return reader_u16le(r);
-    default: return reader_u32le(r);
+    case 0:
+        return reader_u8(r);
+    case 1:
+        return reader_u16(r);
+    case 2:
+        return reader_u24(r);
+    case 3:
+        return reader_u32(r);
+    case 4:
+        return reader_u16le(r);
+    default:
+        return reader_u32le(r);
     }
 }
 
@@ -45,12 +51,24 @@ static void read_any(struct reader *r) {
         use(bytes, bytes != NULL ? len : 0);
         return;
     }
-    case 7: reader_skip(r, len); return;
-    case 8: sub = reader_sub(r, len); break;
-    case 9: sub = reader_vec8(r); break;
-    case 10: sub = reader_vec16(r); break;
-    case 11: sub = reader_vec24(r); break;
-    default: reader_fail(r); return;
+    case 7:
+        reader_skip(r, len);
+        return;
+    case 8:
+        sub = reader_sub(r, len);
+        break;
+    case 9:
+        sub = reader_vec8(r);
+        break;
+    case 10:
+        sub = reader_vec16(r);
+        break;
+    case 11:
+        sub = reader_vec24(r);
+        break;
+    default:
+        reader_fail(r);
+        return;
     }
     assert(reader_ok(&sub) == reader_ok(r));
     assert(reader_ok(r) || reader_left(&sub) == 0);

@@ -1,5 +1,5 @@
-/* Any line of up to BYTES bytes, taken apart as a reply of a server: no read out of bounds, only what RFC 5321 section
- * 4.2 calls a reply is one, and its text lies inside the line, without blanks at its ends. */
+/* Any line of up to BYTES bytes, taken apart as a reply of a server: no read out of bounds, only what RFC
+ * 5321 section 4.2 calls a reply is one, and its text lies inside the line, without blanks at its ends. */
 #include <assert.h>
 
 #include "../../parsers/smtp_reply.h"
