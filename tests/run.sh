@@ -140,6 +140,7 @@ run_golden
 suite 'bench, short' 300 sh tests/bench/run.sh --short --build=build-asan --starttap=build/starttap
 suite 'threads, ThreadSanitizer' 600 sh tests/threads.sh build-tsan
 suite layers 300 python3 tests/layers.py
+suite limits 60 python3 tests/limits.py
 suite style 120 sh tests/style.sh
 suite tidy 900 sh tests/tidy.sh build-asan
 suite valgrind 600 sh tests/valgrind.sh build-valgrind
