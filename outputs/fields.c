@@ -414,7 +414,9 @@ static const struct field table[] = {
     ROW(145, SESSION, CAPTURE, COUNTER, session.duplicates, "duplicates", ANY,
         "Packets that were captured twice."),
     ROW(146, SESSION, CAPTURE, FLAG, session.overlap_conflict, "overlap_conflict", ANY,
-        "Segments overlapped with different bytes: the first copy was used."),
+        "Segments or fragments overlapped with different bytes (the first copy was used), or bytes were "
+        "urgent:"
+        " hosts may have read something else."),
     ROW(147, SESSION, MEMORY, NUMBER, session.memory_offers, "offers", ANY,
         "Sessions before this one in which the server offered STARTTLS; with it and the next four: "
         "starttls.withdrawn."),

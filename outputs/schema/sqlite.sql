@@ -118,7 +118,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     capture_out_of_order INTEGER, -- Segments that came out of order.
     capture_retransmits INTEGER, -- Segments that were sent again.
     capture_duplicates INTEGER, -- Packets that were captured twice.
-    capture_overlap_conflict INTEGER, -- Segments overlapped with different bytes: the first copy was used.
+    capture_overlap_conflict INTEGER, -- Segments or fragments overlapped with different bytes (the first copy was used), or bytes were urgent: hosts may have read something else.
     memory_offers INTEGER, -- Sessions before this one in which the server offered STARTTLS; with it and the next four: starttls.withdrawn.
     memory_omissions INTEGER, -- Sessions before this one in which it did not.
     memory_first_offered TEXT, -- When it was first seen to offer STARTTLS.

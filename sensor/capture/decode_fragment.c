@@ -28,6 +28,7 @@ struct entry {
     uint32_t data_len;  /* LEN_UNKNOWN: the last piece has not come */
     uint32_t end_max;   /* of the pieces so far */
     uint32_t num_units; /* that have come */
+    bool contradicted;
     uint64_t units[(NUM_UNITS + 63) / 64];
 };
 
@@ -36,7 +37,10 @@ struct entry {
 struct fragments {
     struct entry *buckets[NUM_BUCKETS];
     struct entry *oldest, *newest;
-    struct entry *whole; /* handed out, kept until the next call */
+    /* The last ones that were made whole, in a ring. There are more of them than IP headers in a packet, so
+     * one that a packet's inner fragments lie in stays until the packet is done with. */
+    struct entry *finished[FRAGMENT_FINISHED_MAX];
+    size_t num_finished; /* ever */
     size_t num_entries;
     size_t num_bytes;
     uint64_t num_ever; /* entries made */
@@ -61,7 +65,8 @@ void fragments_free(struct fragments *fragments) {
         entry_free(entry);
         entry = newer;
     }
-    entry_free(fragments->whole);
+    for (size_t i = 0; i < FRAGMENT_FINISHED_MAX; i++)
+        entry_free(fragments->finished[i]);
     free(fragments);
 }
 
@@ -99,15 +104,17 @@ static enum fragment_result forget(struct fragments *fragments, struct entry *en
     return FRAGMENT_BAD;
 }
 
+static uint64_t apart_ns(const struct entry *entry, const struct fragment *fragment) {
+    return entry->ts_ns > fragment->ts_ns ? entry->ts_ns - fragment->ts_ns : fragment->ts_ns - entry->ts_ns;
+}
+
 static struct entry *find(struct fragments *fragments, const struct fragment *fragment) {
     struct entry *entry = fragments->buckets[bucket_of(fragment)];
     while (entry != NULL && !same_datagram(entry, fragment))
         entry = entry->next_in_bucket;
     if (entry == NULL)
         return NULL;
-    uint64_t apart =
-        entry->ts_ns > fragment->ts_ns ? entry->ts_ns - fragment->ts_ns : fragment->ts_ns - entry->ts_ns;
-    if (apart <= FRAGMENT_TIMEOUT_NS)
+    if (apart_ns(entry, fragment) <= FRAGMENT_TIMEOUT_NS)
         return entry;
     (void)forget(fragments, entry);
     return NULL;
@@ -167,15 +174,17 @@ static bool grow(struct fragments *fragments, struct entry *entry, uint32_t end,
     return true;
 }
 
-/* Copies what has not come before. */
+/* Copies what has not come before, and compares what has. */
 static void copy_data(struct entry *entry, const struct fragment *fragment) {
     uint8_t *data = entry->bytes + FRAGMENT_HEADER_MAX;
     for (uint32_t at = 0; at < fragment->data_len; at += UNIT) {
         uint32_t unit = (fragment->offset + at) / UNIT;
         uint64_t bit = UINT64_C(1) << unit % 64;
         uint32_t len = fragment->data_len - at < UNIT ? fragment->data_len - at : UNIT;
-        if (entry->units[unit / 64] & bit)
+        if (entry->units[unit / 64] & bit) {
+            entry->contradicted |= memcmp(data + fragment->offset + at, fragment->data + at, len) != 0;
             continue;
+        }
         entry->units[unit / 64] |= bit;
         entry->num_units++;
         memcpy(data + fragment->offset + at, fragment->data + at, len);
@@ -204,6 +213,50 @@ static bool agree_on_end(struct entry *entry, const struct fragment *fragment) {
     return entry->end_max <= entry->data_len;
 }
 
+/* --- pieces of what is whole --- */
+
+enum late { LATE_COPY, LATE_CONTRADICTS, LATE_OTHER };
+
+static struct entry *find_finished(const struct fragments *fragments, const struct fragment *fragment) {
+    for (size_t i = 1; i <= FRAGMENT_FINISHED_MAX && i <= fragments->num_finished; i++) {
+        struct entry *entry = fragments->finished[(fragments->num_finished - i) % FRAGMENT_FINISHED_MAX];
+        if (entry && same_datagram(entry, fragment))
+            return apart_ns(entry, fragment) <= FRAGMENT_LATE_NS ? entry : NULL;
+    }
+    return NULL;
+}
+
+/* A first piece with other ports or another sequence number begins a datagram that has the identification by
+ * chance. */
+static enum late judge_late(const struct entry *entry, const struct fragment *fragment) {
+    const uint8_t *data = entry->bytes + FRAGMENT_HEADER_MAX;
+    uint32_t end = fragment->offset + fragment->data_len;
+    bool fits = fragment->more ? end <= entry->data_len : end == entry->data_len;
+    if (fits && memcmp(data + fragment->offset, fragment->data, fragment->data_len) == 0)
+        return LATE_COPY;
+    bool begins = fragment->offset == 0 && entry->data_len >= UNIT && fragment->data_len >= UNIT;
+    return begins && memcmp(data, fragment->data, UNIT) != 0 ? LATE_OTHER : LATE_CONTRADICTS;
+}
+
+static void hand_out(const struct entry *entry, struct datagram *whole) {
+    *whole = (struct datagram){
+        .number = entry->number,
+        .bytes = entry->bytes + FRAGMENT_HEADER_MAX - entry->header_len,
+        .header_len = entry->header_len,
+        .data_len = entry->data_len,
+        .next_header_at = entry->next_header_at,
+        .protocol = entry->protocol,
+        .contradicted = entry->contradicted,
+    };
+}
+
+static void finish(struct fragments *fragments, struct entry *entry) {
+    struct entry **place = &fragments->finished[fragments->num_finished++ % FRAGMENT_FINISHED_MAX];
+    detach(fragments, entry);
+    entry_free(*place);
+    *place = entry;
+}
+
 static bool is_whole(const struct entry *entry) {
     return entry->data_len != LEN_UNKNOWN && entry->num_units == (entry->data_len + UNIT - 1) / UNIT;
 }
@@ -219,6 +272,17 @@ enum fragment_result fragments_add(struct fragments *fragments, const struct fra
     if (!is_well_formed(fragment))
         return FRAGMENT_BAD;
     struct entry *entry = find(fragments, fragment);
+    struct entry *finished = entry == NULL ? find_finished(fragments, fragment) : NULL;
+    enum late late = finished != NULL ? judge_late(finished, fragment) : LATE_OTHER;
+    if (late == LATE_CONTRADICTS) {
+        finished->contradicted = true;
+        hand_out(finished, whole);
+        return FRAGMENT_WHOLE;
+    }
+    if (late == LATE_COPY) {
+        whole->number = finished->number;
+        return FRAGMENT_KEPT;
+    }
     if (entry == NULL)
         entry = add_entry(fragments, fragment, num_dropped);
     if (entry == NULL)
@@ -232,16 +296,7 @@ enum fragment_result fragments_add(struct fragments *fragments, const struct fra
     whole->number = entry->number;
     if (!is_whole(entry))
         return FRAGMENT_KEPT;
-    detach(fragments, entry);
-    entry_free(fragments->whole); /* only now: the fragment may have lain in it */
-    fragments->whole = entry;
-    *whole = (struct datagram){
-        .number = entry->number,
-        .bytes = entry->bytes + FRAGMENT_HEADER_MAX - entry->header_len,
-        .header_len = entry->header_len,
-        .data_len = entry->data_len,
-        .next_header_at = entry->next_header_at,
-        .protocol = entry->protocol,
-    };
+    finish(fragments, entry);
+    hand_out(entry, whole);
     return FRAGMENT_WHOLE;
 }

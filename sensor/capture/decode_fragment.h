@@ -1,8 +1,9 @@
 /* decode_fragment.h: puts fragmented datagrams together. Internal to capture.
  *
- * RFC 791 section 3.2, RFC 8200 section 4.5; where pieces overlap, the first copy wins. Pieces come in any
- * order and any number of times. What is kept is bounded: past FRAGMENT_DATAGRAMS_MAX or
- * DECODE_FRAGMENT_BYTES_MAX the oldest unfinished datagram goes. */
+ * RFC 791 section 3.2, RFC 8200 section 4.5; where pieces overlap, the first copy wins, and it is told when
+ * another one is different. Pieces come in any order and any number of times, also soon after the datagram
+ * was whole: one that then contradicts it gives the datagram once more. What is kept is bounded: past
+ * FRAGMENT_DATAGRAMS_MAX or DECODE_FRAGMENT_BYTES_MAX the oldest unfinished datagram goes. */
 #ifndef STARTTAP_SENSOR_CAPTURE_DECODE_FRAGMENT_H
 #define STARTTAP_SENSOR_CAPTURE_DECODE_FRAGMENT_H
 
@@ -15,6 +16,10 @@
  * belongs to another datagram (RFC 8200 section 4.5 says 60 s). A clock that jumps costs the datagrams it
  * jumps over alone. */
 #define FRAGMENT_TIMEOUT_NS UINT64_C(60000000000)
+
+/* A piece this long after its datagram was whole is compared with it, for the last FRAGMENT_FINISHED_MAX. */
+#define FRAGMENT_LATE_NS      UINT64_C(2000000000)
+#define FRAGMENT_FINISHED_MAX 64
 
 struct fragment {
     const uint8_t *src, *dst; /* addr_len bytes each */
@@ -38,6 +43,7 @@ struct datagram {
     uint32_t header_len, data_len;
     uint32_t next_header_at;
     uint8_t protocol;
+    bool contradicted; /* pieces that overlap had different bytes */
 };
 
 enum fragment_result {

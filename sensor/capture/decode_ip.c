@@ -113,6 +113,7 @@ static enum layer decode_whole(struct frame *frame, const struct datagram *whole
     frame->r = reader_of(whole->bytes, len);
     frame->missing = 0;
     frame->reassembled = true;
+    frame->contradicted |= whole->contradicted;
     return ipv6 ? LAYER_IPV6 : LAYER_IPV4;
 }
 

@@ -67,6 +67,7 @@ struct frame {
 
     uint8_t depth;         /* IP headers so far */
     bool by_port;          /* a UDP port number made us look inside: nonsense there is no damage */
+    bool contradicted;     /* pieces that overlap had different bytes */
     bool reassembled;      /* the IP header at hand was verified piece by piece */
     bool checksum_unknown; /* the TCP checksum covers an address that is not the header's own */
 };

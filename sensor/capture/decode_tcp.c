@@ -79,6 +79,7 @@ enum layer decode_tcp(struct frame *frame) {
         .payload = frame->r.pos,
         .payload_len = payload_len,
         .payload_wire_len = wire_len - header_len,
+        .contradicted = frame->contradicted,
         .vlan_id = frame->vlan_id,
         .network = frame->network,
         .network_len = (uint32_t)(frame->r.end - frame->network),

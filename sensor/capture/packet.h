@@ -37,6 +37,7 @@ struct segment {
     const uint8_t *payload;    /* payload_len bytes captured, behind the header */
     uint32_t payload_len;      /* <= payload_wire_len */
     uint32_t payload_wire_len; /* as the IP length says: Ethernet padding is not data */
+    bool contradicted;         /* it came in fragments that overlapped with different bytes */
     int vlan_id;               /* outermost 802.1Q/QinQ tag; -1 none */
     const uint8_t *network;    /* the innermost IP header and what was captured after it */
     uint32_t network_len;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "history.h"
+
 #define SENT_AHEAD_MAX                                                                                       \
     (16 << 20) /* a larger window cannot be filled: the number is not of this connection                     \
                 */
@@ -27,6 +29,14 @@ static bool syn_begins_anew(struct flow *flow, const struct segment *segment, en
     return false;
 }
 
+/* Whoever sends on behind its own RST or FIN did not send that: it was forged, and the host that it was meant
+ * for may not have taken it. */
+static bool goes_on(const struct flow *flow, const struct segment *segment, enum side side) {
+    const struct stream *stream = &flow->streams[side];
+    int64_t end = stream_offset(stream, segment->seq) + segment->payload_wire_len;
+    return (flow->rst_seen[side] || stream->fin_seen) && end > (int64_t)stream->end + 1;
+}
+
 bool connection_is_new(struct flow *flow, const struct segment *segment, enum side side) {
     if ((segment->flags & TCP_SYN) && !(segment->flags & TCP_ACK))
         return syn_begins_anew(flow, segment, side);
@@ -39,7 +49,8 @@ bool connection_is_new(struct flow *flow, const struct segment *segment, enum si
     if (segment->flags & TCP_SYN)
         return flow->streams[side].first_seq != segment->seq + 1;
     int64_t away = stream_offset(&flow->streams[side], segment->seq) - (int64_t)flow->streams[side].next;
-    return segment->payload_len > 0 && (away > STRAY_DISTANCE || away < -STRAY_DISTANCE);
+    return segment->payload_len > 0 &&
+           (away > STRAY_DISTANCE || away < -STRAY_DISTANCE || goes_on(flow, segment, side));
 }
 
 static void start_stream(struct stream *stream, uint32_t first_seq, bool certain) {
@@ -60,6 +71,7 @@ void connection_begin(struct flow *flow, const struct flow *before, const struct
 
 static size_t feed(struct flow *flow, enum side side, const uint8_t *data, size_t len, bool force) {
     size_t used = session_push(flow->session, side, data, len, force);
+    history_add(&flow->streams[side].history, flow->streams[side].next, data, used);
     stream_consume(&flow->streams[side], used);
     return used;
 }
@@ -144,12 +156,26 @@ static enum stream_push_result take_bytes(struct flow *flow, enum side side, int
 
 /* Nobody listens any more: only how far the stream went is kept. */
 static void pass_over(struct stream *stream, int64_t end) {
+    history_free(stream->history);
+    stream->history = NULL;
     if (end > (int64_t)stream->next)
         stream_consume(stream, (size_t)(end - (int64_t)stream->next));
 }
 
 static bool is_keep_alive(const struct stream *stream, const struct segment *segment, int64_t offset) {
     return segment->payload_len <= 1 && offset == (int64_t)stream->end - 1;
+}
+
+/* Bytes that hosts may read otherwise than we do: another copy of what was read (the byte of a keep-alive
+ * means nothing, RFC 9293 section 3.8.4), or urgent ones, which most take out of the stream (RFC 6093). */
+static bool contradicts(const struct stream *stream, const struct segment *segment, int64_t offset,
+                        bool keep_alive) {
+    if ((segment->flags & TCP_URG) && segment->urgent > 0)
+        return true;
+    if (offset >= (int64_t)stream->next ||
+        (keep_alive && segment->payload_len == 1 && segment->payload[0] == 0))
+        return false;
+    return history_differs(stream->history, offset, segment->payload, segment->payload_len);
 }
 
 static void take_payload(struct flow *flow, const struct segment *segment, enum side side, int64_t offset,
@@ -166,6 +192,7 @@ static void take_payload(struct flow *flow, const struct segment *segment, enum 
     }
     bool fills_hole = offset < (int64_t)stream->end;
     bool keep_alive = is_keep_alive(stream, segment, offset);
+    flow->overlap_conflict |= contradicts(stream, segment, offset, keep_alive);
     switch (take_bytes(flow, side, offset, segment->payload, segment->payload_len)) {
     case STREAM_NEW:
     case STREAM_AHEAD:
@@ -257,6 +284,13 @@ static void take_fin(struct stream *stream, int64_t at) {
         stream->sent = stream->fin;
 }
 
+/* A RST far from where the stream is ends nothing (section 3.10.7.4); how far it may be off depends on
+ * windows and on what was not captured. */
+static bool may_reset(const struct stream *stream, int64_t offset) {
+    uint64_t end = stream->sent > stream->end ? stream->sent : stream->end;
+    return offset >= (int64_t)stream->next - RESET_DISTANCE && offset <= (int64_t)end + RESET_DISTANCE;
+}
+
 static void check_hole(struct flow *flow, enum side side, uint64_t elapsed_ns) {
     struct stream *stream = &flow->streams[side];
     uint64_t hole = stream_hole(stream);
@@ -294,6 +328,7 @@ bool connection_segment(struct flow *flow, const struct segment *segment, enum s
                         const struct session_tools *tools) {
     struct stream *own = &flow->streams[side], *other = &flow->streams[side_other(side)];
     bool duplicate = is_duplicate(flow, segment, side);
+    flow->overlap_conflict |= segment->contradicted;
     if (duplicate)
         flow->duplicates++;
     else
@@ -311,7 +346,8 @@ bool connection_segment(struct flow *flow, const struct segment *segment, enum s
     if (segment->flags & TCP_FIN)
         take_fin(own, offset + segment->payload_wire_len);
     if (segment->flags & TCP_RST) {
-        flow->rst_seen[side] = true;
+        if (may_reset(own, offset))
+            flow->rst_seen[side] = true;
         return true; /* text in a RST is a diagnostic, not data (section 3.5.2) */
     }
     if (segment->payload_wire_len > 0) {

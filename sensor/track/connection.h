@@ -17,6 +17,8 @@
 #define HOLE_WAIT_LONG_NS (60 * NS_PER_S) /* when nobody acknowledges: only one side is captured */
 #define STRAY_DISTANCE    (1 << 20) /* bytes off the old place that make a segment one of a new connection */
 
+#define RESET_DISTANCE (1 << 20) /* bytes off the old place that a RST may be */
+
 /* True when this segment is the first (known) of another connection between the same ports. Remembers a SYN
  * that does not fit; connection_begin() of the new flow takes it from `before`. */
 bool connection_is_new(struct flow *flow, const struct segment *segment, enum side side);

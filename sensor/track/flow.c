@@ -198,6 +198,7 @@ static void fold_flow(struct flow_table *table, struct flow *flow) {
     struct fold fold = {bytes, bytes + sizeof bytes, false};
     struct flow state = *flow;
     state.session = NULL;
+    state.streams[SIDE_CLIENT].history = state.streams[SIDE_SERVER].history = NULL;
     to_differences(&state);
     fold_u8(&fold, flow->session != NULL);
     fold_state(&fold, (uint8_t *)&state + FOLDED_FROM, sizeof state - FOLDED_FROM);
@@ -212,6 +213,8 @@ static void fold_flow(struct flow_table *table, struct flow *flow) {
     entry->flow = NULL;
     if (flow->session)
         session_free_folded(flow->session);
+    stream_cleanup(&flow->streams[SIDE_CLIENT]); /* the history is for those that are busy */
+    stream_cleanup(&flow->streams[SIDE_SERVER]);
     free_whole(table, flow);
 }
 

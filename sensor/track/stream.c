@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "history.h"
+
 /* A run of kept bytes. Grows at its end while there is room, so that small
  * segments in a row do not cost a chunk each. */
 struct chunk {
@@ -28,6 +30,8 @@ void stream_cleanup(struct stream *stream) {
         free(chunk);
         chunk = after;
     }
+    history_free(stream->history);
+    stream->history = NULL;
     stream->chunks = NULL;
     stream->buffered = 0;
     stream->num_chunks = 0;

@@ -1,0 +1,27 @@
+/* history.h: the last bytes of a stream that were read, so that another copy of them can be compared.
+ *
+ * Whoever can put packets on the wire that only the sensor takes (a short time to live, a wrong checksum), or
+ * that reach it before the true ones do, shows it other bytes than the host gets. The true ones have the same
+ * sequence numbers and come, too: they are compared with what was read. */
+#ifndef STARTTAP_SENSOR_TRACK_HISTORY_H
+#define STARTTAP_SENSOR_TRACK_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define HISTORY_MAX (16u << 10) /* bytes kept; at least the last half of them are there */
+
+struct history;
+
+void history_free(struct history *history); /* NULL is fine */
+
+/* These bytes were read from [offset, +len). *history is made when it is NULL, and NULL again for want of
+ * memory: then nothing is compared. Bytes that do not follow those that are there begin anew. */
+void history_add(struct history **history, uint64_t offset, const uint8_t *data, size_t len);
+
+/* Whether any of these bytes is another one than was read in its place; bytes whose place is not known,
+ * before or behind what is kept, are not. offset may be negative. NULL is fine. */
+bool history_differs(const struct history *history, int64_t offset, const uint8_t *data, size_t len);
+
+#endif
