@@ -33,6 +33,7 @@ struct lane {
     bool runs;
     struct intake *intake;
     struct tracker *tracker;
+    uint64_t num_handed_over;
     struct post **open; /* by the lane that it goes to; NULL: none is being filled */
     uint32_t num_posts; /* that this lane has made */
     int wake_fd;
@@ -51,6 +52,7 @@ struct counts {
     struct intake_counters intake;
     struct decode_counters decoded;
     struct tracker_counters tracker;
+    uint64_t handed_over;
 };
 
 struct lanes {
@@ -232,6 +234,7 @@ static void hand_over(struct lane *lane, unsigned to, const struct segment *segm
     if (!lane->open[to])
         open_post(lane, to);
     batch_add(&lane->open[to]->batch, segment, (struct moment){0});
+    lane->num_handed_over++;
 }
 
 /* --- a lane --- */
@@ -266,7 +269,7 @@ void lanes_exchange(struct lanes *lanes, unsigned number) {
 void lanes_publish(struct lanes *lanes, unsigned number) {
     struct lane *lane = &lanes->lanes[number];
     struct counts counts = {*intake_counters(lane->intake), *intake_decoded(lane->intake),
-                            *tracker_counters(lane->tracker)};
+                            *tracker_counters(lane->tracker), lane->num_handed_over};
     pthread_mutex_lock(&lanes->counts_mutex);
     lanes->counts[number] = counts;
     pthread_mutex_unlock(&lanes->counts_mutex);
@@ -387,6 +390,15 @@ void lanes_count(struct lanes *lanes, struct reporter_facts *facts) {
         tracker_counters_add(&facts->trackers, &lanes->counts[i].tracker);
     }
     pthread_mutex_unlock(&lanes->counts_mutex);
+}
+
+uint64_t lanes_handed_over(struct lanes *lanes) {
+    uint64_t sum = 0;
+    pthread_mutex_lock(&lanes->counts_mutex);
+    for (unsigned i = 0; i < lanes->num; i++)
+        sum += lanes->counts[i].handed_over;
+    pthread_mutex_unlock(&lanes->counts_mutex);
+    return sum;
 }
 
 void lanes_finish(struct lanes *lanes) {

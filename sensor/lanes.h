@@ -55,6 +55,9 @@ bool lanes_reload(struct lanes *lanes, const struct config *fresh, char *error, 
 /* The counters of all lanes, as last published; or, while they are stopped, as they are. */
 void lanes_count(struct lanes *lanes, struct reporter_facts *facts);
 
+/* Likewise: segments that came in by one lane and belong to another. */
+uint64_t lanes_handed_over(struct lanes *lanes);
+
 /* Once they are stopped for good: reports every open connection. */
 void lanes_finish(struct lanes *lanes);
 

@@ -273,6 +273,7 @@ void live_capture(struct run *run) {
     run->ending = true;
     if (lanes) {
         pipeline_pause(run->pipeline);
+        service_say_workers(run, LEVEL_INFO);
     } else {
         take_last_packets(run);
         taps_measure(run->taps, 0);

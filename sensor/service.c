@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "config_reload.h"
+#include "lanes.h"
 #include "log.h"
 #include "policy_open.h"
 #include "run.h"
@@ -103,6 +104,13 @@ static void hang_up(struct run *run) {
 
 /* --- SIGUSR1 --- */
 
+void service_say_workers(const struct run *run, enum log_level level) {
+    struct lanes *lanes = pipeline_lanes(run->pipeline);
+    if (lanes)
+        log_line(level, "workers: %u; segments that one handed over to another: %" PRIu64, lanes_num(lanes),
+                 lanes_handed_over(lanes));
+}
+
 static void answer(const struct run *run) {
     struct pipeline_counters counters = pipeline_counters(run->pipeline);
     log_line(LEVEL_ANSWER, "packets %" PRIu64 ", bytes %" PRIu64 ", sessions %" PRIu64, counters.packets,
@@ -116,6 +124,7 @@ static void answer(const struct run *run) {
                  taps.packets.received, taps.packets.kernel_dropped, taps.packets.interface_dropped,
                  taps.outages, taps.outage_ms);
     }
+    service_say_workers(run, LEVEL_ANSWER);
     outlet_answer(run->outlet);
 }
 

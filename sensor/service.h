@@ -4,6 +4,7 @@
 #define STARTTAP_SENSOR_SERVICE_H
 
 #include "config.h"
+#include "log.h"
 #include "notify.h"
 
 struct run;
@@ -35,6 +36,9 @@ void service_turn(struct run *run);
 bool service_measures(const struct run *run, uint64_t now_ms);
 
 uint64_t service_memory_bytes(void); /* allocated now */
+
+/* Live with --workers: how well the kernel shares out the packets. Else nothing. */
+void service_say_workers(const struct run *run, enum log_level level);
 
 /* pipeline_resume(); a failure ends the run. */
 void service_resume(struct run *run);

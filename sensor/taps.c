@@ -54,13 +54,11 @@ static struct tap *taps_of(const struct taps *taps, unsigned lane) {
 
 /* --- opening --- */
 
-static bool prepare(struct taps *taps, struct line *line, struct live *live, char *message,
-                    size_t message_len) {
-    if (taps->num_lanes > 1 && !live_share(live, taps->key, &line->group, message, message_len))
-        return false;
+static bool set_filter(const struct taps *taps, const char *interface, struct live *live, char *message,
+                       size_t message_len) {
     char *expression = filter_mail(taps->config, live_linktype(live));
     if (!expression)
-        snprintf(message, message_len, "%s: out of memory", line->interface);
+        snprintf(message, message_len, "%s: out of memory", interface);
     bool good = expression && live_filter(live, expression, message, message_len);
     free(expression);
     return good;
@@ -72,24 +70,26 @@ static enum live_open_result open_tap(struct taps *taps, struct line *line, stru
         live_open(line->interface, &taps->options, &tap->live, message, message_len);
     if (result != LIVE_OPENED)
         return result;
-    if (prepare(taps, line, tap->live, message, message_len)) {
-        tap->drained = tap->has_head = false;
-        taps->stamps_foreign = taps->stamps_foreign || live_stamps_foreign(tap->live);
-        taps->needs_admin = taps->needs_admin || live_needs_admin(tap->live);
+    tap->drained = tap->has_head = false;
+    taps->stamps_foreign = taps->stamps_foreign || live_stamps_foreign(tap->live);
+    taps->needs_admin = taps->needs_admin || live_needs_admin(tap->live);
+    if (!taps->options.shared || live_share(tap->live, taps->key, &line->group, message, message_len))
         return LIVE_OPENED;
-    }
-    live_close(tap->live);
-    tap->live = NULL;
     return LIVE_REFUSED;
 }
 
-/* Opens what is not open, in the order of the lanes, since so the kernel numbers them. */
+/* In the order of the lanes, since so the kernel numbers them; and packets come when all are there, so that
+ * none changes its lane. What was opened when another one fails stays so: for the caller to close. */
 static enum live_open_result open_line(struct taps *taps, size_t i, char *message, size_t message_len) {
+    struct line *line = &taps->lines[i];
     for (unsigned lane = 0; lane < taps->num_lanes; lane++) {
-        struct tap *tap = &taps_of(taps, lane)[i];
-        enum live_open_result result = open_tap(taps, &taps->lines[i], tap, message, message_len);
+        enum live_open_result result = open_tap(taps, line, &taps_of(taps, lane)[i], message, message_len);
         if (result != LIVE_OPENED)
             return result;
+    }
+    for (unsigned lane = 0; lane < taps->num_lanes; lane++) {
+        if (!set_filter(taps, line->interface, taps_of(taps, lane)[i].live, message, message_len))
+            return LIVE_REFUSED;
     }
     return LIVE_OPENED;
 }
@@ -117,6 +117,7 @@ struct taps *taps_open(const struct config *config, unsigned num_lanes, uint32_t
         .options = {.ring_mb = config->ring_mb,
                     .snap_len = config->snap_len,
                     .promiscuous = !config->no_promiscuous,
+                    .shared = num_lanes > 1,
                     .time_stamps = config->time_stamps},
         .key = key,
         .num_lanes = num_lanes,
@@ -295,14 +296,12 @@ void taps_count(struct taps *taps, uint64_t now_ms, struct taps_counts *counts) 
 }
 
 void taps_refilter(struct taps *taps) {
+    char message[MESSAGE_LEN];
     for (size_t i = 0; i < taps->num * taps->num_lanes; i++) {
-        struct tap *tap = &taps->taps[i];
+        struct live *live = taps->taps[i].live;
         const char *interface = taps->lines[i % taps->num].interface;
-        char message[MESSAGE_LEN] = "out of memory";
-        char *expression = tap->live ? filter_mail(taps->config, live_linktype(tap->live)) : NULL;
-        if (tap->live && !(expression && live_filter(tap->live, expression, message, sizeof message)))
+        if (live && !set_filter(taps, interface, live, message, sizeof message))
             log_line(LEVEL_ERROR, "%s: the filter stays as it was: %s", interface, message);
-        free(expression);
     }
 }
 

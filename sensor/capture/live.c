@@ -1,12 +1,16 @@
 #include "live.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <pcap.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "fanout.h"
@@ -14,6 +18,9 @@
 #define NS_PER_S     UINT64_C(1000000000)
 #define LINKTYPE_RAW 101
 #define NOTE_LEN     (PCAP_ERRBUF_SIZE + 128)
+#define NO_PACKETS                                                                                           \
+    ETH_P_LOCALTALK /* a protocol that the kernel makes up: what comes by wire never has it                  \
+                     */
 
 struct live {
     pcap_t *handle;
@@ -41,23 +48,25 @@ static void own_path(char *path, size_t path_len) {
     path[len] = '\0';
 }
 
-static void say_privilege(const char *interface, bool promiscuous, char *message, size_t message_len) {
+/* Capturing takes CAP_NET_RAW, promiscuous mode too; setting up the adapter's clock takes CAP_NET_ADMIN. */
+static void say_privilege(const struct live *live, char *message, size_t message_len) {
     char path[512];
     own_path(path, sizeof path);
     snprintf(
         message, message_len,
         "%s: no permission to capture%s. Run as root, or let this program do so once and for all: setcap "
-        "cap_net_raw,cap_net_admin=eip %s%s",
-        interface, promiscuous ? " in promiscuous mode" : "", path,
-        promiscuous ? " (-p captures without it)" : "");
+        "cap_net_raw%s=eip %s",
+        live->interface, live->stamps_of_adapter ? " with time stamps of the adapter" : "",
+        live->stamps_of_adapter ? ",cap_net_admin" : "", path);
 }
 
-static enum live_open_result say_failure(pcap_t *handle, const char *interface, int status, char *message,
+static enum live_open_result say_failure(const struct live *live, int status, char *message,
                                          size_t message_len) {
+    const char *interface = live->interface, *why = pcap_geterr(live->handle);
     switch (status) {
     case PCAP_ERROR_PERM_DENIED:
     case PCAP_ERROR_PROMISC_PERM_DENIED:
-        say_privilege(interface, status == PCAP_ERROR_PROMISC_PERM_DENIED, message, message_len);
+        say_privilege(live, message, message_len);
         return LIVE_REFUSED;
     case PCAP_ERROR_NO_SUCH_DEVICE:
         snprintf(message, message_len, "%s: there is no such interface; starttap -D lists them", interface);
@@ -67,8 +76,7 @@ static enum live_open_result say_failure(pcap_t *handle, const char *interface, 
                  interface);
         return LIVE_GONE;
     default:
-        snprintf(message, message_len, "%s: %s", interface,
-                 pcap_geterr(handle)[0] ? pcap_geterr(handle) : pcap_statustostr(status));
+        snprintf(message, message_len, "%s: %s", interface, why[0] ? why : pcap_statustostr(status));
         return if_nametoindex(interface) == 0 && !is_any(interface) ? LIVE_GONE : LIVE_REFUSED;
     }
 }
@@ -112,6 +120,8 @@ static void set_options(pcap_t *handle, const struct live_options *options, bool
     pcap_set_timeout(handle, LIVE_BLOCK_MS);
     pcap_set_buffer_size(handle, (int)(options->ring_mb << 20));
     pcap_set_tstamp_precision(handle, PCAP_TSTAMP_PRECISION_NANO);
+    if (options->shared)
+        pcap_set_protocol_linux(handle, NO_PACKETS);
 }
 
 static void note_warning(struct live *live, int status) {
@@ -146,7 +156,7 @@ static enum live_open_result activate(struct live *live, const struct live_optio
     set_options(live->handle, options, options->promiscuous && !is_any(live->interface));
     int status = pcap_activate(live->handle);
     if (status < 0)
-        return say_failure(live->handle, live->interface, status, message, message_len);
+        return say_failure(live, status, message, message_len);
     note_warning(live, status);
     find_linktype(live);
     live->fd = pcap_get_selectable_fd(live->handle);
@@ -155,6 +165,20 @@ static enum live_open_result activate(struct live *live, const struct live_optio
         return LIVE_REFUSED;
     }
     return LIVE_OPENED;
+}
+
+/* Time stamps of the adapter that nobody asked for are no reason not to capture. */
+static enum live_open_result activate_without_adapter(struct live *live, const struct live_options *options,
+                                                      char *message, size_t message_len) {
+    struct live_options others = *options;
+    others.time_stamps = "host";
+    if (live->handle)
+        pcap_close(live->handle);
+    live->handle = NULL;
+    live->stamps_foreign = live->stamps_of_adapter = false;
+    snprintf(live->note, sizeof live->note,
+             "%s: time stamps of the adapter take CAP_NET_ADMIN; the host's are used", live->interface);
+    return activate(live, &others, message, message_len);
 }
 
 enum live_open_result live_open(const char *interface, const struct live_options *options, struct live **out,
@@ -166,6 +190,8 @@ enum live_open_result live_open(const char *interface, const struct live_options
         return LIVE_REFUSED;
     }
     enum live_open_result result = activate(live, options, message, message_len);
+    if (result == LIVE_REFUSED && live->stamps_of_adapter && !options->time_stamps)
+        result = activate_without_adapter(live, options, message, message_len);
     if (result == LIVE_OPENED)
         *out = live;
     else
@@ -195,10 +221,22 @@ bool live_filter(struct live *live, const char *expression, char *message, size_
     return status == 0;
 }
 
+/* The ring is empty, and the filter there: from now on all protocols are looked at. */
+static int take_all_protocols(int fd) {
+    struct sockaddr_ll address;
+    socklen_t len = sizeof address;
+    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+        return errno;
+    address.sll_protocol = htons(ETH_P_ALL);
+    return bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? 0 : errno;
+}
+
 bool live_share(struct live *live, uint32_t key, int *group, char *message, size_t message_len) {
     if (!live_filter(live, "less 0", message, message_len))
         return false;
-    int error = fanout_join(live->fd, key, group);
+    int error = take_all_protocols(live->fd);
+    if (error == 0)
+        error = fanout_join(live->fd, key, group);
     if (error != 0)
         snprintf(message, message_len, "%s: its packets cannot be shared out among --workers: %s",
                  live->interface, strerror(error));

@@ -16,6 +16,7 @@ struct live_options {
     unsigned ring_mb;  /* of the ring: 1 to 2047 */
     unsigned snap_len; /* bytes of each packet that are captured */
     bool promiscuous;
+    bool shared;             /* captures nothing before live_share() and live_filter() */
     const char *time_stamps; /* NULL: those of the adapter where it keeps the host's time, else the host's; or
                                 the name of one of libpcap's types ("host", "adapter", "adapter_unsynced") */
 };
@@ -28,8 +29,8 @@ enum live_open_result {
     LIVE_REFUSED, /* the system does not let us; or a wrong option: trying again is of no use */
 };
 
-/* On LIVE_OPENED *out captures every packet until live_filter(). Else message (always terminated) names the
- * interface and what is wrong, and for a lack of privilege what to do. */
+/* On LIVE_OPENED *out captures every packet until live_filter(), unless it is shared. Else message (always
+ * terminated) names the interface and what is wrong, and for a lack of privilege what to do. */
 enum live_open_result live_open(const char *interface, const struct live_options *options, struct live **out,
                                 char *message, size_t message_len);
 void live_close(struct live *live); /* NULL is fine */
@@ -38,8 +39,10 @@ void live_close(struct live *live); /* NULL is fine */
  * False with libpcap's message. */
 bool live_filter(struct live *live, const char *expression, char *message, size_t message_len);
 
-/* Right after live_open(): joins those that share out this interface's packets (fanout.h, also for key and
- * group), and captures none before live_filter(). False with a message. */
+/* Right after live_open() of a shared one: joins those that share out this interface's packets (fanout.h,
+ * also for key and group). No packet came before it was one of them, so none comes to two; and none comes
+ * before live_filter(): only then, with all of them there, are packets where they stay. False with a message.
+ */
 bool live_share(struct live *live, uint32_t key, int *group, char *message, size_t message_len);
 
 int live_linktype(const struct live *live);     /* LINKTYPE_ value */

@@ -12,12 +12,14 @@ Needs root, tcpdump, ip, unshare and setpriv; without them it ends with 77.
 """
 import json
 import pathlib
+import re
 import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import threading
 
 import span_net as net
 
@@ -32,6 +34,7 @@ SETTINGS = ("-n", "--observer-name", "live", "--ca", str(bundled.PCAPS / "certs"
 PORTS = {25, 465, 587, 2525}
 FRAME_MAX = 65549  # bytes with the Ethernet header: the largest that a virtual interface takes
 WORKERS = ("1", "2", "4")
+STARTS = 5
 SENTINEL = b"the last frame of this run"
 
 # Name: what a frame is wrapped in, from the inside out.
@@ -62,6 +65,7 @@ TUNNELS = {
 }
 
 problems = []
+given_over = {}  # by wrapping: segments that came in by one worker and belong to another
 
 
 def expect(condition, message):
@@ -221,7 +225,49 @@ def check_wrapping(program, folder, sender, name, frames, more):
         expect(total(live, "packets") <= most, f"{who}: {total(live, 'packets')} packets of {most} frames that may be mail")
         expect(total(live, "packets") == total(events[0], "packets"),
                f"{who}: {total(live, 'packets')} packets, not {total(events[0], 'packets')} as by one")
+    for workers, sensor in list(zip(WORKERS, sensors))[1:]:
+        given_over[name] = given_over.get(name, 0) + handed_over(sensor)
     return events[0]
+
+
+def handed_over(sensor):
+    """Segments that the kernel gave to one worker and belong to another: none where it finds the addresses."""
+    return int(re.findall(r"segments that one handed over to another: (\d+)", sensor.said())[-1])
+
+
+class Lines(threading.Thread):
+    """Clients that say one line after the other, none of them twice, until stop()."""
+
+    def __init__(self, sender):
+        super().__init__(daemon=True)
+        self.sender, self.stopping = sender, False
+        self.start()
+
+    def run(self):
+        for number in range(10**6):
+            payload = b"NOOP %07d\r\n" % number
+            for client in range(1, 17):
+                ip = struct.pack("!2B3H2BH4s4s", 0x45, 0, 40 + len(payload), 1, 0, 64, 6, 0, bytes((10, 0, 0, client)), b"\x0a\1\0\1")
+                tcp = struct.pack("!2H2I2B3H", 20000, 25, 1 + number * len(payload), 1, 0x50, 0x18, 500, 0, 0)
+                self.sender.send([ethernet(Packet(ip + tcp + payload, 40 + len(payload), IPV4)).data])
+            if self.stopping:
+                return
+
+    def stop(self):
+        self.stopping = True
+        self.join()
+
+
+def check_start(program, folder, sender):
+    """Eight workers begin while frames come: none comes in by two of them, or by the wrong one, or out of order."""
+    for number in range(STARTS):
+        lines = Lines(sender)
+        sensor = Sensor(program, folder / "start", ["tap0"], "--workers", "8", "--ring-mb", "8")
+        lines.stop()
+        found = [bundled.flatten(event) for event in sensor.stop() if event["event"]["dataset"] == "starttap.session"]
+        expect(len(found) == 16, f"start {number}: {len(found)} connections")
+        wrong = {name: sum(one.get("starttap.capture." + name, 0) for one in found) for name in ("duplicates", "retransmits", "out_of_order")}
+        expect(not any(wrong.values()) and handed_over(sensor) == 0, f"start {number}: {wrong}, {handed_over(sensor)} handed over")
 
 
 def check_any(program, folder, sender, frames, workers):
@@ -278,7 +324,7 @@ def check_words(program):
     net.run("ip", "link", "set", "tap1", "down")
     says(1, "tap1: the interface is down: ip link set dev tap1 up", program, "-n", "-i", "tap1")
     net.run("ip", "link", "set", "tap1", "up")
-    says(1, f"setcap cap_net_raw,cap_net_admin=eip {program}", *nobody, program, "-n", "-i", "tap0")
+    says(1, f"setcap cap_net_raw=eip {program}", *nobody, program, "-n", "-i", "tap0")
     says(2, "give one of them", program, "-i", "tap0", "-r", "x.pcap")
     says(1, "'gps' is no type of time stamp", program, "-n", "-i", "tap0", "--time-stamps=gps")
     says(2, "is no tunnel", program, "-n", "-i", "tap0", "--tunnels=ipsec")
@@ -321,6 +367,9 @@ def main():
     for workers, live in zip(WORKERS, check_two_interfaces(program, folder, senders, packets)):
         expect(outcomes(live) == outcomes(reference), f"two interfaces, {workers} workers: " +
                str(sorted(set(outcomes(live)) ^ set(outcomes(reference)))[:6]))
+    expect(not any(given_over[name] for name in PLAIN), f"handed over, though the kernel can see the addresses: {given_over}")
+    expect(any(given_over[name] for name in TUNNELS), "nothing in a tunnel was handed over")
+    check_start(program, folder, senders[0])
     check_one_way(program, folder, senders[0], packets)
     narrow = [frame for frame in frames_of(list(read_ip(bundled.PCAPS / "exim-offered-unused.pcap")), [ethernet])]
     check_intervals(program, folder, senders[0], narrow)
