@@ -261,16 +261,27 @@ static void pass_data(struct tls *tls, struct tls_side *s, struct reader *in) {
     }
 }
 
+/* What of a fragment lies in the bytes pushed, which are read up to `read`: not what scanning has kept. */
+static void tell_data(const struct tls *tls, enum side side, const struct tls_fragment *f,
+                      const uint8_t *read, const uint8_t *pushed) {
+    size_t len = reader_left(&f->data);
+    if (tls->handler.application_data != NULL && f->type == TLS_RECORD_APPLICATION_DATA && len > 0 &&
+        f->data.pos + len == read) {
+        tls->handler.application_data(tls->handler.context, side, (size_t)(f->data.pos - pushed), len);
+    }
+}
+
 enum parse_result tls_push(struct tls *tls, enum side side, const uint8_t *data, size_t len,
                            size_t *consumed) {
     struct tls_side *s = &tls->sides[side];
     struct reader in = reader_of(data, len);
     struct tls_fragment fragment;
     enum parse_result result;
-    if (tls->handler.protected_record == NULL) {
+    if (tls->handler.protected_record == NULL && tls->handler.application_data == NULL) {
         pass_data(tls, s, &in);
     }
     while ((result = tls_record_next(&s->record, &in, &fragment)) == PARSE_OK) {
+        tell_data(tls, side, &fragment, in.pos, data);
         if (take_fragment(tls, side, &fragment) == PARSE_BAD) {
             in.pos = fragment.data.pos;
             s->record.state = TLS_RECORD_ENDED;

@@ -54,6 +54,9 @@ struct tls_handler {
      * tls_push_plain(). Records whose body has a hole, or that were found by scanning after one, are left
      * out. */
     void (*protected_record)(void *context, enum side from, const uint8_t *record, size_t len);
+    /* For whoever hides what a NULL cipher shows: where bytes of application data lie in what is being
+     * pushed. May be NULL. Those of a record that was found by scanning after missing bytes are not told. */
+    void (*application_data)(void *context, enum side from, size_t offset, size_t len);
 };
 
 struct tls_alert {

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../parsers/tls_names.h"
+
 #define TLS_CONTENT_HANDSHAKE 22 /* RFC 8446 section 5.1 */
 #define TLS_CONTENT_DATA      23 /* application data */
 #define CLIENT_HELLO          1  /* section 4 */
@@ -32,7 +34,22 @@ static void free_veils(struct session *session) {
     free(session->veils);
 }
 
-/* The side moved on by len bytes. SMTP decides by lines; TLS is ciphertext and stays. */
+/* A NULL cipher encrypts nothing: neither may one that was not captured. */
+static bool is_encrypted(const struct tls_facts *facts) {
+    if (!facts->server_hello)
+        return facts->early_data; /* of an earlier session, which had a cipher suite with a key */
+    const struct tls_suite *suite = tls_suite_find(facts->cipher_suite);
+    return !suite || suite->bits > 0;
+}
+
+static void on_application_data(void *context, enum side from, size_t offset, size_t len) {
+    struct session *session = context;
+    uint64_t begin = session->veils[from].pos + offset;
+    if (!is_encrypted(tls_facts(session->tls)))
+        veil_hide(&session->veils[from], begin, begin + len);
+}
+
+/* The side moved on by len bytes. SMTP decides by lines; TLS stays, but for what is in clear. */
 static void move_veil(struct session *session, enum side side, uint64_t len) {
     struct veil *veil = &session->veils[side];
     veil->pos += len;
@@ -210,7 +227,8 @@ static struct tls_handler tls_handler_of(struct session *session) {
     return (struct tls_handler){.context = session,
                                 .client_hello = on_client_hello,
                                 .server_hello = on_server_hello,
-                                .certificate = on_certificate};
+                                .certificate = on_certificate,
+                                .application_data = session->veils ? on_application_data : NULL};
 }
 
 /* A handshake that failed earlier on this connection makes room for the next one. */

@@ -10,7 +10,7 @@
 
 struct seen {
     size_t num_hellos[2], num_certificates[2];
-    uint64_t sealed_bytes[2];
+    uint64_t sealed_bytes[2], data_bytes[2];
 };
 
 static void on_client_hello(void *context, const struct tls_client_hello *hello) {
@@ -46,6 +46,12 @@ static void on_sealed(void *context, enum side from, const uint8_t *record, size
     struct seen *seen = context;
     assert(len >= 5 && len == 5u + (size_t)(record[3] << 8 | record[4]));
     seen->sealed_bytes[from] += len;
+}
+
+static void on_data(void *context, enum side from, size_t offset, size_t len) {
+    struct seen *seen = context;
+    assert(len > 0 && offset <= SIZE_MAX - len);
+    seen->data_bytes[from] += len;
 }
 
 /* A step: one byte of control (bit 0 the side, bits 1 and 2 what), one of length, then the bytes. */
@@ -84,7 +90,7 @@ static void push(struct tls *tls, const struct step *step, size_t piece) {
 }
 
 static struct tls *follow(const uint8_t *data, size_t size, size_t piece, struct seen *seen) {
-    struct tls_handler handler = {seen, on_client_hello, on_server_hello, on_certificate, on_sealed};
+    struct tls_handler handler = {seen, on_client_hello, on_server_hello, on_certificate, on_sealed, on_data};
     struct tls *tls = tls_new(&handler);
     struct reader in = reader_of(data, size);
     struct step step;

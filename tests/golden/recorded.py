@@ -60,10 +60,14 @@ def check(starttap, name, source, keys):
             problems.append(f"{name}: scrubbing what is scrubbed changes it")
         problems += [f"{name}: scrubbed, it holds {needle.decode()}" for needle in no_secrets.held(scrubbed.read_bytes())
                      if needle not in ADDRESSES]
+        in_clear = IN_NULL_CIPHER.get(name, b"")
+        if in_clear not in recorded.read_bytes() or (in_clear and in_clear in scrubbed.read_bytes()):
+            problems.append(f"{name}: {in_clear} is in the scrubbed recording, or not in the other one")
     return problems
 
 
 # Senders and recipients stay: they are neither body nor password.
+IN_NULL_CIPHER = {"s-server-null-cipher": b"hello"}
 ADDRESSES = {b"ann@", b"bob@", b"nobody@", b"alice", "jörg".encode()}
 
 

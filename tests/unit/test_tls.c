@@ -28,6 +28,8 @@ static void full_handshake_of_12(void **state) {
     assert_int_equal(heard.certificate_bytes[SIDE_SERVER], 1400);
     assert_int_equal(heard.sealed_records[SIDE_CLIENT], 2);
     assert_int_equal(heard.sealed_bytes[SIDE_CLIENT], 45 + 105);
+    assert_int_equal(heard.data_bytes[SIDE_CLIENT], 100);
+    assert_int_equal(heard.data_bytes[SIDE_SERVER], 0);
     tls_free(tls);
     free(talk);
 }

@@ -23,6 +23,7 @@ static const uint16_t suites[] = {0x1302, 0xc030, 0x5600};
 struct heard {
     size_t num_client_hellos, num_server_hellos, num_certificates[2];
     size_t certificate_bytes[2], chain_num[2], sealed_records[2], sealed_bytes[2];
+    size_t data_bytes[2];
 };
 
 static inline void on_client_hello(void *context, const struct tls_client_hello *hello) {
@@ -52,6 +53,11 @@ static inline void on_sealed(void *context, enum side from, const uint8_t *recor
     heard->sealed_bytes[from] += len;
 }
 
+static inline void on_data(void *context, enum side from, size_t offset, size_t len) {
+    (void)offset;
+    ((struct heard *)context)->data_bytes[from] += len;
+}
+
 struct talk {
     struct bytes client, server;
 };
@@ -63,8 +69,8 @@ static inline struct talk *talk_new(void) {
 }
 
 static inline struct tls *new_tls(struct heard *heard, bool sealed) {
-    struct tls_handler handler = {heard, on_client_hello, on_server_hello, on_certificate,
-                                  sealed ? on_sealed : NULL};
+    struct tls_handler handler = {heard,          on_client_hello,           on_server_hello,
+                                  on_certificate, sealed ? on_sealed : NULL, sealed ? on_data : NULL};
     struct tls *tls = tls_new(&handler);
     assert_non_null(tls);
     return tls;
