@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../outputs/sink.h"
@@ -93,27 +94,35 @@ static bool hand_over(const struct privilege_user *user, const struct sink_place
     return true;
 }
 
+/* Files of events are opened anew at SIGHUP, by when they may have been renamed; pipes and devices are not.
+ */
+static bool is_renamed(const struct sink_place *place) {
+    struct stat status;
+    return !place->is_dir && !place->is_database &&
+           (stat(place->path, &status) != 0 || S_ISREG(status.st_mode)); /* it is there, but out of reach */
+}
+
 /* As whoever the program is by now. */
 static bool check_place(const struct confine *confine, const char *sink, const struct sink_place *place) {
     char directory[SINK_PLACE_MAX];
-    if (!place->creates)
-        return true;
     directory_of(place, directory);
-    if (privilege_may_create(directory))
+    if ((!place->creates && !is_renamed(place)) || privilege_may_create(directory))
         return true;
     char *real = realpath(directory, NULL); /* "." says little */
-    snprintf(directory, sizeof directory, "%s", real ? real : place->path);
+    if (real)
+        snprintf(directory, sizeof directory, "%s", real);
     free(real);
+    enum log_level level = place->creates ? LEVEL_ERROR : LEVEL_WARNING;
+    const char *when = place->creates ? "later" : "once it was renamed, at SIGHUP";
     if (confine->changes_user)
-        log_line(
-            LEVEL_ERROR,
-            "%s: user %s may not create files in %s, which this output needs later: chown %s %s, or name "
-            "another user by --user",
-            sink, confine->user.name, directory, confine->user.name, directory);
+        log_line(level,
+                 "%s: user %s may not create files in %s, which this output needs %s: chown %s %s, or name "
+                 "another user by --user",
+                 sink, confine->user.name, directory, when, confine->user.name, directory);
     else
-        log_line(LEVEL_ERROR, "%s: no permission to create files in %s, which this output needs later", sink,
-                 directory);
-    return false;
+        log_line(level, "%s: no permission to create files in %s, which this output needs %s", sink,
+                 directory, when);
+    return !place->creates;
 }
 
 static bool change_user(const struct confine *confine, const struct config *config, bool needs_admin) {

@@ -190,6 +190,7 @@ def test_users(program, folder):
         expect("rotation that could not be is refused at once", sensor.process.wait(timeout=WAIT) == 1, sensor.said())
         expect("and says how to mend it", f"chown nobody {closed}" in sensor.said(), sensor.said())
     with Sensor(program, folder, output=f"json:{closed}/whole.ndjson") as sensor:  # opened before, so that it works
+        expect("what SIGHUP will need is said at the start", "once it was renamed, at SIGHUP: chown nobody" in sensor.said(), sensor.said())
         talk(PORT)
         wait_for("an event behind a closed door", lambda: "starttap.session" in read(closed / "whole.ndjson"))
     with Sensor(program, folder, "--no-sandbox") as sensor:

@@ -76,7 +76,8 @@ static void enter(const struct sandbox_needs *needs) {
     MUST(strstr(text, "\nNoNewPrivs:\t1\n"));
 }
 
-/* What this kernel and this build can do, found out in a child: "Landlock" or "seccomp" is missing? */
+/* What this kernel can do, found out in a child: "Landlock" or "seccomp" is missing? Says so, as skip() does
+ * not give a reason. */
 static bool child_misses(const char *what) {
     pid_t child = fork();
     if (child == 0) {
@@ -85,6 +86,8 @@ static bool child_misses(const char *what) {
         struct sandbox *sandbox = sandbox_new();
         sandbox_enter(sandbox, &needs, missing);
         sandbox_free(sandbox);
+        if (strstr(missing, what))
+            dprintf(2, "skipped: %s\n", missing);
         _exit(strstr(missing, what) != NULL);
     }
     int status;
