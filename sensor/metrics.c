@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../outputs/buffer.h"
+#include "signals.h"
 
 #define CONNECTIONS_MAX 8u
 #define TIMEOUT_S       10u
@@ -196,10 +197,12 @@ struct metrics *metrics_open(const char *text, char *error, size_t error_len) {
 }
 
 bool metrics_start(struct metrics *metrics) {
+    signals_hold_begin(); /* they are for the loop */
     metrics->daemon =
         MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL, NULL, on_request, metrics,
                          MHD_OPTION_LISTEN_SOCKET, metrics->fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
                          MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S, MHD_OPTION_END);
+    signals_hold_end();
     return metrics->daemon != NULL;
 }
 

@@ -32,13 +32,14 @@ WARM_UP = 75         # seconds, or half of a longer soak; a closed connection is
 CAPTURE_BYTES = 12e7  # of one round, 110 seconds: an end's ports come again when they are forgotten
 PACKETS_PER_S = 4000
 HANG_UP_EVERY, FLAP_EVERY = 7, 23  # seconds
+WORKERS = ("1", "2")
 MAY_RISE = 0.03      # of what it was, from the first to the last third, and by the slope
 MAY_RISE_KB = 512    # what an allocator may do anyway
 
 
-def generate(tools, folder):
+def generate(tools, folder, num_bytes=CAPTURE_BYTES):
     path = folder / "mail.pcap"
-    subprocess.run([str(tools / "bench_generate"), f"--pcaps={ROOT / 'pcaps'}", f"--bytes={CAPTURE_BYTES:.0f}", "--reorder=0.01",
+    subprocess.run([str(tools / "bench_generate"), f"--pcaps={ROOT / 'pcaps'}", f"--bytes={num_bytes:.0f}", "--reorder=0.01",
                     "--duplicate=0.01", "--lose=0.003", "mail", str(path)], check=True)
     return path, int((folder / "mail.pcap.facts").read_text().split("\t")[-1])
 
@@ -51,15 +52,27 @@ def memory_kb(process):
     raise RuntimeError("the sensor has ended")
 
 
-def start_sensor(program, folder):
-    log, output = folder / "sensor.log", folder / "out"
-    output.mkdir()
-    shutil.chown(output, USER)
-    with open(log, "wb") as stderr:
-        sensor = net.start("tap", program, "-n", "-v", "--user", USER, "-i", net.MIRROR, "--sensor-interval", "10", "--peer-window", "10",
-                           "-o", f"json:{output / 'events.ndjson'}?append", stdout=stderr, stderr=stderr)
-    net.wait_until(lambda: "capturing: " in log.read_text() or sensor.poll() is not None, "the sensor to capture")
-    return sensor, output / "events.ndjson"
+class Soaked:
+    """A sensor, what it says, and its memory."""
+
+    def __init__(self, program, folder, workers, *more):
+        self.folder, self.workers, self.readings = folder / f"workers-{workers}", workers, []
+        self.said = self.folder / "sensor.log"
+        self.folder.mkdir()
+        shutil.chown(self.folder, USER)
+        self.events = Log(self.folder / "events.ndjson")
+        with open(self.said, "wb") as stderr:
+            self.process = net.start("tap", program, "-n", "-v", "--user", USER, "-i", net.MIRROR, "--sensor-interval", "10",
+                                     "--peer-window", "10", "--workers", workers, "-o", f"json:{self.events.path}?append", *more,
+                                     stdout=stderr, stderr=stderr)
+        net.wait_until(lambda: "capturing: " in self.said.read_text() or self.process.poll() is not None, "the sensor to capture")
+
+    def end(self):
+        """Problems."""
+        status = net.stop(self.process, signal.SIGTERM)
+        if self.events.path.exists():
+            self.events.read(self.events.path)
+        return [f"status {status}: {self.said.read_text()[-6000:]}"] if status else []
 
 
 def start_replay(capture, seconds, folder):
@@ -87,30 +100,31 @@ class Log:
         path.unlink()
 
     def reopen(self, sensor):
-        """As logrotate: rename, SIGHUP, and read once the new one is there."""
+        """As logrotate: rename, SIGHUP, and read once the new one is there, or the sensor is not."""
         if not self.path.exists():
             return
         old = self.path.rename(self.path.parent / "old.now")
         sensor.send_signal(signal.SIGHUP)
-        net.wait_until(self.path.exists, "the output to be reopened")
+        net.wait_until(lambda: self.path.exists() or sensor.poll() is not None, "the output to be reopened")
         self.read(old)
 
 
-def soak(sensor, log, seconds):
-    """(time, kB) each second."""
-    readings, begin = [], time.monotonic()
+def soak(sensors, seconds):
+    """Takes readings each second: (time, kB)."""
+    begin = time.monotonic()
     hung_up = flapped = begin
     while (now := time.monotonic()) < begin + seconds:
         if now - hung_up > HANG_UP_EVERY:
-            log.reopen(sensor)
+            for sensor in sensors:
+                sensor.events.reopen(sensor.process)
             hung_up = now
         if now - flapped > FLAP_EVERY:
             net.inside("tap", "ip", "link", "set", net.MIRROR, "down")
             net.inside("tap", "ip", "link", "set", net.MIRROR, "up")
             flapped = now
-        readings.append((now - begin, memory_kb(sensor)))
+        for sensor in sensors:
+            sensor.readings.append((now - begin, memory_kb(sensor.process)))
         time.sleep(1)
-    return readings
 
 
 def judge(readings):
@@ -130,24 +144,26 @@ def judge(readings):
         ([f"memory rises by {slope:.1f} kB a second"] if by_slope > limit else [])
 
 
+def judge_sensor(sensor, seconds):
+    problems = sensor.end()
+    print(f"{sensor.workers} workers: {sensor.events.sessions} events of sessions; {json.dumps(sensor.events.sensor)}")
+    problems += judge(sensor.readings)
+    problems += [f"{sensor.events.torn} lines are torn"] if sensor.events.torn else []
+    problems += [f"only {sensor.events.sessions} sessions"] if sensor.events.sessions < 20 * seconds else []
+    return [f"{sensor.workers} workers: {problem}" for problem in problems]
+
+
 def run_test(program, tools, seconds, folder):
     net.build(HOSTS)
     capture, sessions = generate(tools, folder)
-    sensor, output = start_sensor(program, folder)
-    log = Log(output)
+    print(f"{sessions} sessions in each round of the capture")
+    sensors = [Soaked(program, folder, workers) for workers in WORKERS]
     replay = start_replay(capture, seconds, folder)
-    readings = soak(sensor, log, seconds)
+    soak(sensors, seconds)
     replay_ended = replay.poll()
     net.stop(replay)
-    status = net.stop(sensor, signal.SIGTERM)
-    log.read(output)
-    print(f"{sessions} sessions in each round of the capture, {log.sessions} events of sessions; {json.dumps(log.sensor)}")
-    problems = judge(readings)
-    problems += [f"the sensor ended with {status}: {(folder / 'sensor.log').read_text()[-2000:]}"] if status else []
-    problems += [f"tcpreplay ended by itself: {(folder / 'tcpreplay.log').read_text()}"] if replay_ended is not None else []
-    problems += [f"{log.torn} lines are torn"] if log.torn else []
-    problems += [f"only {log.sessions} sessions"] if log.sessions < 20 * seconds else []
-    return problems
+    problems = [problem for sensor in sensors for problem in judge_sensor(sensor, seconds)]
+    return problems + ([f"tcpreplay ended by itself: {(folder / 'tcpreplay.log').read_text()}"] if replay_ended is not None else [])
 
 
 def main():
