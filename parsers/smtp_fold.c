@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "fold.h"
+#include "smtp_headers.h"
 #include "smtp_internal.h"
 
 /* Which lists hold something is told by a bit for each; how many texts, by a byte. */
@@ -29,6 +30,16 @@ bool smtp_fold(const struct smtp *smtp, struct fold *fold) {
         }
     }
     return !fold->full;
+}
+
+size_t smtp_held(const struct smtp *smtp) {
+    size_t held = sizeof(*smtp) + smtp->client.line.room + smtp->server.line.room + smtp->queue.room;
+    held += smtp->received != NULL ? sizeof(*smtp->received) : 0;
+    held += smtp->hiding != NULL ? sizeof(*smtp->hiding) : 0;
+    for (unsigned i = 0; i < SMTP_NUM_TEXTS; i++) {
+        held += smtp_list_held(&smtp->texts[i]);
+    }
+    return held;
 }
 
 struct smtp *smtp_unfold(struct reader *in) {

@@ -151,6 +151,10 @@ size_t smtp_list_num(const struct smtp_list *list) {
     return list->texts != NULL ? list->texts->num : 0;
 }
 
+size_t smtp_list_held(const struct smtp_list *list) {
+    return list->texts != NULL ? sizeof(*list->texts) + list->texts->room : 0;
+}
+
 static bool resize(struct smtp_list *list, size_t room) {
     struct smtp_texts *texts = realloc(list->texts, sizeof(*texts) + room);
     if (texts == NULL) {

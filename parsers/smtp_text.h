@@ -62,6 +62,7 @@ struct smtp_list {
 
 size_t smtp_list_num(const struct smtp_list *list);
 
+size_t smtp_list_held(const struct smtp_list *list); /* bytes of memory */
 void smtp_list_cleanup(struct smtp_list *list);
 void smtp_list_clear(struct smtp_list *list); /* keeps the memory */
 void smtp_list_fit(struct smtp_list *list);   /* no more will come: gives back what is too much */

@@ -26,6 +26,14 @@ bool tls_fold(const struct tls *tls, struct fold *fold) {
     return !fold->full;
 }
 
+size_t tls_held(const struct tls *tls) {
+    size_t held = sizeof *tls + tls->facts.server_name_len + tls->facts.next_protocol_len;
+    for (int side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+        held += tls->sides[side].messages.capacity + tls->sides[side].gather.capacity;
+    }
+    return held;
+}
+
 struct tls *tls_unfold(struct reader *in, const struct tls_handler *handler) {
     struct tls *tls = malloc(sizeof *tls);
     struct reader server_name = unfold_text(in), next_protocol = unfold_text(in);

@@ -32,6 +32,7 @@
 #define DEFAULT_MAIL_PORTS "25,587,2525"
 #define DEFAULT_TLS_PORTS  "465"
 #define DEFAULT_MAX_FLOWS  1000000u
+#define DEFAULT_MEMORY_CAP 512u
 #define DEFAULT_MAX_PEERS  65536u
 #define DEFAULT_SINK_WAIT  60u
 #define DEFAULT_SPOOL_MB   4096u
@@ -166,6 +167,10 @@ static const struct argp_option options[] = {
      "our networks, such as 192.0.2.0/24,2001:db8::/32: decide direction and which end is the peer", 0},
     {"max-flows", SETTING_MAX_FLOWS, "NUMBER", 0,
      "connections tracked at a time (default 1000000); beyond, the longest idle one is reported early", 0},
+    {"memory-cap", SETTING_MEMORY_CAP, "MB", 0,
+     "memory for connections, certificates, peers and names (default 512); beyond, connections that are not "
+     "established, then the longest idle ones are reported early",
+     0},
     {"max-peers", SETTING_MAX_PEERS, "NUMBER", 0,
      "peers remembered, of each kind: addresses, names, domains (default 65536); beyond, the one seen "
      "longest "
@@ -368,6 +373,7 @@ static bool set_defaults(struct config *config) {
         snprintf(host, sizeof host, "localhost");
     find_spool(spool);
     config->max_flows = DEFAULT_MAX_FLOWS;
+    config->memory_cap_mb = DEFAULT_MEMORY_CAP;
     config->workers = 1;
     config->max_peers = DEFAULT_MAX_PEERS;
     config->sink_wait_s = DEFAULT_SINK_WAIT;

@@ -63,6 +63,7 @@ struct config {
     struct alert_rules alert_on; /* --alert-on */
     uint32_t peer_window_s;      /* 0: one window, to the end (default for files) */
     uint32_t max_flows;          /* --max-flows: tracked connections */
+    uint32_t memory_cap_mb;      /* --memory-cap: of all that grows with the traffic (budget.h); 0: none */
     uint32_t workers; /* --workers: trackers, each in a thread if there are several; live, capture threads */
     uint32_t max_peers; /* --max-peers: of each kind (judge/peers.h); 0: PEERS_MAX */
     char *state;        /* --state: what is remembered from run to run; NULL: nothing */

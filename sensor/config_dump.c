@@ -189,6 +189,8 @@ static void put_settings(struct dump *dump, const struct config *config) {
     put_alerts(dump, &config->alert_on);
     put_name(dump, SETTING_MAX_FLOWS);
     put_number(dump, config->max_flows);
+    put_name(dump, SETTING_MEMORY_CAP);
+    put_number(dump, config->memory_cap_mb);
     put_name(dump, SETTING_WORKERS);
     put_number(dump, config->workers);
     put_name(dump, SETTING_MAX_PEERS);

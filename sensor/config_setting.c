@@ -16,6 +16,8 @@
 #define SNAP_LENGTH_MIN   256u                  /* all headers, and some of what is behind them */
 #define SNAP_LENGTH_MAX   262144u
 #define FLOWS_MAX         100000000u
+#define MEMORY_CAP_MB_MIN 32u
+#define MEMORY_CAP_MB_MAX (1u << 24) /* 16 TB */
 #define PEERS_MANY        10000000u
 #define SINK_WAIT_S_MAX   (366u * 24 * 60 * 60)
 #define SPOOL_MB_MIN      32u
@@ -58,6 +60,7 @@ const struct setting settings[NUM_SETTINGS] = {
     {SETTING_PEER_WINDOW, "peer-window", false},
     {SETTING_ALERT_ON, "alert-on", true},
     {SETTING_MAX_FLOWS, "max-flows", false},
+    {SETTING_MEMORY_CAP, "memory-cap", false},
     {SETTING_WORKERS, "workers", false},
     {SETTING_MAX_PEERS, "max-peers", false},
     {SETTING_STATE, "state", false},
@@ -297,6 +300,8 @@ static struct number number_at(struct config *config, enum setting_key key) {
         return (struct number){&config->peer_window_s, 0, PEER_WINDOW_S_MAX};
     case SETTING_MAX_FLOWS:
         return (struct number){&config->max_flows, 1, FLOWS_MAX};
+    case SETTING_MEMORY_CAP:
+        return (struct number){&config->memory_cap_mb, MEMORY_CAP_MB_MIN, MEMORY_CAP_MB_MAX};
     case SETTING_MAX_PEERS:
         return (struct number){&config->max_peers, 1, PEERS_MANY};
     case SETTING_DRAIN_TIMEOUT:

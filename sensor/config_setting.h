@@ -44,6 +44,7 @@ enum setting_key {
     SETTING_OBSERVER_NAME,
     SETTING_PEER_WINDOW,
     SETTING_MAX_FLOWS,
+    SETTING_MEMORY_CAP,
     SETTING_WORKERS,
     SETTING_FORCE,
     SETTING_USER,
@@ -64,7 +65,7 @@ struct setting {
     bool many; /* takes several values; else the last one counts */
 };
 
-#define NUM_SETTINGS 47
+#define NUM_SETTINGS 48
 extern const struct setting settings[NUM_SETTINGS];
 
 const struct setting *setting_by_name(const char *name); /* NULL: no such setting */

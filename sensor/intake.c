@@ -9,7 +9,7 @@ struct intake {
     const struct config *config;
     struct port_set watched; /* mail and TLS ports */
     struct decoder *decoder;
-    uint64_t seed; /* of flow hashes */
+    struct siphash_key key; /* of flow hashes */
     struct capture_clock clock;
     uint64_t window_start_ns;
     struct intake_counters counters;
@@ -20,7 +20,7 @@ struct intake *intake_new(const struct config *config) {
     if (!intake)
         return NULL;
     intake->config = config;
-    intake->seed = flow_seed();
+    intake->key = siphash_random_key();
     port_set_join(&config->mail_ports, &config->tls_ports, &intake->watched);
     struct decode_options decode = {.ports = config->any_port ? NULL : &intake->watched,
                                     .dns = !config->no_dns,
@@ -39,8 +39,8 @@ void intake_free(struct intake *intake) {
     free(intake);
 }
 
-void intake_set_seed(struct intake *intake, uint64_t seed) {
-    intake->seed = seed;
+void intake_set_key(struct intake *intake, const struct siphash_key *key) {
+    intake->key = *key;
 }
 
 void intake_reload(struct intake *intake, const struct config *fresh) {
@@ -104,7 +104,7 @@ struct arrival intake_tick(struct intake *intake, uint64_t now_ns) {
 bool intake_segment(struct intake *intake, const struct packet *packet, struct segment *segment) {
     if (decode_packet(intake->decoder, packet, segment) != DECODE_TCP)
         return false;
-    segment->flow_hash = flow_hash(segment, intake->seed);
+    segment->flow_hash = flow_hash(segment, &intake->key);
     if (segment->datagram)
         return true;
     bool to_server = port_set_has(&intake->watched, segment->dst_port);

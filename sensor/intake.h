@@ -16,8 +16,9 @@ struct intake;
 struct intake *intake_new(const struct config *config);
 void intake_free(struct intake *intake); /* NULL is fine */
 
-/* Before the first packet: several intakes whose segments meet in one table of flows have the same seed. */
-void intake_set_seed(struct intake *intake, uint64_t seed);
+/* Before the first packet: several intakes whose segments meet in one table of flows have the same key. */
+struct siphash_key;
+void intake_set_key(struct intake *intake, const struct siphash_key *key);
 
 /* From the next packet on: the ports as fresh has them. */
 void intake_reload(struct intake *intake, const struct config *fresh);

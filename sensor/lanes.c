@@ -60,8 +60,8 @@ struct lanes {
     struct reporter *reporter;
     struct notice notice; /* of a lane at rest, reported at once */
     unsigned num;
-    uint64_t seed; /* of the flows' hash */
-    uint32_t key;  /* of the fan-out's */
+    struct siphash_key flow_key; /* of the flows' hash */
+    uint32_t key;                /* of the fan-out's */
     lanes_body body;
     void *context;
     bool runs;
@@ -416,7 +416,7 @@ static bool open_lane(struct lanes *lanes, unsigned number, const struct config 
     struct tracker_output output = {lend_notice, take_notice, lane};
     lane->intake = intake_new(config);
     if (lane->intake)
-        intake_set_seed(lane->intake, lanes->seed);
+        intake_set_key(lane->intake, &lanes->flow_key);
     lane->open = calloc(lanes->num, sizeof(struct post *));
     lane->slots = calloc(NOTICES, sizeof *lane->slots);
     lane->spare = make_post(lane);
@@ -428,8 +428,8 @@ static bool open_lane(struct lanes *lanes, unsigned number, const struct config 
         snprintf(error, error_len, "--workers=%u: too many open files", lanes->num);
         return false;
     }
-    lane->tracker =
-        tracker_new(config, (config->max_flows + lanes->num - 1) / lanes->num, &output, error, error_len);
+    lane->tracker = tracker_new(config, (config->max_flows + lanes->num - 1) / lanes->num,
+                                reporter_budget(lanes->reporter), &output, error, error_len);
     return lane->tracker != NULL;
 }
 
@@ -453,8 +453,8 @@ struct lanes *lanes_new(const struct config *config, unsigned num, struct report
     pthread_mutex_init(&lanes->counts_mutex, NULL);
     lanes->bell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     lanes->reporter = reporter;
-    lanes->seed = flow_seed();
-    lanes->key = fanout_key(lanes->seed);
+    lanes->flow_key = siphash_random_key();
+    lanes->key = fanout_key(siphash_random_key().k0);
     lanes->counts = calloc(num, sizeof *lanes->counts);
     lanes->lanes = aligned_alloc(CACHE_LINE, num * sizeof *lanes->lanes);
     if (!lanes->lanes || !lanes->counts || lanes->bell_fd < 0)

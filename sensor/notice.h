@@ -56,7 +56,8 @@ enum limit {
     LIMIT_FRAGMENTS, /* capture/decode.h */
     LIMIT_TUNNEL_DEPTH,
     LIMIT_MEMORY,
-    LIMIT_ALERTS, /* judge/alerts.h */
+    LIMIT_ALERTS,     /* judge/alerts.h */
+    LIMIT_MEMORY_CAP, /* budget.h: connections that made room */
     NUM_LIMITS
 };
 

@@ -41,7 +41,8 @@ static bool has_lanes(const struct config *config) {
 static bool open_trackers(struct pipeline *p, const struct config *config, char *error, size_t error_len) {
     struct tracker_output output = {lend_notice, take_notice, p};
     if (config->workers <= 1 || config->record)
-        p->tracker = tracker_new(config, config->max_flows, &output, error, error_len);
+        p->tracker =
+            tracker_new(config, config->max_flows, reporter_budget(p->reporter), &output, error, error_len);
     else if (has_lanes(config))
         p->lanes = lanes_new(config, config->workers, p->reporter, error, error_len);
     else

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "budget.h"
 #include "judge/alerts.h"
 #include "judge/describe.h"
 #include "judge/geo.h"
@@ -21,6 +22,7 @@ static const char *const limit_names[NUM_LIMITS] = {
     [LIMIT_TUNNEL_DEPTH] = "tunnel_depth",
     [LIMIT_MEMORY] = "memory",
     [LIMIT_ALERTS] = "alerts",
+    [LIMIT_MEMORY_CAP] = "memory_cap",
 };
 
 const char *limit_name(enum limit limit) {
@@ -34,6 +36,7 @@ struct session_totals {
 };
 
 struct reporter {
+    struct budget budget;
     const struct config *config;
     reporter_emit emit;
     reporter_tell tell; /* NULL: nobody */
@@ -68,13 +71,19 @@ struct reporter *reporter_new(const struct config *config, reporter_emit emit, v
     if (!reporter)
         return NULL;
     *reporter = (struct reporter){.config = config, .emit = emit, .context = context};
+    budget_init(&reporter->budget,
+                config->memory_cap_mb > 0 ? (size_t)config->memory_cap_mb << 20 : SIZE_MAX);
     event_init(&reporter->event);
     reporter->digest = digest_new();
     reporter->memory = memory_new(config->max_peers, config->state != NULL);
+    if (reporter->memory)
+        memory_set_budget(reporter->memory, &reporter->budget);
     if (reporter->digest && reporter->memory)
         reporter->peers =
             peers_new(config->max_peers, reporter->memory, reporter->digest, emit_made, reporter);
-    if (!config->no_dns && !(reporter->names = names_new())) {
+    if (reporter->peers)
+        peers_set_budget(reporter->peers, &reporter->budget);
+    if (!config->no_dns && !(reporter->names = names_new(&reporter->budget))) {
         reporter_free(reporter);
         return NULL;
     }
@@ -301,6 +310,10 @@ void reporter_sensor(struct reporter *reporter, const struct reporter_facts *fac
 
 void reporter_set_geo(struct reporter *reporter, const struct geo *geo) {
     reporter->geo = geo;
+}
+
+struct budget *reporter_budget(struct reporter *reporter) {
+    return &reporter->budget;
 }
 
 struct memory *reporter_memory(struct reporter *reporter) {

@@ -72,6 +72,10 @@ struct geo;
 void reporter_set_geo(struct reporter *reporter, const struct geo *geo);
 
 /* Between two notices: what is remembered of peers, to be saved and restored. */
+/* What all that grows with the traffic may hold; trackers whose notices come here share it. */
+struct budget;
+struct budget *reporter_budget(struct reporter *reporter);
+
 struct memory;
 struct memory *reporter_memory(struct reporter *reporter);
 

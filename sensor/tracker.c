@@ -13,10 +13,13 @@
 
 /* How long a flow stays in its queue without a packet. */
 static const uint64_t patience_ns[NUM_QUEUES] = {
+    [QUEUE_HALF_OPEN] = 630 * NS_PER_S,
     [QUEUE_OPEN] = 630 * NS_PER_S,  /* RFC 5321 section 4.5.3.2: an SMTP party may take 10 minutes */
     [QUEUE_CLOSING] = 1 * NS_PER_S, /* a closed connection's late packets still count */
     [QUEUE_CLOSED] = 60 * NS_PER_S, /* and then are known as stragglers */
 };
+
+#define HALF_OPEN_PART 8 /* with more than one in so many half open, there is a flood of SYNs */
 
 struct tracker {
     const struct config *config;
@@ -37,7 +40,10 @@ struct tracker {
 static bool open_tools(struct tracker *tracker, size_t max_flows, char *error, size_t error_len) {
     const struct config *config = tracker->config;
     struct session_tools *tools = &tracker->tools;
-    struct trust_options trust = {.verify = !config->no_verify, .ca_path = config->ca_path};
+    struct trust_options trust = {.verify = !config->no_verify,
+                                  .ca_path = config->ca_path,
+                                  .budget = tools->budget,
+                                  .num_sharing = config->record ? 1 : config->workers};
     snprintf(error, error_len, "out of memory");
     tracker->flows = flow_table_new(max_flows, tools);
     tools->digest = digest_new();
@@ -56,7 +62,7 @@ static bool open_tools(struct tracker *tracker, size_t max_flows, char *error, s
     return tracker->recogniser != NULL;
 }
 
-struct tracker *tracker_new(const struct config *config, size_t max_flows,
+struct tracker *tracker_new(const struct config *config, size_t max_flows, struct budget *budget,
                             const struct tracker_output *output, char *error, size_t error_len) {
     struct tracker *tracker = calloc(1, sizeof *tracker);
     if (!tracker) {
@@ -66,6 +72,7 @@ struct tracker *tracker_new(const struct config *config, size_t max_flows,
     tracker->config = config;
     tracker->output = *output;
     tracker->due_ns = UINT64_MAX;
+    tracker->tools.budget = budget;
     tracker->tools.received = config->received;
     port_set_join(&config->mail_ports, &config->tls_ports, &tracker->watched);
     if (open_tools(tracker, max_flows, error, error_len))
@@ -217,6 +224,7 @@ static void report(struct tracker *tracker, struct flow *flow) {
     }
     end_recording(tracker, flow, flow->record_mail == RECORD_MAIL);
     drop_session(flow);
+    flow_weigh(tracker->flows, flow);
 }
 
 /* --- expiry --- */
@@ -239,6 +247,7 @@ static struct flow *next_due(const struct tracker *tracker, uint64_t elapsed_ns,
 
 static void expire(struct tracker *tracker, struct flow *flow) {
     switch ((enum flow_queue)flow->queue) {
+    case QUEUE_HALF_OPEN:
     case QUEUE_OPEN:
         flow->timed_out = flow->input == tracker->input;
         report(tracker, flow);
@@ -269,21 +278,36 @@ void tracker_advance(struct tracker *tracker, uint64_t elapsed_ns) {
     }
 }
 
-static void make_room(struct tracker *tracker) {
-    for (enum flow_queue queue = NUM_QUEUES; queue-- > 0;) {
+/* Where to look for one that makes room. A flood of SYNs pushes nothing else out; when there is none, those
+ * that have just begun are not what it would be right to lose first. */
+static const enum flow_queue *queues_to_clear(const struct tracker *tracker) {
+    static const enum flow_queue flooded[NUM_QUEUES] = {QUEUE_HALF_OPEN, QUEUE_CLOSED, QUEUE_CLOSING,
+                                                        QUEUE_OPEN};
+    static const enum flow_queue usual[NUM_QUEUES] = {QUEUE_CLOSED, QUEUE_CLOSING, QUEUE_OPEN,
+                                                      QUEUE_HALF_OPEN};
+    size_t num = flow_table_count(tracker->flows);
+    return flow_queue_count(tracker->flows, QUEUE_HALF_OPEN) > num / HALF_OPEN_PART ? flooded : usual;
+}
+
+/* By one connection, of its queue the one that was silent for longest. False: there is none. */
+static bool make_room(struct tracker *tracker, enum limit why) {
+    const enum flow_queue *order = queues_to_clear(tracker);
+    for (size_t i = 0; i < NUM_QUEUES; i++) {
+        enum flow_queue queue = order[i];
         struct flow *flow = flow_oldest(tracker->flows, queue);
         if (!flow)
             continue;
-        if (queue == QUEUE_OPEN) {
+        if (queue == QUEUE_OPEN || queue == QUEUE_HALF_OPEN) {
             flow->evicted = true;
             tracker->counters.flows_evicted++;
-            tracker->counters.limits[LIMIT_FLOWS]++;
+            tracker->counters.limits[why]++;
         }
         if (queue != QUEUE_CLOSED)
             report(tracker, flow);
         remove_flow(tracker, flow);
-        return;
+        return true;
     }
+    return false;
 }
 
 /* --- which connections --- */
@@ -319,7 +343,7 @@ static struct flow *add_flow(struct tracker *tracker, const struct segment *segm
     if (!is_watched(tracker, server_port) && !tracker->config->any_port)
         return NULL;
     if (flow_table_full(tracker->flows))
-        make_room(tracker);
+        make_room(tracker, LIMIT_FLOWS);
     struct flow *flow = flow_add(tracker->flows, segment, sender);
     if (!flow) {
         tracker->counters.limits[LIMIT_MEMORY]++;
@@ -442,7 +466,13 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, str
         recognise(tracker, flow, segment, side);
     record(tracker, flow, segment, side, contradicts);
     flow->last_packet = now.packet;
-    touch(tracker, flow, connection_ended(flow) ? QUEUE_CLOSING : QUEUE_OPEN, now.elapsed_ns);
+    if (segment->payload_len > 0)
+        flow_weigh(tracker->flows, flow);
+    flow->established |= segment->payload_len > 0 || !(segment->flags & (TCP_SYN | TCP_RST));
+    enum flow_queue open = flow->established ? QUEUE_OPEN : QUEUE_HALF_OPEN;
+    touch(tracker, flow, connection_ended(flow) ? QUEUE_CLOSING : open, now.elapsed_ns);
+    while (flow_table_heavy(tracker->flows) && make_room(tracker, LIMIT_MEMORY_CAP))
+        continue;
 }
 
 void tracker_next_input(struct tracker *tracker, uint64_t elapsed_ns) {
@@ -450,10 +480,19 @@ void tracker_next_input(struct tracker *tracker, uint64_t elapsed_ns) {
     tracker->input++;
 }
 
-/* In each queue the order is that of the last packets already. */
-static void finish_queue(struct tracker *tracker, enum flow_queue queue, uint64_t order_ns) {
+/* Of two queues the one whose last packet came first; in each of them that is the order already. */
+static struct flow *oldest_of(struct tracker *tracker, enum flow_queue queue, enum flow_queue other_queue) {
+    struct flow *flow = flow_oldest(tracker->flows, queue), *other = flow_oldest(tracker->flows, other_queue);
+    if (!flow || !other)
+        return flow ? flow : other;
+    struct order a = {flow->active_ns, flow->last_packet, 0}, b = {other->active_ns, other->last_packet, 0};
+    return order_compare(&a, &b) <= 0 ? flow : other;
+}
+
+static void finish_queues(struct tracker *tracker, enum flow_queue queue, enum flow_queue other,
+                          uint64_t order_ns) {
     struct flow *flow;
-    while ((flow = flow_oldest(tracker->flows, queue)) != NULL) {
+    while ((flow = oldest_of(tracker, queue, other)) != NULL) {
         tracker->order = (struct order){order_ns, flow->active_ns, flow->last_packet};
         report(tracker, flow);
         remove_flow(tracker, flow);
@@ -461,8 +500,8 @@ static void finish_queue(struct tracker *tracker, enum flow_queue queue, uint64_
 }
 
 void tracker_finish(struct tracker *tracker) {
-    finish_queue(tracker, QUEUE_CLOSING, UINT64_MAX - 1);
-    finish_queue(tracker, QUEUE_OPEN, UINT64_MAX);
+    finish_queues(tracker, QUEUE_CLOSING, QUEUE_CLOSING, UINT64_MAX - 1);
+    finish_queues(tracker, QUEUE_OPEN, QUEUE_HALF_OPEN, UINT64_MAX);
 }
 
 const struct tracker_counters *tracker_counters(const struct tracker *tracker) {

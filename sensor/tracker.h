@@ -19,10 +19,12 @@ struct tracker_output {
     void *context;
 };
 
+struct budget;
 struct tracker;
 
-/* config is borrowed; max_flows is its share of config->max_flows. NULL with a message in error. */
-struct tracker *tracker_new(const struct config *config, size_t max_flows,
+/* config and budget are borrowed; max_flows is its share of config->max_flows. NULL with a message in error.
+ */
+struct tracker *tracker_new(const struct config *config, size_t max_flows, struct budget *budget,
                             const struct tracker_output *output, char *error, size_t error_len);
 void tracker_free(struct tracker *tracker); /* NULL is fine */
 

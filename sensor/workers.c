@@ -231,7 +231,8 @@ static bool open_worker(struct workers *workers, unsigned i, const struct config
     worker->slots = calloc(NOTICES, sizeof *worker->slots);
     if (!worker->batches || !worker->slots)
         return false;
-    worker->tracker = tracker_new(config, max_flows, &output, error, error_len);
+    worker->tracker =
+        tracker_new(config, max_flows, reporter_budget(workers->reporter), &output, error, error_len);
     if (worker->tracker)
         begin_batch(worker);
     return worker->tracker != NULL;

@@ -15,6 +15,7 @@ BEGIN, END = "<!-- limits, by tests/limits.py --update -->\n", "<!-- end of limi
 # starttap.sensor.limits, another field, or the setting that changes it.
 LIMITS = [
     ("connections tracked", "DEFAULT_MAX_FLOWS", "sensor/config.c", "`--max-flows`; `flows`, and `evicted` in their events"),
+    ("MB of memory for connections, certificates, peers and names, all together", "DEFAULT_MEMORY_CAP", "sensor/config.c", "`--memory-cap`; `memory_cap`, and `evicted` in their events"),
     ("bytes kept of one direction while some before them are missing", "STREAM_BUFFER_MAX", "sensor/track/stream.h", "`tcp_buffer`"),
     ("pieces of those", "STREAM_CHUNKS_MAX", "sensor/track/stream.h", "`tcp_buffer`"),
     ("bytes of all IP fragments that wait for others", "DECODE_FRAGMENT_BYTES_MAX", "sensor/capture/decode.h", "`fragments`"),

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../siphash.h"
 #include "decode.h"
 
 #define UNIT        8u     /* bytes; every offset is a multiple, and every length but the last piece's */
@@ -44,10 +45,14 @@ struct fragments {
     size_t num_entries;
     size_t num_bytes;
     uint64_t num_ever; /* entries made */
+    struct siphash_key key;
 };
 
 struct fragments *fragments_new(void) {
-    return calloc(1, sizeof(struct fragments));
+    struct fragments *fragments = calloc(1, sizeof *fragments);
+    if (fragments != NULL)
+        fragments->key = siphash_random_key();
+    return fragments;
 }
 
 static void entry_free(struct entry *entry) {
@@ -70,11 +75,13 @@ void fragments_free(struct fragments *fragments) {
     free(fragments);
 }
 
-static size_t bucket_of(const struct fragment *fragment) {
-    uint32_t hash = fragment->id;
-    for (size_t i = 0; i < fragment->addr_len; i++)
-        hash = hash * 31 + fragment->src[i] + (uint32_t)fragment->dst[i] * 257;
-    return (hash ^ hash >> 16) % NUM_BUCKETS;
+/* Whoever sends fragments does not choose the bucket. */
+static size_t bucket_of(const struct fragments *fragments, const struct fragment *fragment) {
+    uint64_t words[5] = {0};
+    words[0] = fragment->id;
+    memcpy(&words[1], fragment->src, fragment->addr_len);
+    memcpy(&words[3], fragment->dst, fragment->addr_len);
+    return siphash(&fragments->key, words, sizeof words) % NUM_BUCKETS;
 }
 
 static bool same_datagram(const struct entry *entry, const struct fragment *fragment) {
@@ -88,7 +95,7 @@ static bool same_datagram(const struct entry *entry, const struct fragment *frag
 static void detach(struct fragments *fragments, struct entry *entry) {
     const struct fragment key = {
         .src = entry->src, .dst = entry->dst, .addr_len = entry->addr_len, .id = entry->id};
-    struct entry **at = &fragments->buckets[bucket_of(&key)];
+    struct entry **at = &fragments->buckets[bucket_of(fragments, &key)];
     while (*at != entry)
         at = &(*at)->next_in_bucket;
     *at = entry->next_in_bucket;
@@ -109,7 +116,7 @@ static uint64_t apart_ns(const struct entry *entry, const struct fragment *fragm
 }
 
 static struct entry *find(struct fragments *fragments, const struct fragment *fragment) {
-    struct entry *entry = fragments->buckets[bucket_of(fragment)];
+    struct entry *entry = fragments->buckets[bucket_of(fragments, fragment)];
     while (entry != NULL && !same_datagram(entry, fragment))
         entry = entry->next_in_bucket;
     if (entry == NULL)
@@ -145,7 +152,7 @@ static struct entry *add_entry(struct fragments *fragments, const struct fragmen
     entry->data_len = LEN_UNKNOWN;
     entry->number = ++fragments->num_ever;
 
-    struct entry **bucket = &fragments->buckets[bucket_of(fragment)];
+    struct entry **bucket = &fragments->buckets[bucket_of(fragments, fragment)];
     entry->next_in_bucket = *bucket;
     *bucket = entry;
     entry->older = fragments->newest;

@@ -92,6 +92,18 @@ static void end_direction(struct direction *d) {
     drop_held(d);
 }
 
+/* What OpenSSL has for a cipher is not known to us; about this much. */
+#define CIPHER_COST 1024
+
+size_t decrypt_held(const struct decrypt *decrypt) {
+    size_t held = sizeof *decrypt;
+    for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
+        const struct direction *d = &decrypt->directions[side];
+        held += d->held_room + (d->cipher ? CIPHER_COST : 0);
+    }
+    return held;
+}
+
 void decrypt_free(struct decrypt *decrypt) {
     if (!decrypt)
         return;

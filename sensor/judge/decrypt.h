@@ -52,4 +52,6 @@ bool decrypt_opened(const struct decrypt *decrypt); /* a record of either side c
 /* All of that side's handshake messages, up to its Finished, were read. */
 bool decrypt_handshake_read(const struct decrypt *decrypt, enum side side);
 
+size_t decrypt_held(const struct decrypt *decrypt); /* bytes of memory */
+
 #endif

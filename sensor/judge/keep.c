@@ -64,7 +64,7 @@ static const char **text_at(struct event_cert *cert, size_t i) {
     return i - num < cert->alternative_names.num ? &cert->alternative_names.items[i - num] : NULL;
 }
 
-struct event_cert *cert_keep(const struct event_cert *cert) {
+struct event_cert *cert_keep(const struct event_cert *cert, size_t *size) {
     struct event_cert copy = *cert;
     size_t list_len = copy.alternative_names.num * sizeof(const char *), len = sizeof copy + list_len;
     const char **text;
@@ -73,6 +73,7 @@ struct event_cert *cert_keep(const struct event_cert *cert) {
     char *block = malloc(len);
     if (!block)
         return NULL;
+    *size = len;
     struct event_cert *kept = (struct event_cert *)(void *)block;
     *kept = copy;
     if (list_len > 0) {

@@ -20,6 +20,6 @@ void name_pool_cleanup(struct name_pool *pool);
 bool count_one(struct count_list *list, size_t max, struct name_pool *pool, const char *name);
 
 /* A certificate's facts in one block of memory; NULL when out of memory. Freed with free(). */
-struct event_cert *cert_keep(const struct event_cert *cert);
+struct event_cert *cert_keep(const struct event_cert *cert, size_t *size); /* of the block */
 
 #endif

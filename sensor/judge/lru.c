@@ -3,17 +3,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../track/flow.h"
-
 #define BUCKETS_MIN 1024u
 
 bool lru_init(struct lru *lru) {
-    *lru = (struct lru){.num_buckets = BUCKETS_MIN, .seed = flow_seed()};
+    *lru = (struct lru){.num_buckets = BUCKETS_MIN, .max = SIZE_MAX, .key = siphash_random_key()};
     lru->buckets = calloc(lru->num_buckets, sizeof *lru->buckets);
     return lru->buckets != NULL;
 }
 
+void lru_charge(struct lru *lru, struct budget *budget, size_t cost, size_t part) {
+    lru->budget = budget;
+    lru->cost = cost + BUDGET_BLOCK + sizeof(struct lru_node *);
+    lru->max = part > lru->cost ? part / lru->cost : 1;
+}
+
 void lru_cleanup(struct lru *lru, void (*free_node)(struct lru_node *node)) {
+    budget_change(lru->budget, lru->num * lru->cost, 0);
     while (lru->oldest) {
         struct lru_node *node = lru->oldest;
         lru->oldest = node->newer;
@@ -23,21 +28,8 @@ void lru_cleanup(struct lru *lru, void (*free_node)(struct lru_node *node)) {
     *lru = (struct lru){0};
 }
 
-/* Multiply and fold, 8 bytes at a time (the idea of wyhash). */
-static uint64_t mix(uint64_t a, uint64_t b) {
-    __extension__ unsigned __int128 product = (unsigned __int128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 uint32_t lru_hash(const struct lru *lru, const char *name) {
-    size_t len = strlen(name);
-    uint64_t hash = lru->seed ^ len;
-    for (size_t at = 0; at < len; at += 8) {
-        uint64_t word = 0;
-        memcpy(&word, name + at, len - at < 8 ? len - at : 8);
-        hash = mix(hash ^ word, ~lru->seed ^ UINT64_C(0x9e3779b97f4a7c15));
-    }
-    return (uint32_t)(hash ^ hash >> 32);
+    return (uint32_t)siphash(&lru->key, name, strlen(name));
 }
 
 static struct lru_node **bucket_of(const struct lru *lru, uint32_t hash) {
@@ -104,6 +96,7 @@ void lru_add(struct lru *lru, struct lru_node *node, uint32_t hash) {
     *bucket = node;
     make_youngest(lru, node);
     lru->num++;
+    budget_change(lru->budget, 0, lru->cost);
 }
 
 void lru_touch(struct lru *lru, struct lru_node *node) {
@@ -120,4 +113,5 @@ void lru_remove(struct lru *lru, struct lru_node *node) {
     *link = node->same_bucket;
     unlink_age(lru, node);
     lru->num--;
+    budget_change(lru->budget, lru->cost, 0);
 }

@@ -54,6 +54,13 @@ struct memory *memory_new(size_t max, bool keeps_judgements) {
     return NULL;
 }
 
+void memory_set_budget(struct memory *memory, struct budget *budget) {
+    size_t part = budget_part(budget, MEMORY_PARTS);
+    lru_charge(&memory->servers, budget, sizeof(struct server), part);
+    lru_charge(&memory->failures, budget, sizeof(struct failure), part);
+    lru_charge(&memory->judgements, budget, sizeof(struct judgement), part);
+}
+
 static void free_node(struct lru_node *node) {
     free(node); /* the first member of each */
 }
@@ -83,7 +90,7 @@ void memory_forget(struct memory *memory) {
 
 /* A zeroed one of this size; the oldest makes room. */
 static void *add_node(struct lru *lru, size_t max, size_t size, uint32_t hash) {
-    while (lru->num >= max)
+    while (lru->num >= max || lru->num >= lru->max)
         forget(lru, lru->oldest);
     struct lru_node *node = calloc(1, size);
     if (node)

@@ -93,11 +93,16 @@ struct memory_judgement {
 };
 
 struct memory;
-
 /* max is the number of servers, and of pairs of ends: beyond it the one used longest ago is forgotten.
  * keeps_judgements: there will be a second run. NULL: out of memory. */
 struct memory *memory_new(size_t max, bool keeps_judgements);
 void memory_free(struct memory *memory); /* NULL is fine */
+
+/* While it is empty: counts what it holds there (../budget.h), and bounds each of its three tables to one of
+ * MEMORY_PARTS. Borrowed. */
+#define MEMORY_PARTS 24
+struct budget;
+void memory_set_budget(struct memory *memory, struct budget *budget);
 
 /* Finds what there is to find, and remembers the session, whose id is set. */
 void memory_judge(struct memory *memory, struct event *event, enum direction direction);

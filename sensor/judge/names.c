@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../budget.h"
+#include "../siphash.h"
 #include "../track/clock.h"
-#include "../track/flow.h"
 
 #define BUCKETS 65536u /* a power of two */
 
@@ -22,20 +23,25 @@ struct known {
 struct names {
     struct known *buckets[BUCKETS];
     struct known *oldest, *youngest;
-    size_t num;
-    uint64_t order, dropped, seed;
+    struct budget *budget;
+    size_t num, held; /* held: bytes */
+    uint64_t order, dropped;
+    struct siphash_key key;
 };
 
-struct names *names_new(void) {
+struct names *names_new(struct budget *budget) {
     struct names *names = calloc(1, sizeof *names);
-    if (names)
-        names->seed = flow_seed(); /* who sends answers shall not choose the bucket */
+    if (names) {
+        names->key = siphash_random_key();
+        names->budget = budget;
+    } /* who sends answers shall not choose the bucket */
     return names;
 }
 
 void names_free(struct names *names) {
     if (!names)
         return;
+    budget_change(names->budget, names->held, 0);
     while (names->oldest) {
         struct known *known = names->oldest;
         names->oldest = known->newer;
@@ -53,12 +59,7 @@ uint64_t names_dropped(const struct names *names) {
 }
 
 static uint32_t bucket_of(const struct names *names, enum name_kind kind, const uint8_t *key, size_t len) {
-    uint64_t hash = names->seed ^ (uint64_t)kind;
-    for (size_t i = 0; i < len; i++) {
-        hash = (hash ^ key[i]) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 29;
-    }
-    return (uint32_t)(hash >> 32) & (BUCKETS - 1);
+    return (uint32_t)(siphash(&names->key, key, len) + (uint64_t)kind) & (BUCKETS - 1);
 }
 
 static const uint8_t *value_of(const struct known *known) {
@@ -94,12 +95,22 @@ static void make_youngest(struct names *names, struct known *known) {
     names->youngest = known;
 }
 
+static void hold(struct names *names, size_t before, size_t now) {
+    names->held += now - before;
+    budget_change(names->budget, before, now);
+}
+
+static size_t cost_of(size_t key_len, size_t value_len) {
+    return sizeof(struct known) + key_len + value_len + 1 + BUDGET_BLOCK;
+}
+
 static void drop(struct names *names, struct known *known) {
     struct known **link = &names->buckets[known->bucket];
     while (*link != known)
         link = &(*link)->same_bucket;
     *link = known->same_bucket;
     unlink_age(names, known);
+    hold(names, cost_of(known->key_len, known->value_len), 0);
     free(known);
     names->num--;
     names->dropped++;
@@ -124,7 +135,8 @@ static struct known *find_same(struct names *names, const struct name_fact *fact
 }
 
 static struct known *add_known(struct names *names, const struct name_fact *fact, uint32_t bucket) {
-    if (names->num >= NAMES_MAX)
+    size_t cost = cost_of(fact->key_len, fact->value_len), most = budget_part(names->budget, NAMES_PARTS);
+    while (names->oldest && (names->num >= NAMES_MAX || names->held + cost > most))
         drop(names, names->oldest);
     struct known *known = malloc(sizeof *known + fact->key_len + fact->value_len + 1u);
     if (!known) {
@@ -141,6 +153,7 @@ static struct known *add_known(struct names *names, const struct name_fact *fact
     known->bytes[fact->key_len + fact->value_len] = '\0';
     names->buckets[bucket] = known;
     make_youngest(names, known);
+    hold(names, 0, cost);
     names->num++;
     return known;
 }

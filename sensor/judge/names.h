@@ -8,7 +8,8 @@
  * NAMES_LATE_NS longer: connections come a little after the answer. Nothing is checked: answers are what
  * somebody sent from port 53, and AD is what the resolver says of itself.
  *
- * Bounded: NAMES_MAX facts, of which the one not seen for longest goes; NAMES_PER_KEY_MAX of one key. */
+ * Bounded: NAMES_MAX facts, and their memory; the one not seen for longest goes. NAMES_PER_KEY_MAX of one
+ * key. */
 #ifndef STARTTAP_SENSOR_JUDGE_NAMES_H
 #define STARTTAP_SENSOR_JUDGE_NAMES_H
 
@@ -19,6 +20,7 @@
 #include "../../outputs/event.h"
 
 #define NAMES_MAX         65536u
+#define NAMES_PARTS       8u
 #define NAMES_PER_KEY_MAX 16u
 #define NAMES_LATE_NS     (60 * UINT64_C(1000000000))
 #define NAMES_FACTS_MAX   64u   /* of one message */
@@ -46,7 +48,8 @@ size_t names_read(const uint8_t *message, size_t len, struct arena *arena, const
 
 struct names;
 
-struct names *names_new(void); /* NULL: out of memory */
+struct budget; /* ../budget.h; borrowed. Of it names take no more than one of NAMES_PARTS */
+struct names *names_new(struct budget *budget); /* NULL: out of memory */
 void names_free(struct names *names);
 
 /* An end of a conversation. */

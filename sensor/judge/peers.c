@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../budget.h"
 #include "describe.h"
 #include "lru.h"
 #include "org_domain.h"
@@ -28,6 +29,8 @@ struct peer {
     int64_t cert_days_left;
     char **names; /* of an address */
     size_t num_names;
+    size_t texts_size, cert_size; /* bytes of name and names, of cert */
+    size_t held;                  /* of all; what the budget knows of */
 };
 
 /* Those that made room in the present window. */
@@ -38,6 +41,8 @@ struct other {
 };
 
 struct peers {
+    struct budget *budget;
+    size_t held[NUM_KINDS];
     size_t max;
     const struct memory *memory;
     struct digest *digest;
@@ -71,6 +76,24 @@ struct peers *peers_new(size_t max, const struct memory *memory, struct digest *
     return NULL;
 }
 
+void peers_set_budget(struct peers *peers, struct budget *budget) {
+    peers->budget = budget;
+}
+
+static size_t weight_of(const struct peer *peer) {
+    size_t weight = sizeof *peer + peer->texts_size + peer->cert_size + 4 * BUDGET_BLOCK;
+    if (peer->window)
+        weight += sizeof *peer->window +
+                  (peer->window->versions.size + peer->window->ciphers.size) * sizeof(struct count);
+    return weight;
+}
+
+static void hold(struct peers *peers, enum kind kind, struct peer *peer, size_t now) {
+    peers->held[kind] += now - peer->held;
+    budget_change(peers->budget, peer->held, now);
+    peer->held = now;
+}
+
 static void window_free(struct rollup *window) {
     if (window)
         rollup_cleanup(window);
@@ -92,6 +115,7 @@ void peers_free(struct peers *peers) {
     if (!peers)
         return;
     for (size_t i = 0; i < NUM_KINDS; i++) {
+        budget_change(peers->budget, peers->held[i], 0);
         lru_cleanup(&peers->kinds[i], peer_free);
         for (size_t k = 0; k < NUM_DIRECTIONS; k++)
             window_free(peers->others[i][k].window);
@@ -126,12 +150,14 @@ static void make_room(struct peers *peers, enum kind kind) {
         other->rolled_up++;
     }
     lru_remove(&peers->kinds[kind], &peer->node);
+    hold(peers, kind, peer, 0);
     peer_free(&peer->node);
 }
 
 static struct peer *add_peer(struct peers *peers, enum kind kind, const char *name, enum direction direction,
                              uint32_t hash) {
-    while (peers->kinds[kind].num >= peers->max)
+    size_t most = budget_part(peers->budget, PEERS_PARTS);
+    while (peers->kinds[kind].num >= peers->max || (peers->kinds[kind].num > 0 && peers->held[kind] > most))
         make_room(peers, kind);
     struct peer *peer = calloc(1, sizeof *peer);
     char *copy = strdup(name);
@@ -142,6 +168,7 @@ static struct peer *add_peer(struct peers *peers, enum kind kind, const char *na
     }
     const char *domain = kind == KIND_NAME ? org_domain(peers->domains, copy) : NULL;
     peer->name = copy;
+    peer->texts_size = strlen(copy) + 1;
     peer->domain_at = domain ? (size_t)(domain - copy) : NO_DOMAIN;
     peer->direction = direction;
     lru_add(&peers->kinds[kind], &peer->node, hash);
@@ -220,8 +247,10 @@ static void add_name(struct peer *peer, const char *name) {
     if (!grown)
         return;
     peer->names = grown;
-    if ((grown[peer->num_names] = strdup(name)) != NULL)
-        peer->num_names++;
+    if ((grown[peer->num_names] = strdup(name)) == NULL)
+        return;
+    peer->num_names++;
+    peer->texts_size += sizeof *grown + strlen(name) + 1 + BUDGET_BLOCK;
 }
 
 static void add_names(struct peer *peer, const struct session_event *s, bool peer_is_server) {
@@ -245,11 +274,13 @@ static void keep_cert(struct peer *peer, const struct session_event *s) {
     peer->cert_days_left = s->cert_days_left;
     if (peer->cert && strcmp(peer->cert->sha256, s->server_cert.sha256) == 0)
         return;
-    struct event_cert *kept = cert_keep(&s->server_cert);
+    size_t size;
+    struct event_cert *kept = cert_keep(&s->server_cert, &size);
     if (!kept)
         return;
     free(peer->cert);
     peer->cert = kept;
+    peer->cert_size = size;
 }
 
 static struct peer *count_for(struct peers *peers, enum kind kind, const char *name, enum direction direction,
@@ -261,6 +292,7 @@ static struct peer *count_for(struct peers *peers, enum kind kind, const char *n
     rollup_add(peer->window, s, &peers->pool);
     if (kind != KIND_DOMAIN && direction != DIRECTION_INBOUND)
         keep_cert(peer, s);
+    hold(peers, kind, peer, weight_of(peer));
     return peer;
 }
 
@@ -279,8 +311,10 @@ void peers_add(struct peers *peers, const struct event *session, enum direction 
     if (!ip)
         return; /* out of memory, when it was described */
     struct peer *address = count_for(peers, KIND_IP, ip, direction, s);
-    if (address)
+    if (address) {
         add_names(address, s, peer_is_server);
+        hold(peers, KIND_IP, address, weight_of(address));
+    }
     struct shown shown;
     const char *domains[PEER_SESSION_NAMES_MAX];
     size_t num_domains = 0;

@@ -30,6 +30,12 @@ struct peers *peers_new(size_t max, const struct memory *memory, struct digest *
                         void *context);
 void peers_free(struct peers *peers);
 
+/* Before the first session: counts what the peers hold there (../budget.h), and bounds each kind to one of
+ * PEERS_PARTS. Borrowed. */
+#define PEERS_PARTS 12
+struct budget;
+void peers_set_budget(struct peers *peers, struct budget *budget);
+
 /* Counts a session, with all its findings. */
 void peers_add(struct peers *peers, const struct event *session, enum direction direction);
 

@@ -34,7 +34,8 @@ struct trust {
     struct trust_store store;
     struct trust_cache *certificates; /* struct trust_cert, by its SHA-256 */
     struct trust_cache *answers;      /* struct trust_answer, by the SHA-256 of the chain's hashes */
-    size_t live_bytes;                /* of all certificates in the cache or in a chain */
+    struct trust_live live;
+    size_t live_max; /* bytes */
     struct trust_counters counters;
 };
 
@@ -58,7 +59,12 @@ struct trust *trust_new(const struct trust_options *options, struct digest *dige
         goto out_of_memory;
     trust->digest = digest;
     trust->verify = options->verify;
-    trust->certificates = trust_cache_new(TRUST_CACHE_MAX, TRUST_CACHE_BYTES_MAX, release_cert);
+    trust->live.budget = options->budget;
+    size_t part =
+        budget_part(options->budget, TRUST_PARTS * (options->num_sharing > 0 ? options->num_sharing : 1));
+    trust->live_max = part < TRUST_LIVE_BYTES_MAX ? part : TRUST_LIVE_BYTES_MAX;
+    size_t cache_max = part / 2 < TRUST_CACHE_BYTES_MAX ? part / 2 : TRUST_CACHE_BYTES_MAX;
+    trust->certificates = trust_cache_new(TRUST_CACHE_MAX, cache_max, release_cert);
     trust->answers = trust_cache_new(TRUST_VERIFIED_MAX, SIZE_MAX, free);
     if (trust->certificates == NULL || trust->answers == NULL)
         goto out_of_memory;
@@ -106,7 +112,7 @@ bool trust_has_anchors(const struct trust *trust) {
 
 /* Makes room for cost bytes more, if need be by emptying the cache: open chains keep what they hold. */
 static bool room_for(struct trust *trust, size_t cost) {
-    while (trust->live_bytes + cost > TRUST_LIVE_BYTES_MAX)
+    while (trust->live.bytes + cost > trust->live_max)
         if (!trust_cache_evict(trust->certificates))
             return false;
     return true;
@@ -116,7 +122,7 @@ static struct trust_cert *cert_new(struct trust *trust, const uint8_t *der, size
                                    const uint8_t sha256[32]) {
     bool too_long = len > TRUST_CERTIFICATE_MAX;
     bool full = !too_long && !room_for(trust, trust_cert_cost(len));
-    struct trust_cert *cert = trust_cert_new(der, len, sha256, !too_long && !full, &trust->live_bytes);
+    struct trust_cert *cert = trust_cert_new(der, len, sha256, !too_long && !full, &trust->live);
     if (cert == NULL)
         return NULL;
     trust->counters.certificates_too_long += too_long;

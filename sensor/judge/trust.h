@@ -29,6 +29,7 @@
 #define TRUST_CACHE_MAX       4096         /* certificates kept; the least recently used one goes */
 #define TRUST_CACHE_BYTES_MAX (128u << 20) /* estimated memory of those */
 #define TRUST_LIVE_BYTES_MAX  (256u << 20) /* the same, with those that only open chains hold */
+#define TRUST_PARTS           4            /* one of so many of the budget; half of it for the cache */
 #define TRUST_VERIFIED_MAX    4096         /* answers for whole chains kept */
 #define TRUST_CERTIFICATE_MAX                                                                                \
     (1u << 20)                  /* bytes of one certificate; of a longer one only the hash is told           \
@@ -37,8 +38,11 @@
 #define TRUST_EXPIRING_DAYS 30  /* cert.expiring_soon: fewer whole days than this are left */
 
 struct trust_options {
-    bool verify;         /* false: --no-verify, chain_valid stays open */
-    const char *ca_path; /* PEM file or directory; NULL: the system's store */
+    bool verify;           /* false: --no-verify, chain_valid stays open */
+    const char *ca_path;   /* PEM file or directory; NULL: the system's store */
+    struct budget *budget; /* ../budget.h: certificates are counted there, and take TRUST_PARTS of it at most
+                              for all threads. Borrowed; NULL: they are not */
+    unsigned num_sharing;  /* how many share that part; 0: 1 */
 };
 
 /* NULL with a message in error (a CA file that cannot be read, say). digest outlives it. */

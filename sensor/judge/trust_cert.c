@@ -108,7 +108,7 @@ size_t trust_cert_cost(size_t len) {
 }
 
 struct trust_cert *trust_cert_new(const uint8_t *der, size_t len, const uint8_t sha256[32], bool parse,
-                                  size_t *live_bytes) {
+                                  struct trust_live *live) {
     struct trust_cert *cert = calloc(1, sizeof *cert);
     if (cert == NULL)
         return NULL;
@@ -127,8 +127,9 @@ struct trust_cert *trust_cert_new(const uint8_t *der, size_t len, const uint8_t 
         }
         read_facts(cert);
     }
-    cert->live_bytes = live_bytes;
-    *live_bytes += cert->cost;
+    cert->live = live;
+    live->bytes += cert->cost;
+    budget_change(live->budget, 0, cert->cost);
     ERR_clear_error();
     return cert;
 }
@@ -153,7 +154,8 @@ void trust_cert_unref(struct trust_cert *cert) {
     free(cert->der);
     if (cert->recent)
         *cert->recent = NULL;
-    *cert->live_bytes -= cert->cost;
+    cert->live->bytes -= cert->cost;
+    budget_change(cert->live->budget, cert->cost, 0);
     free(cert);
 }
 

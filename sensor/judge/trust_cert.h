@@ -12,6 +12,7 @@
 #include <openssl/x509.h>
 
 #include "../../outputs/event.h"
+#include "../budget.h"
 #include "dane.h"
 
 #define TRUST_NAMES_MAX  EVENT_LIST_MAX /* subject alternative names kept of one certificate */
@@ -24,6 +25,12 @@ struct trust_text {
     size_t len;
 };
 
+/* Certificates that live, in the cache or in a chain. */
+struct trust_live {
+    size_t bytes;
+    struct budget *budget; /* knows of them, too; NULL: there is none */
+};
+
 struct trust_cert {
     size_t references;
     uint8_t sha256[32];
@@ -33,9 +40,9 @@ struct trust_cert {
     uint8_t *der;           /* its der_len bytes; NULL without x509, or out of memory */
     size_t der_len;
     struct trust_cert *
-        *recent;        /* where trust finds it by them, and which is emptied when it goes; NULL nowhere */
-    size_t cost;        /* estimate of the memory behind it, in bytes */
-    size_t *live_bytes; /* where cost is counted as long as it lives */
+        *recent; /* where trust finds it by them, and which is emptied when it goes; NULL nowhere */
+    size_t cost; /* estimate of the memory behind it, in bytes */
+    struct trust_live *live; /* where cost is counted as long as it lives */
 
     struct trust_text subject_cn, subject_dn, issuer_cn, issuer_dn;
     struct trust_text *names; /* subject alternative names, num_names */
@@ -61,9 +68,9 @@ struct trust_cert {
 };
 
 /* Never fails on bad DER (x509 is then NULL); NULL means out of memory. Bytes after the certificate are
- * ignored. One reference is the caller's. parse false: only the hash is kept. live_bytes outlives it. */
+ * ignored. One reference is the caller's. parse false: only the hash is kept. live outlives it. */
 struct trust_cert *trust_cert_new(const uint8_t *der, size_t len, const uint8_t sha256[32], bool parse,
-                                  size_t *live_bytes);
+                                  struct trust_live *live);
 
 /* The cost of a certificate of len bytes once it is parsed. */
 size_t trust_cert_cost(size_t len);

@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
+#include "history.h"
 #include "session.h"
 
 #define BUCKETS_MIN 1024u
@@ -33,20 +33,15 @@ struct flow_table {
     size_t num_buckets, room;
     size_t mask; /* of a hash: twice the largest power of two up to num_buckets, less 1 */
     size_t num_flows, max_flows;
+    size_t held; /* bytes, as the budget knows them */
     struct flow_entry *oldest[NUM_QUEUES], *youngest[NUM_QUEUES];
+    size_t num_queued[NUM_QUEUES];
     struct flow *asked_first, *asked_last; /* whole ones that may be folded, by when they were asked for */
     size_t num_asked;                      /* of those */
     uint64_t num_asks;
     const struct session_tools *tools;
     struct flow *spare; /* for one whole flow when there is no more memory */
 };
-
-uint64_t flow_seed(void) {
-    uint64_t seed = 0;
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0)
-        seed = 0;
-    return seed;
-}
 
 struct flow_table *flow_table_new(size_t max_flows, const struct session_tools *tools) {
     struct flow_table *table = calloc(1, sizeof *table);
@@ -73,28 +68,71 @@ void flow_table_free(struct flow_table *table) {
     free(table);
 }
 
-/* Multiply and fold, 8 bytes at a time (the idea of wyhash). */
-static uint64_t mix(uint64_t a, uint64_t b) {
-    __extension__ unsigned __int128 product = (unsigned __int128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-/* Of one end. Both factors hold something of the secret seed, so that nobody can make one of them 0. */
-static uint64_t hash_end(const uint8_t *address, uint8_t addr_len, uint16_t port, uint64_t seed) {
-    uint64_t words[2] = {0};
+/* One end: its address and port in two words (IPv4: in one). */
+static inline void end_words(const uint8_t *address, uint8_t addr_len, uint16_t port, uint64_t words[3]) {
+    words[0] = words[1] = 0;
     if (addr_len == 4) /* copies of a length that the compiler knows are no calls */
         memcpy(words, address, 4);
     else
         memcpy(words, address, 16);
-    uint64_t other = ~(seed << 32 | seed >> 32);
-    return mix(mix(words[0] ^ seed, words[1] ^ other) ^ port ^ other, seed ^ UINT64_C(0x9e3779b97f4a7c15));
+    words[2] = port;
 }
 
-/* A sum, so that it does not matter which end is the source. */
-uint32_t flow_hash(const struct segment *segment, uint64_t seed) {
-    uint64_t sum = hash_end(segment->src, segment->addr_len, segment->src_port, seed) +
-                   hash_end(segment->dst, segment->addr_len, segment->dst_port, seed);
+static inline bool words_before(const uint64_t a[3], const uint64_t b[3]) {
+    if (a[0] != b[0])
+        return a[0] < b[0];
+    return a[1] != b[1] ? a[1] < b[1] : a[2] < b[2];
+}
+
+/* The lower end first, so that it does not matter which end is the source. */
+uint32_t flow_hash(const struct segment *segment, const struct siphash_key *key) {
+    uint64_t ends[2][3];
+    end_words(segment->src, segment->addr_len, segment->src_port, ends[0]);
+    end_words(segment->dst, segment->addr_len, segment->dst_port, ends[1]);
+    const bool swap = words_before(ends[1], ends[0]);
+    const uint64_t *low = ends[swap], *high = ends[!swap];
+    struct siphash hash = siphash_begin(key);
+    if (segment->addr_len == 4) {
+        siphash_word(&hash, low[0] | high[0] << 32);
+    } else {
+        siphash_word(&hash, low[0]);
+        siphash_word(&hash, low[1]);
+        siphash_word(&hash, high[0]);
+        siphash_word(&hash, high[1]);
+    }
+    siphash_word(&hash, low[2] | high[2] << 16 | (uint64_t)segment->addr_len << 32);
+    uint64_t sum = siphash_end(&hash);
     return (uint32_t)(sum ^ sum >> 32);
+}
+
+/* --- memory --- */
+
+#define LEAST_PARTS 64 /* of the budget: one of them is left to each table, whatever others hold */
+
+static void hold(struct flow_table *table, size_t before, size_t now) {
+    table->held += now - before;
+    budget_change(table->tools->budget, before, now);
+}
+
+/* Its place in a bucket is part of it. */
+static size_t entry_cost(const struct flow_entry *entry) {
+    return sizeof *entry + 2 * (size_t)entry->addr_len + entry->room + BUDGET_BLOCK + sizeof entry;
+}
+
+void flow_weigh(struct flow_table *table, struct flow *flow) {
+    size_t now =
+        sizeof *flow + BUDGET_BLOCK + flow->streams[SIDE_CLIENT].held + flow->streams[SIDE_SERVER].held;
+    now +=
+        history_held(flow->streams[SIDE_CLIENT].history) + history_held(flow->streams[SIDE_SERVER].history);
+    if (flow->session)
+        now += session_held(flow->session);
+    hold(table, flow->held, now);
+    flow->held = now;
+}
+
+bool flow_table_heavy(const struct flow_table *table) {
+    return budget_overdrawn(table->tools->budget) &&
+           table->held > budget_part(table->tools->budget, LEAST_PARTS);
 }
 
 /* --- whole and folded --- */
@@ -109,6 +147,7 @@ static struct flow *new_whole(struct flow_table *table) {
 }
 
 static void free_whole(struct flow_table *table, struct flow *flow) {
+    hold(table, flow->held, 0);
     if (table->spare)
         free(flow);
     else
@@ -162,7 +201,9 @@ static struct flow_entry *with_room(struct flow_table *table, struct flow_entry 
     struct flow_entry *moved = realloc(entry, size);
     if (!moved)
         return NULL;
+    size_t cost = entry_cost(moved);
     moved->room = (uint16_t)(size + MALLOC_HEADER - before);
+    hold(table, cost, entry_cost(moved));
     moved->flow->entry = moved;
     *link = moved;
     *(moved->older ? &moved->older->newer : &table->oldest[queue]) = moved;
@@ -251,10 +292,12 @@ static struct flow *unfold_flow(struct flow_table *table, struct flow_entry *ent
     flow->entry = entry;
     flow->key = key_of(entry);
     flow->may_fold = false;
+    flow->held = 0;
     flow->session = has_session ? session_unfold(&in, table->tools) : NULL;
     if (has_session && !flow->session)
         lose_session(flow);
     entry->flow = flow;
+    flow_weigh(table, flow);
     return flow;
 }
 
@@ -306,6 +349,7 @@ struct flow *flow_find(struct flow_table *table, const struct segment *segment, 
 /* --- queues and buckets --- */
 
 static void unqueue(struct flow_table *table, struct flow_entry *entry, uint8_t queue) {
+    table->num_queued[queue]--;
     *(entry->older ? &entry->older->newer : &table->oldest[queue]) = entry->newer;
     *(entry->newer ? &entry->newer->older : &table->youngest[queue]) = entry->older;
 }
@@ -313,6 +357,7 @@ static void unqueue(struct flow_table *table, struct flow_entry *entry, uint8_t 
 static void enqueue(struct flow_table *table, struct flow *flow, enum flow_queue queue) {
     struct flow_entry *entry = flow->entry;
     flow->queue = (uint8_t)queue;
+    table->num_queued[queue]++;
     entry->older = table->youngest[queue];
     entry->newer = NULL;
     *(entry->older ? &entry->older->newer : &table->oldest[queue]) = entry;
@@ -386,7 +431,9 @@ struct flow *flow_add(struct flow_table *table, const struct segment *segment, u
     struct flow_entry **bucket = bucket_of(table, entry->hash);
     entry->same_bucket = *bucket;
     *bucket = entry;
-    enqueue(table, flow, QUEUE_OPEN);
+    hold(table, 0, entry_cost(entry));
+    flow_weigh(table, flow);
+    enqueue(table, flow, QUEUE_HALF_OPEN);
     join_asked(table, flow);
     table->num_flows++;
     return flow;
@@ -401,12 +448,17 @@ void flow_remove(struct flow_table *table, struct flow *flow) {
     table->num_flows--;
     stream_cleanup(&flow->streams[SIDE_CLIENT]);
     stream_cleanup(&flow->streams[SIDE_SERVER]);
+    hold(table, entry_cost(entry), 0);
     free(entry);
     free_whole(table, flow);
 }
 
 bool flow_table_full(const struct flow_table *table) {
     return table->num_flows >= table->max_flows;
+}
+
+size_t flow_queue_count(const struct flow_table *table, enum flow_queue queue) {
+    return table->num_queued[queue];
 }
 
 size_t flow_table_count(const struct flow_table *table) {

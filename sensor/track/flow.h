@@ -2,7 +2,7 @@
  *
  * A flow is found whichever end sent the packet: its key has the lower end
  * first. VLAN tags and tunnels are not part of it, because mirrors show the
- * same connection under several. Flows stand in three queues by what they wait
+ * same connection under several. Flows stand in queues by what they wait
  * for; each queue is in order of last activity, so that expiry looks at its head only.
  *
  * There may be a million, and most of them are quiet. Those that were asked for last are whole, the others
@@ -13,6 +13,7 @@
 
 #include "../../parsers/parse.h"
 #include "../capture/packet.h"
+#include "../siphash.h"
 #include "stream.h"
 
 struct flow_key {
@@ -23,9 +24,10 @@ struct flow_key {
 };
 
 enum flow_queue {
-    QUEUE_OPEN,    /* established or being so */
-    QUEUE_CLOSING, /* ended; a short while for packets that come late */
-    QUEUE_CLOSED,  /* reported; remembered so that stragglers do not look like something new */
+    QUEUE_HALF_OPEN, /* nothing but SYNs so far: of a flood of them, that is all there ever is */
+    QUEUE_OPEN,      /* established */
+    QUEUE_CLOSING,   /* ended; a short while for packets that come late */
+    QUEUE_CLOSED,    /* reported; remembered so that stragglers do not look like something new */
     NUM_QUEUES,
 };
 
@@ -45,6 +47,7 @@ struct flow {
     struct flow *asked_before,
         *asked_after;  /* neighbours among the whole ones, by when they were asked for */
     uint64_t asked_at; /* when it came to this place, by the number of asks */
+    size_t held;       /* bytes that the budget knows of */
     struct flow_key key;
 
     uint64_t active_ns;   /* elapsed time at the last packet; when closed, at the report */
@@ -72,6 +75,7 @@ struct flow {
     bool hole[2];
     bool rst_seen[2]; /* by the side that sent it */
     bool syn_ack_seen;
+    bool established; /* something else than a SYN came */
     bool syn_pending; /* a SYN that does not fit the connection; the next one may begin with it */
     bool midstream, truncated, overlap_conflict, evicted, timed_out;
     bool mail_port, tls_port; /* the server's port is one of those configured */
@@ -95,24 +99,32 @@ void flow_table_free(struct flow_table *table); /* every flow must have been rem
 /* A flow that was given out stays where it is at least until FLOWS_WHOLE / 2 others were asked for. One that
  * could not be made whole again for want of memory has lost its session and is marked as evicted.
  *
- * Segments are looked up by their flow_hash, which flow_hash() made, with the same seed for all of a table's.
+ * Segments are looked up by their flow_hash, which flow_hash() made, with the same key for all of a table's.
  *
  * The flow of a segment, and which end of its key sent it (0 or 1); NULL when there is none. */
 struct flow *flow_find(struct flow_table *table, const struct segment *segment, uint8_t *sender);
 
-/* A new flow, in QUEUE_OPEN. There must be none and room for it (flow_table_full). NULL: out of memory. */
+/* A new flow, in QUEUE_HALF_OPEN. There must be none and room for it (flow_table_full). NULL: out of memory.
+ */
 struct flow *flow_add(struct flow_table *table, const struct segment *segment, uint8_t *sender);
 void flow_remove(struct flow_table *table, struct flow *flow); /* frees it */
 bool flow_table_full(const struct flow_table *table);
+
+/* Tells the budget what the flow holds now; after each segment that has payload, and when its session went.
+ */
+void flow_weigh(struct flow_table *table, struct flow *flow);
+
+/* The budget is overdrawn, and this table holds more than the little that nobody takes from it. */
+bool flow_table_heavy(const struct flow_table *table);
 size_t flow_table_count(const struct flow_table *table);
+size_t flow_queue_count(const struct flow_table *table, enum flow_queue queue);
 
 /* Puts it at the young end of a queue. */
 void flow_touch(struct flow_table *table, struct flow *flow, enum flow_queue queue, uint64_t elapsed_ns);
 struct flow *flow_oldest(struct flow_table *table, enum flow_queue queue); /* NULL when empty */
 
 /* The same for both directions of a connection. */
-uint32_t flow_hash(const struct segment *segment, uint64_t seed);
-uint64_t flow_seed(void); /* random, so that nobody can choose addresses that share a hash */
+uint32_t flow_hash(const struct segment *segment, const struct siphash_key *key);
 
 static inline enum side flow_side(const struct flow *flow, uint8_t end) {
     return end == flow->client ? SIDE_CLIENT : SIDE_SERVER;

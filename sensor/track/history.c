@@ -15,6 +15,10 @@ void history_free(struct history *history) {
     free(history);
 }
 
+size_t history_held(const struct history *history) {
+    return history ? sizeof *history + history->room : 0;
+}
+
 /* Doubled, so that a short conversation costs little; what is full at its largest forgets its older half. */
 static struct history *with_room(struct history *history, size_t len) {
     size_t room = history ? history->room : HISTORY_MIN, used = history ? history->len : 0;

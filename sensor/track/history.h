@@ -24,4 +24,6 @@ void history_add(struct history **history, uint64_t offset, const uint8_t *data,
  * before or behind what is kept, are not. offset may be negative. NULL is fine. */
 bool history_differs(const struct history *history, int64_t offset, const uint8_t *data, size_t len);
 
+size_t history_held(const struct history *history); /* bytes of memory; NULL: 0 */
+
 #endif

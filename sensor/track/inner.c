@@ -50,6 +50,11 @@ void inner_free(struct inner *inner) {
     free(inner);
 }
 
+size_t inner_held(const struct inner *inner) {
+    return sizeof *inner + smtp_held(inner->smtp) + inner->waiting[SIDE_CLIENT].room +
+           inner->waiting[SIDE_SERVER].room;
+}
+
 /* True when the side came on. */
 static bool drain_side(struct inner *inner, enum side side, bool force) {
     struct waiting *waiting = &inner->waiting[side];

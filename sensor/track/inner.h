@@ -30,4 +30,6 @@ void inner_finish(struct inner *inner);
 
 const struct smtp_facts *inner_facts(const struct inner *inner);
 
+size_t inner_held(const struct inner *inner); /* bytes of memory */
+
 #endif

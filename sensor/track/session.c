@@ -446,6 +446,25 @@ bool session_listens(const struct session *session, enum side side) {
     return session->lanes[side] != LANE_DONE;
 }
 
+#define BLOCKS 8 /* of a session, about */
+
+size_t session_held(const struct session *session) {
+    size_t held = sizeof *session + smtp_held(session->smtp) + BLOCKS * BUDGET_BLOCK;
+    if (session->prelude)
+        held += sizeof *session->prelude;
+    if (session->tls)
+        held += tls_held(session->tls);
+    if (session->notes)
+        held += sizeof *session->notes;
+    if (session->decrypt)
+        held += decrypt_held(session->decrypt);
+    if (session->inner)
+        held += inner_held(session->inner);
+    for (enum side side = SIDE_CLIENT; session->veils && side <= SIDE_SERVER; side++)
+        held += sizeof(struct veil) + session->veils[side].room * sizeof(struct veil_range);
+    return held;
+}
+
 /* --- folded --- */
 
 /* Which parts there are besides SMTP; a chain for each side. */

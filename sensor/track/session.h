@@ -15,6 +15,7 @@
 #include "../../parsers/smtp.h"
 #include "../../parsers/tls.h"
 #include "../../parsers/tls_search.h"
+#include "../budget.h"
 #include "../judge/decrypt.h"
 #include "../judge/hello.h"
 #include "../judge/trust.h"
@@ -25,6 +26,7 @@ enum lane { LANE_PROXY, LANE_SMTP, LANE_TLS, LANE_DONE };
 
 /* What all sessions of a pipeline share. */
 struct session_tools {
+    struct budget *budget; /* NULL: memory is not counted */
     struct digest *digest;
     struct trust *trust;
     struct hello_cache *hellos;
@@ -92,6 +94,9 @@ void session_finish(struct session *session);
 bool session_fold(const struct session *session, struct fold *fold);
 void session_free_folded(struct session *session);
 struct session *session_unfold(struct reader *in, const struct session_tools *tools);
+
+/* Bytes of memory that it takes; the certificates of chains are counted by trust. */
+size_t session_held(const struct session *session);
 
 /* The client began with the words for a proxy: behind them anything may come. session may be NULL. */
 bool session_asked_proxy(const struct session *session);

@@ -19,6 +19,10 @@ struct chunk {
 
 #define CHUNK_SIZE_MIN 512u
 
+static uint32_t held_by(const struct chunk *chunk) {
+    return (uint32_t)sizeof *chunk + chunk->size;
+}
+
 static uint64_t chunk_end(const struct chunk *chunk) {
     return chunk->offset + chunk->len;
 }
@@ -33,7 +37,7 @@ void stream_cleanup(struct stream *stream) {
     history_free(stream->history);
     stream->history = NULL;
     stream->chunks = NULL;
-    stream->buffered = 0;
+    stream->buffered = stream->held = 0;
     stream->num_chunks = 0;
 }
 
@@ -64,6 +68,7 @@ static bool keep_run(struct stream *stream, struct chunk *before, uint64_t offse
     memcpy(chunk->data, data, len);
     *link = chunk;
     stream->num_chunks++;
+    stream->held += held_by(chunk);
     stream->buffered += (uint32_t)len;
     return true;
 }
@@ -145,6 +150,7 @@ void stream_consume(struct stream *stream, size_t len) {
             return;
         }
         stream->buffered -= chunk->len;
+        stream->held -= held_by(chunk);
         stream->num_chunks--;
         stream->chunks = chunk->after;
         free(chunk);
@@ -165,6 +171,7 @@ bool stream_join(struct stream *stream) {
     memcpy(joined->data, first->data + first->start, first->len);
     memcpy(joined->data + first->len, second->data + second->start, second->len);
     stream->chunks = joined;
+    stream->held += held_by(joined) - held_by(first) - held_by(second);
     stream->num_chunks--;
     free(first);
     free(second);

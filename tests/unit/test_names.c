@@ -34,7 +34,7 @@ static size_t find(const struct names *names, uint64_t at_ns, struct name_found 
 
 /* A fact holds from its first answer until its time to live has passed, by packet time. */
 static void test_time(void **state) {
-    struct names *names = names_new();
+    struct names *names = names_new(NULL);
     struct name_found found[NAMES_PER_KEY_MAX];
     (void)state;
     assert_non_null(names);
@@ -60,7 +60,7 @@ static void test_time(void **state) {
 
 /* The last seen first; of one key only so many, and of all only so many. */
 static void test_limits(void **state) {
-    struct names *names = names_new();
+    struct names *names = names_new(NULL);
     struct name_found found[NAMES_PER_KEY_MAX];
     char name[32];
     (void)state;

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "../../sensor/budget.h"
 #include "../../sensor/track/clock.h"
 #include "../../sensor/tracker.h"
 
@@ -19,6 +20,7 @@ struct told {
 };
 
 struct bench {
+    struct budget budget;
     struct config config;
     struct tracker *tracker;
     struct notice notice;
@@ -47,9 +49,10 @@ static void take(void *context, struct notice *notice) {
 static void begin(struct bench *bench, size_t max_flows) {
     char error[256];
     *bench = (struct bench){.config = {.no_verify = true}};
+    budget_init(&bench->budget, SIZE_MAX);
     bench->config.mail_ports.bits[0] = UINT64_C(1) << 25;
     struct tracker_output output = {lend, take, bench};
-    bench->tracker = tracker_new(&bench->config, max_flows, &output, error, sizeof error);
+    bench->tracker = tracker_new(&bench->config, max_flows, &bench->budget, &output, error, sizeof error);
     assert_non_null(bench->tracker);
 }
 
@@ -169,6 +172,44 @@ static void test_eviction(void **state) {
     end(&bench);
 }
 
+/* A flood of SYNs takes places from its own, however new they are. */
+static void test_half_open_first(void **state) {
+    (void)state;
+    struct bench bench;
+    begin(&bench, 4);
+    for (uint16_t port = 1000; port < 1002; port++)
+        segment(&bench, port, port, false, 1, TCP_ACK, "220 mail.example ESMTP\r\n");
+    for (uint16_t port = 2000; port < 2006; port++)
+        segment(&bench, port, port, true, 1, TCP_SYN, "");
+    assert_int_equal(tracker_counters(bench.tracker)->flows_evicted, 4);
+    for (size_t i = 0; i < bench.num; i++)
+        assert_int_not_equal(bench.told[i].kind, NOTICE_SESSION);
+    end(&bench);
+}
+
+/* Beyond the budget the one that was idle longest goes, and the budget knows what is left. */
+static void test_budget(void **state) {
+    (void)state;
+    struct bench bench;
+    begin(&bench, 100);
+    segment(&bench, 1, 1000, false, 1, TCP_ACK, "220 mail.example ESMTP\r\n");
+    size_t one = atomic_load(&bench.budget.held);
+    assert_true(one > sizeof(struct notice) / 100);
+    bench.budget.max = 2 * one + one / 2;
+    for (uint16_t port = 1001; port < 1004; port++)
+        segment(&bench, port, port, false, 1, TCP_ACK, "220 mail.example ESMTP\r\n");
+    assert_int_equal(tracker_counters(bench.tracker)->flows_evicted, 2);
+    assert_int_equal(tracker_counters(bench.tracker)->limits[LIMIT_MEMORY_CAP], 2);
+    assert_true(atomic_load(&bench.budget.held) <= bench.budget.max);
+    size_t evicted = 0;
+    for (size_t i = 0; i < bench.num; i++)
+        evicted += bench.told[i].evicted;
+    assert_int_equal(evicted, 2);
+    tracker_finish(bench.tracker);
+    assert_int_equal(atomic_load(&bench.budget.held), 0);
+    end(&bench);
+}
+
 /* The end: those that were closing, then those that were open, each in the order of their last packets. */
 static void test_finish(void **state) {
     (void)state;
@@ -197,8 +238,14 @@ static void test_order(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_due),      cmocka_unit_test(test_ties),   cmocka_unit_test(test_same_ports),
-        cmocka_unit_test(test_eviction), cmocka_unit_test(test_finish), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_due),
+        cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_same_ports),
+        cmocka_unit_test(test_eviction),
+        cmocka_unit_test(test_half_open_first),
+        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_finish),
+        cmocka_unit_test(test_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,7 +53,7 @@ static void greet(struct workers *workers, uint16_t port, struct moment now, siz
                         .payload_wire_len = (uint32_t)payload_len,
                         .vlan_id = -1,
                         .ts_ns = now.elapsed_ns + 1};
-    s.flow_hash = flow_hash(&s, 1);
+    s.flow_hash = flow_hash(&s, &(struct siphash_key){1, 2});
     workers_advance(workers, now);
     workers_segment(workers, &s, now);
 }
