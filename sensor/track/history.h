@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HISTORY_MAX (16u << 10) /* bytes kept; at least the last half of them are there */
+#define HISTORY_MAX (16u << 10) /* bytes kept; a power of two */
 
 struct history;
 
