@@ -14,7 +14,7 @@ WORK=${WORK:-${TMPDIR:-/var/tmp}/starttap-pcaps}
 
 # Everything that apt can install side by side, and the two servers that Debian lets nobody install beside Postfix.
 PACKAGES="postfix postfix-pcre sasl2-bin libsasl2-modules swaks libnet-ssleay-perl libauthen-sasl-perl libdigest-hmac-perl
-    openssl gnutls-bin curl python3 python3-aiosmtpd iproute2 ethtool util-linux tcpdump tshark zstd gzip
+    openssl gnutls-bin curl python3 python3-aiosmtpd iproute2 ethtool util-linux tcpdump tshark zstd gzip unbound bind9-dnsutils
     libgnutls-dane0 libidn2-0 libpcre2-8-0 libevent-2.1-7 zlib1g libdb5.3 libcrypt1 libidn12"
 UNPACKED="exim4-base exim4-daemon-light opensmtpd/bookworm-backports" # 6.8 of bookworm cannot sign with OpenSSL 3
 

@@ -58,6 +58,7 @@ enum limit {
     LIMIT_MEMORY,
     LIMIT_ALERTS,     /* judge/alerts.h */
     LIMIT_MEMORY_CAP, /* budget.h: connections that made room */
+    LIMIT_NAMES,      /* judge/names.h */
     NUM_LIMITS
 };
 

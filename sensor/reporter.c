@@ -23,6 +23,7 @@ static const char *const limit_names[NUM_LIMITS] = {
     [LIMIT_MEMORY] = "memory",
     [LIMIT_ALERTS] = "alerts",
     [LIMIT_MEMORY_CAP] = "memory_cap",
+    [LIMIT_NAMES] = "names",
 };
 
 const char *limit_name(enum limit limit) {
@@ -209,6 +210,8 @@ static uint64_t limit_reached(const struct reporter *reporter, const struct repo
                               size_t limit) {
     if (limit == LIMIT_ALERTS)
         return reporter->alerts ? alerts_num_forgotten(reporter->alerts) : 0;
+    if (limit == LIMIT_NAMES)
+        return reporter->names ? names_dropped(reporter->names) : 0;
     if (limit == LIMIT_FRAGMENTS)
         return facts->decoded.fragment_limit;
     return limit == LIMIT_TUNNEL_DEPTH ? facts->decoded.depth_limit : facts->trackers.limits[limit];

@@ -88,7 +88,7 @@ run_cli() {
 
 # The bundled captures against reviewed events, the mail software's logs, the schema and themselves in other wrappings.
 run_golden() {
-    for name in golden rollups geo tlsrpt truth formats no_secrets wrappings recorded; do
+    for name in golden policy rollups geo tlsrpt truth formats no_secrets wrappings recorded; do
         suite "golden: $name" 600 python3 "tests/golden/$name.py" build-asan/starttap
     done
 }

@@ -43,16 +43,16 @@ def fields(path, wanted, *names, occurrence="f"):
 
 
 def connections(path):
-    """(client, server) of every TCP connection, in the order of their first packets."""
+    """[(stream, (client, server))] of every TCP connection but those to a name server, in the order of their first packets."""
     found = {}
     for stream, flags, src, src6, sport, dst, dst6, dport in fields(
-            path, "tcp", "tcp.stream", "tcp.flags", "ip.src", "ipv6.src", "tcp.srcport", "ip.dst", "ipv6.dst", "tcp.dstport", occurrence="l"):
+            path, "tcp && tcp.port!=53", "tcp.stream", "tcp.flags", "ip.src", "ipv6.src", "tcp.srcport", "ip.dst", "ipv6.dst", "tcp.dstport", occurrence="l"):
         ends = [end(src or src6, sport), end(dst or dst6, dport)]
         if stream not in found:
             answered = int(flags, 16) & 0x12 == 0x12
             midstream_from_server = not int(flags, 16) & 2 and int(sport) < int(dport)
             found[stream] = ends[::-1] if answered or midstream_from_server else ends
-    return [tuple(found[stream]) for stream in sorted(found, key=int)]
+    return [(stream, tuple(found[stream])) for stream in sorted(found, key=int)]
 
 
 def end(address, port):
@@ -133,7 +133,7 @@ def rows(scenario, raw, filename):
     if len(found) != len(scenario.sessions):
         raise RuntimeError(f"{scenario.name}: {len(found)} connections, {len(scenario.sessions)} expected: {found}")
     table = []
-    for stream, (ends, session) in enumerate(zip(found, scenario.sessions)):
+    for (stream, ends), session in zip(found, scenario.sessions):
         suite = iana_name(session["cipher"]) if session["cipher"] else None
         expected = {"tls": session["tls"], "suite": suite_code(suite) if suite else None, "sni": session["sni"],
                     "mail": session["mail"], "auth": session["auth"], **session["shown"]}

@@ -11,7 +11,7 @@ import servers
 
 def versions():
     """What was installed, for INDEX.md."""
-    names = ["postfix", "swaks", "openssl", "gnutls-bin", "curl", "python3", "tcpdump", "tshark"]
+    names = ["postfix", "swaks", "openssl", "gnutls-bin", "curl", "python3", "tcpdump", "tshark", "unbound", "bind9-dnsutils"]
     shown = subprocess.run(["dpkg-query", "-W", "-f", "${Package} ${Version}, ", *names], capture_output=True, text=True).stdout
     debs = sorted(path.name.replace("%3a", ":") for path in lab.pathlib.Path("/var/tmp/debs").glob("*.deb"))
     return shown + ", ".join(" ".join(name.split("_")[:2]) for name in debs)

@@ -4,6 +4,7 @@ import scenarios_tls
 import scenarios_plain
 import scenarios_broken
 import scenarios_wire
+import scenarios_names
 from registry import SCENARIOS
 
 __all__ = ["SCENARIOS"]

@@ -11,8 +11,9 @@ import validate  # noqa: E402
 PCAPS = ROOT / "pcaps"
 
 # The fixed settings of every run here. The lab's authority is trusted, so that trust and names are decided; the
-# ports of the lab that are no mail ports are found by recognition.
-SETTINGS = ("-n", "-q", "--observer-name", "golden", "--any-port", "--ca", str(PCAPS / "certs" / "ca.pem"))
+# ports of the lab that are no mail ports are found by recognition; domains of the lab have MTA-STS policies.
+SETTINGS = ("-n", "-q", "--observer-name", "golden", "--any-port", "--ca", str(PCAPS / "certs" / "ca.pem"),
+            "--mta-sts", str(PCAPS / "mta-sts"))
 
 
 def program(arguments):

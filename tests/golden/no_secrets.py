@@ -81,13 +81,16 @@ def outputs_in(scratch, starttap, source, options):
     return {**said, "summary": done.stdout, "standard error": done.stderr}
 
 
+PUBLISHED = b"mailto:tls@example.com"  # in the DNS, by the domain itself: where reports on TLS are to go
+
+
 def check(starttap, source, options):
     problems = []
     said = outputs(starttap, source, options)
     for name, data in said.items():
         problems += [f"{source.name}: {name} holds {needle.decode()}" for needle in held(data)]
         problems += [f"{source.name}: {name} holds the address {address.decode()}"
-                     for address in re.findall(rb"[^\s\"|,;]+@\w[\w.-]*", data)]
+                     for address in re.findall(rb"[^\s\"|,;]+@\w[\w.-]*", data) if address != PUBLISHED]
     if not said["json"] or not said["summary"] or not said["csv"]:
         problems.append(f"{source.name}: an output is empty")
     return problems

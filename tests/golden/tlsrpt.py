@@ -19,7 +19,7 @@ import bundled
 
 SKIP = 77
 HOME = bundled.ROOT / "build-tests" / "tlsrpt"
-NAME = re.compile(r"sensor\.example!([a-z0-9._-]+)!(\d+)!(\d+)\.json\.gz")
+NAME = re.compile(r"sensor\.example!([a-z0-9._-]+)!(\d+)!(\d+)(?:!\d+)?\.json\.gz")
 
 # RFC 8460, appendix B.
 EXAMPLE = {

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -11,7 +12,7 @@
 #define S UINT64_C(1000000000)
 
 static struct sensor_event last; /* what was emitted; limits are of the call */
-static char last_id[33];
+static char last_id[33], last_limit_name[32];
 static uint64_t num_emitted, last_limit;
 
 static void on_event(void *context, const struct event *event) {
@@ -20,6 +21,7 @@ static void on_event(void *context, const struct event *event) {
     last = event->sensor;
     memcpy(last_id, event->id, sizeof last_id);
     last_limit = last.limits.num > 0 ? last.limits.items[0].num : 0;
+    snprintf(last_limit_name, sizeof last_limit_name, "%s", last_limit > 0 ? last.limits.items[0].name : "");
     num_emitted++;
 }
 
@@ -222,12 +224,40 @@ static void test_report(void **state) {
     reporter_free(reporter);
 }
 
+/* What the cache of names had to drop is told in the sensor event, once. */
+static void test_names_dropped(void **state) {
+    static const struct config config = {.observer_name = "sensor"};
+    struct reporter *reporter = reporter_new(&config, on_event, NULL);
+    struct notice notice = {.kind = NOTICE_NAMES, .ts_ns = 1};
+    char names[NAMES_PER_KEY_MAX + 3][8];
+    (void)state;
+    assert_non_null(reporter);
+    event_init(&notice.event);
+    for (size_t i = 0; i < NAMES_PER_KEY_MAX + 3; i++) {
+        const struct name_fact fact = {.kind = NAME_OF_ADDRESS,
+                                       .key_len = 4,
+                                       .value_len = (uint16_t)snprintf(names[i], sizeof names[i], "n%zu", i),
+                                       .ttl_s = 60,
+                                       .key = (const uint8_t *)"addr",
+                                       .value = (const uint8_t *)names[i]};
+        notice.facts = &fact;
+        notice.num_facts = 1;
+        reporter_notice(reporter, &notice);
+    }
+    const struct reporter_facts facts = {.intake = {.packets = 7, .first_ts_ns = 1, .last_ts_ns = 9}};
+    reporter_sensor(reporter, &facts);
+    assert_string_equal(last_limit_name, "names");
+    assert_int_equal(last_limit, 3);
+    reporter_sensor(reporter, &facts);
+    assert_int_equal(last.limits_hit, 0);
+    event_cleanup(&notice.event);
+    reporter_free(reporter);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_intervals),
-        cmocka_unit_test(test_totals),
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_report),
+        cmocka_unit_test(test_intervals), cmocka_unit_test(test_totals),        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_report),    cmocka_unit_test(test_names_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

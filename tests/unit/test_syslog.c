@@ -313,7 +313,7 @@ static void test_udp_refused(void **state) {
 
 static void test_unix(void **state) {
     (void)state;
-    char dir[] = "/tmp/test_syslog_XXXXXX", spec[128], text[4096], error[512];
+    char dir[] = "/tmp/test_syslog_XXXXXX", spec[256], text[4096], error[512];
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     assert_non_null(mkdtemp(dir));
     (void)snprintf(address.sun_path, sizeof address.sun_path, "%s/log", dir);
