@@ -1,5 +1,5 @@
-/* config_check.h: what no setting on its own can know: which of them exclude each other, and whether what they
- * name is there and can be read. Part of config. */
+/* config_check.h: what no setting on its own can know: which of them exclude each other, and whether what
+ * they name is there and can be read. Part of config. */
 #ifndef STARTTAP_SENSOR_CONFIG_CHECK_H
 #define STARTTAP_SENSOR_CONFIG_CHECK_H
 

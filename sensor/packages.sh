@@ -13,7 +13,7 @@ apt_build='gcc libc6-dev cmake ninja-build pkg-config libpcap-dev libndpi-dev li
     libpsl-dev publicsuffix libmaxminddb-dev'
 apt_test='libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 clang-tidy-14 shellcheck mandoc git
     cppcheck valgrind
-    openssl ca-certificates gzip zstd tcpdump procps iproute2 gnutls-bin tshark tcpreplay
+    openssl ca-certificates gzip zstd tcpdump procps iproute2 gnutls-bin tshark tcpreplay unbound bind9-dnsutils
     python3 python3-jsonschema sqlite3 psl systemd kcat default-jre-headless maven'
 
 # Fedora
@@ -21,7 +21,7 @@ dnf_build='gcc cmake ninja-build pkgconf-pkg-config libpcap-devel ndpi-devel ope
     zlib-devel libzstd-devel librdkafka-devel sqlite-devel libmicrohttpd-devel libseccomp-devel
     libpsl-devel publicsuffix-list-dafsa libmaxminddb-devel'
 dnf_test='libcmocka-devel clang compiler-rt llvm clang-tools-extra ShellCheck mandoc git cppcheck valgrind openssl ca-certificates
-    gzip zstd tcpdump procps-ng iproute gnutls-utils wireshark-cli tcpreplay
+    gzip zstd tcpdump procps-ng iproute gnutls-utils wireshark-cli tcpreplay unbound bind-utils
     python3 python3-jsonschema sqlite psl systemd kcat java-headless maven'
 
 as_root() {

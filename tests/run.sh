@@ -102,6 +102,7 @@ run_live() {
     suite 'live: span' 300 python3 tests/live/span.py build/starttap
     suite 'live: policy' 240 python3 tests/live/policy.py build/starttap
     suite 'live: service' 180 python3 tests/live/service.py build/starttap
+    suite 'live: names' 120 python3 tests/live/names.py build/starttap
     suite 'live: memory' 120 python3 tests/live/memory.py build/starttap
     suite 'live: interrupted' 240 python3 tests/live/interrupted.py build/starttap
     suite 'live: soak' 300 python3 tests/live/soak.py build/starttap --tools=build-asan
