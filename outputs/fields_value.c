@@ -101,8 +101,11 @@ static void set_ratio(struct field_value *value, uint64_t numerator, uint64_t de
         denominator /= 2;
     }
     uint64_t scaled = (numerator * RATIO_DIGITS + denominator / 2) / denominator;
-    (void)snprintf(value->scratch.word, sizeof value->scratch.word, "%llu.%06llu",
-                   (unsigned long long)(scaled / RATIO_DIGITS), (unsigned long long)(scaled % RATIO_DIGITS));
+    char *at = buffer_put_unsigned(value->scratch.word, scaled / RATIO_DIGITS);
+    *at++ = '.';
+    for (uint64_t digit = RATIO_DIGITS / 10; digit > 0; digit /= 10)
+        *at++ = (char)('0' + scaled / digit % 10);
+    *at = '\0';
 }
 
 static void set_findings(struct field_value *value, uint64_t findings) {

@@ -143,6 +143,13 @@ size_t text_clean(char *out, const char *data, size_t len, size_t max) {
     return written;
 }
 
+size_t text_copy(char *out, size_t size, const char *text) {
+    size_t len = strnlen(text, size - 1);
+    memcpy(out, text, len);
+    out[len] = '\0';
+    return len;
+}
+
 static bool is_control(uint32_t code) {
     return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x2028 || code == 0x2029;
 }

@@ -24,6 +24,9 @@ size_t text_decode(const char *data, size_t len, uint32_t *code);
  * TEXT_CLEAN_GROWTH * max). Not terminated. */
 size_t text_clean(char *out, const char *data, size_t len, size_t max);
 
+/* What of text fits into the size bytes of out (size > 0), terminated. Returns the length. */
+size_t text_copy(char *out, size_t size, const char *text);
+
 /* A JSON string (RFC 8259) with its quotes: within, quote, backslash, C0, DEL, C1 and the
  * line separators U+2028 and U+2029 are written as escapes. */
 void text_add_json(struct buffer *buffer, const char *text);

@@ -83,10 +83,12 @@ static bool turn_window(struct intake *intake, struct window *ended) {
 }
 
 struct arrival intake_arrive(struct intake *intake, const struct packet *packet) {
+    struct arrival arrival;
     intake->counters.packets++;
     intake->counters.bytes += packet->wire_len;
     take_time(intake, packet->ts_ns);
-    struct arrival arrival = {.moment = intake_moment(intake)};
+    arrival.moment.elapsed_ns = intake->clock.elapsed_ns;
+    arrival.moment.packet = intake->counters.packets;
     arrival.window_ended = turn_window(intake, &arrival.window);
     return arrival;
 }

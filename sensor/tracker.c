@@ -229,24 +229,33 @@ static void report(struct tracker *tracker, struct flow *flow) {
 
 /* --- expiry --- */
 
-/* The flow whose time comes first, if that is by elapsed_ns, and the order of what is told of it. */
-static struct flow *next_due(const struct tracker *tracker, uint64_t elapsed_ns, struct order *order) {
-    struct flow *first = NULL;
+/* The queue whose oldest flow's time comes first, if that is by elapsed_ns, and the order of what is told of
+ * it. NUM_QUEUES: none. */
+static enum flow_queue next_due(const struct tracker *tracker, uint64_t elapsed_ns, struct order *order) {
+    enum flow_queue first = NUM_QUEUES;
     for (enum flow_queue queue = 0; queue < NUM_QUEUES; queue++) {
-        struct flow *flow = flow_oldest(tracker->flows, queue);
-        if (!flow || elapsed_ns < flow->active_ns + patience_ns[queue])
+        struct flow_wait wait;
+        if (!flow_waits(tracker->flows, queue, &wait) || elapsed_ns < wait.active_ns + patience_ns[queue])
             continue;
-        struct order due = {flow->active_ns + patience_ns[queue], 0, flow->last_packet};
-        if (!first || order_compare(&due, order) < 0) {
-            first = flow;
+        struct order due = {wait.active_ns + patience_ns[queue], 0, wait.last_packet};
+        if (first == NUM_QUEUES || order_compare(&due, order) < 0) {
+            first = queue;
             *order = due;
         }
     }
     return first;
 }
 
-static void expire(struct tracker *tracker, struct flow *flow) {
-    switch ((enum flow_queue)flow->queue) {
+/* False: there is no memory for it now. */
+static bool expire(struct tracker *tracker, enum flow_queue queue) {
+    if (queue == QUEUE_CLOSED && flow_drop_folded(tracker->flows, queue)) {
+        tell(tracker, NOTICE_GONE);
+        return true;
+    }
+    struct flow *flow = flow_oldest(tracker->flows, queue);
+    if (!flow)
+        return false;
+    switch (queue) {
     case QUEUE_HALF_OPEN:
     case QUEUE_OPEN:
         flow->timed_out = flow->input == tracker->input;
@@ -255,27 +264,34 @@ static void expire(struct tracker *tracker, struct flow *flow) {
         break;
     case QUEUE_CLOSING:
         report(tracker, flow);
-        touch(tracker, flow, QUEUE_CLOSED, tracker->order.elapsed_ns);
+        flow_close(tracker->flows, flow, tracker->order.elapsed_ns);
         break;
     case QUEUE_CLOSED:
     case NUM_QUEUES:
         remove_flow(tracker, flow);
         break;
     }
+    return true;
+}
+
+/* Not inlined: most packets only look at the clock. */
+static __attribute__((noinline)) void expire_due(struct tracker *tracker, uint64_t elapsed_ns) {
+    enum flow_queue queue;
+    while ((queue = next_due(tracker, elapsed_ns, &tracker->order)) != NUM_QUEUES) {
+        if (!expire(tracker, queue))
+            break;
+    }
+    tracker->due_ns = UINT64_MAX;
+    for (queue = 0; queue < NUM_QUEUES; queue++) {
+        struct flow_wait wait;
+        if (flow_waits(tracker->flows, queue, &wait) && wait.active_ns + patience_ns[queue] < tracker->due_ns)
+            tracker->due_ns = wait.active_ns + patience_ns[queue];
+    }
 }
 
 void tracker_advance(struct tracker *tracker, uint64_t elapsed_ns) {
-    struct flow *flow;
-    if (elapsed_ns < tracker->due_ns)
-        return;
-    while ((flow = next_due(tracker, elapsed_ns, &tracker->order)) != NULL)
-        expire(tracker, flow);
-    tracker->due_ns = UINT64_MAX;
-    for (enum flow_queue queue = 0; queue < NUM_QUEUES; queue++) {
-        flow = flow_oldest(tracker->flows, queue);
-        if (flow && flow->active_ns + patience_ns[queue] < tracker->due_ns)
-            tracker->due_ns = flow->active_ns + patience_ns[queue];
-    }
+    if (elapsed_ns >= tracker->due_ns)
+        expire_due(tracker, elapsed_ns);
 }
 
 /* Where to look for one that makes room. A flood of SYNs pushes nothing else out; when there is none, those

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../outputs/text.h"
 #include "lru.h"
 
 #define NS_PER_S   UINT64_C(1000000000)
@@ -124,7 +125,7 @@ static struct server *find_server(struct memory *memory, const char *ip, uint16_
     struct server *server = add_node(&memory->servers, memory->max, sizeof *server, hash);
     if (!server)
         return NULL;
-    snprintf(server->facts.ip, sizeof server->facts.ip, "%s", ip);
+    text_copy(server->facts.ip, sizeof server->facts.ip, ip);
     server->facts.port = port;
     return server;
 }
@@ -208,7 +209,7 @@ static void remember_client(struct memory_client *client, const struct session_e
     if (s->start_ns < client->seen_ns)
         return;
     if (strcmp(client->ip, s->source.ip) != 0)
-        snprintf(client->ip, sizeof client->ip, "%s", s->source.ip);
+        text_copy(client->ip, sizeof client->ip, s->source.ip);
     client->seen_ns = s->start_ns;
 }
 
@@ -269,7 +270,7 @@ static void remember_cert(struct memory_server *server, const struct session_eve
     if (!cert) {
         cert = oldest;
         *cert = (struct memory_cert){.first_ns = s->start_ns, .last_ns = s->start_ns};
-        snprintf(cert->sha256, sizeof cert->sha256, "%s", s->server_cert.sha256);
+        text_copy(cert->sha256, sizeof cert->sha256, s->server_cert.sha256);
     }
     if (s->start_ns < cert->first_ns)
         cert->first_ns = s->start_ns;
@@ -305,7 +306,7 @@ static void judge_version(const struct memory_server *server, const struct sessi
         if (before->sessions == 0 || before->first_ns >= s->start_ns || !client_offers(s, i))
             continue;
         find(j, FINDING_TLS_VERSION_LOWERED);
-        snprintf(j->tls_version, sizeof j->tls_version, "%s", version_names[i]);
+        text_copy(j->tls_version, sizeof j->tls_version, version_names[i]);
         j->tls_version_seen_s = seconds(before->last_ns);
         return;
     }
@@ -330,8 +331,9 @@ static void ends_of(const struct session_event *s, enum direction direction, cha
     char client[ADDRESS_TEXT_MAX] = "ours";
     if (direction != DIRECTION_OUTBOUND)
         network_of(s->source.ip, client);
-    snprintf(out, MEMORY_ENDS_MAX, "%s>%s", client,
-             direction == DIRECTION_INBOUND ? "ours" : s->destination.ip);
+    size_t len = text_copy(out, ADDRESS_TEXT_MAX, client);
+    out[len++] = '>';
+    text_copy(out + len, MEMORY_ENDS_MAX - len, direction == DIRECTION_INBOUND ? "ours" : s->destination.ip);
 }
 
 static struct failure *find_failure(struct memory *memory, const char *ends, bool add) {
@@ -343,7 +345,7 @@ static struct failure *find_failure(struct memory *memory, const char *ends, boo
     }
     struct failure *failure = add ? add_node(&memory->failures, memory->max, sizeof *failure, hash) : NULL;
     if (failure)
-        snprintf(failure->facts.ends, sizeof failure->facts.ends, "%s", ends);
+        text_copy(failure->facts.ends, sizeof failure->facts.ends, ends);
     return failure;
 }
 

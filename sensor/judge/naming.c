@@ -224,7 +224,7 @@ static const char *text_of_domain(const struct naming *naming, struct event *eve
 
 void naming_describe(const struct naming *naming, struct event *event, const struct naming_ends *ends) {
     struct session_event *s = &event->session;
-    if (naming->names) {
+    if (naming->names && names_count(naming->names) > 0) {
         describe_host(naming, event, ends);
         describe_dane(naming, event, ends);
         s->dns_mta_sts_id = text_of_domain(naming, event, ends, NAME_MTA_STS);

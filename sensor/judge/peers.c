@@ -1,9 +1,9 @@
 #include "peers.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../outputs/text.h"
 #include "../budget.h"
 #include "describe.h"
 #include "lru.h"
@@ -193,17 +193,31 @@ static struct peer *find_peer(struct peers *peers, enum kind kind, const char *n
 
 struct shown {
     char names[PEER_SESSION_NAMES_MAX][HOST_NAME_SIZE];
+    struct {
+        const char *text;
+        size_t len;
+    } as_said[PEER_SESSION_NAMES_MAX]; /* most names are said again and again: those need not be read again */
     size_t num;
 };
 
+static bool was_said(const struct shown *shown, const char *name, size_t len) {
+    for (size_t i = 0; i < shown->num; i++) {
+        if (shown->as_said[i].len == len && memcmp(shown->as_said[i].text, name, len) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void show(struct shown *shown, const char *name, size_t len) {
-    if (!name || shown->num >= PEER_SESSION_NAMES_MAX ||
+    if (shown->num >= PEER_SESSION_NAMES_MAX || was_said(shown, name, len) ||
         !host_name_normal(name, len, shown->names[shown->num]))
         return;
     for (size_t i = 0; i < shown->num; i++) {
         if (strcmp(shown->names[i], shown->names[shown->num]) == 0)
             return;
     }
+    shown->as_said[shown->num].text = name;
+    shown->as_said[shown->num].len = len;
     shown->num++;
 }
 
@@ -341,11 +355,10 @@ static void identify(struct peers *peers, enum kind kind, const char *name, enum
     p->name = name;
     p->direction = direction_name(direction);
     p->role = direction == DIRECTION_INBOUND ? "client" : "server";
-    if (kind == KIND_IP && !p->direction)
-        snprintf(subject, sizeof subject, "%s", name);
-    else
-        snprintf(subject, sizeof subject, "%s|%s|%s", kind_names[kind], p->direction ? p->direction : "",
-                 name);
+    const char *parts[] = {kind_names[kind], "|", p->direction ? p->direction : "", "|", name};
+    size_t num = sizeof parts / sizeof parts[0], len = 0;
+    for (size_t i = kind == KIND_IP && !p->direction ? num - 1 : 0; i < num; i++)
+        len += text_copy(subject + len, sizeof subject - len, parts[i]);
     describe_id(&peers->event, peers->digest, subject, start_ns, end_ns);
 }
 

@@ -13,13 +13,14 @@
 #define ROOM_SESSION                                                                                         \
     400 /* enough for most to the end of their handshake: a block that need not grow leaves no hole */
 #define MALLOC_HEADER 8
-#define FOLDED_FROM   offsetof(struct flow, active_ns) /* what stands before it, the table knows */
+#define FOLDED_FROM   offsetof(struct flow, client) /* what stands before it, the table knows */
 
 /* What the table keeps of each flow. */
 struct flow_entry {
     struct flow_entry *same_bucket;
     struct flow_entry *older, *newer; /* neighbours in the queue */
     struct flow *flow;                /* NULL: it is folded */
+    struct flow_wait wait;            /* while it is folded */
     uint32_t hash;
     uint16_t port[2];
     uint16_t folded_len, room; /* room stays while the flow is whole: it will be folded again */
@@ -163,6 +164,17 @@ static void leave_asked(struct flow_table *table, struct flow *flow) {
     table->num_asked--;
 }
 
+/* To the end where those are that will be folded next. */
+static void join_quiet(struct flow_table *table, struct flow *flow) {
+    flow->asked_before = NULL;
+    flow->asked_after = table->asked_first;
+    *(flow->asked_after ? &flow->asked_after->asked_before : &table->asked_last) = flow;
+    table->asked_first = flow;
+    flow->asked_at = table->num_asks - FLOWS_WHOLE;
+    flow->may_fold = true;
+    table->num_asked++;
+}
+
 static void join_asked(struct flow_table *table, struct flow *flow) {
     flow->asked_before = table->asked_last;
     flow->asked_after = NULL;
@@ -230,8 +242,9 @@ static void from_differences(struct flow *flow) {
     }
 }
 
-/* Unless it buffers something, or is too large: then it stays whole until it is asked for again. */
-static void fold_flow(struct flow_table *table, struct flow *flow) {
+/* Unless it buffers something, or is too large: then it stays whole until it is asked for again. Not inlined:
+ * most packets fold nothing. */
+static __attribute__((noinline)) void fold_flow(struct flow_table *table, struct flow *flow) {
     bool buffers = flow->streams[SIDE_CLIENT].chunks || flow->streams[SIDE_SERVER].chunks;
     if (buffers || flow->recognition || flow->record)
         return;
@@ -251,6 +264,7 @@ static void fold_flow(struct flow_table *table, struct flow *flow) {
         return;
     memcpy(fold_of(entry), bytes, len);
     entry->folded_len = (uint16_t)len;
+    entry->wait = (struct flow_wait){flow->active_ns, flow->last_packet};
     entry->flow = NULL;
     if (flow->session)
         session_free_folded(flow->session);
@@ -263,6 +277,7 @@ static void fold_flow(struct flow_table *table, struct flow *flow) {
 static void fold_quiet(struct flow_table *table) {
     while (table->num_asked >= FLOWS_WHOLE) {
         struct flow *flow = table->asked_first;
+        assert(flow && flow->may_fold && !flow->asked_before);
         leave_asked(table, flow);
         fold_flow(table, flow);
     }
@@ -281,7 +296,8 @@ static struct flow_key key_of(const struct flow_entry *entry) {
     return key;
 }
 
-static struct flow *unfold_flow(struct flow_table *table, struct flow_entry *entry) {
+static __attribute__((noinline)) struct flow *unfold_flow(struct flow_table *table,
+                                                          struct flow_entry *entry) {
     struct flow *flow = new_whole(table);
     if (!flow)
         return NULL;
@@ -289,6 +305,8 @@ static struct flow *unfold_flow(struct flow_table *table, struct flow_entry *ent
     bool has_session = reader_u8(&in);
     unfold_state(&in, (uint8_t *)flow + FOLDED_FROM, sizeof *flow - FOLDED_FROM);
     from_differences(flow);
+    flow->active_ns = entry->wait.active_ns;
+    flow->last_packet = entry->wait.last_packet;
     flow->entry = entry;
     flow->key = key_of(entry);
     flow->may_fold = false;
@@ -439,17 +457,20 @@ struct flow *flow_add(struct flow_table *table, const struct segment *segment, u
     return flow;
 }
 
-void flow_remove(struct flow_table *table, struct flow *flow) {
-    assert(!flow->session && !flow->recognition);
-    struct flow_entry *entry = flow->entry;
+static void remove_entry(struct flow_table *table, struct flow_entry *entry, uint8_t queue) {
     *link_to(table, entry) = entry->same_bucket;
-    unqueue(table, entry, flow->queue);
-    leave_asked(table, flow);
+    unqueue(table, entry, queue);
     table->num_flows--;
-    stream_cleanup(&flow->streams[SIDE_CLIENT]);
-    stream_cleanup(&flow->streams[SIDE_SERVER]);
     hold(table, entry_cost(entry), 0);
     free(entry);
+}
+
+void flow_remove(struct flow_table *table, struct flow *flow) {
+    assert(!flow->session && !flow->recognition);
+    leave_asked(table, flow);
+    remove_entry(table, flow->entry, flow->queue);
+    stream_cleanup(&flow->streams[SIDE_CLIENT]);
+    stream_cleanup(&flow->streams[SIDE_SERVER]);
     free_whole(table, flow);
 }
 
@@ -476,4 +497,40 @@ void flow_touch(struct flow_table *table, struct flow *flow, enum flow_queue que
 struct flow *flow_oldest(struct flow_table *table, enum flow_queue queue) {
     struct flow_entry *entry = table->oldest[queue];
     return entry ? give_out(table, entry) : NULL;
+}
+
+/* What the report alone needed: without it there is less to fold. */
+static void forget_counts(struct flow *flow) {
+    memset(flow->signatures, 0, sizeof flow->signatures);
+    memset(flow->hole_since_ns, 0, sizeof flow->hole_since_ns);
+    memset(flow->hole_since_packets, 0, sizeof flow->hole_since_packets);
+    memset(flow->packets, 0, sizeof flow->packets);
+    flow->first_ts_ns = flow->last_ts_ns = 0;
+    flow->out_of_order = flow->retransmits = flow->duplicates = flow->buffer_full = 0;
+}
+
+void flow_close(struct flow_table *table, struct flow *flow, uint64_t elapsed_ns) {
+    assert(!flow->session);
+    flow_touch(table, flow, QUEUE_CLOSED, elapsed_ns);
+    forget_counts(flow);
+    leave_asked(table, flow);
+    join_quiet(table, flow);
+}
+
+bool flow_waits(const struct flow_table *table, enum flow_queue queue, struct flow_wait *wait) {
+    const struct flow_entry *entry = table->oldest[queue];
+    if (!entry)
+        return false;
+    const struct flow *flow = entry->flow;
+    *wait = flow ? (struct flow_wait){flow->active_ns, flow->last_packet} : entry->wait;
+    return true;
+}
+
+bool flow_drop_folded(struct flow_table *table, enum flow_queue queue) {
+    struct flow_entry *entry = table->oldest[queue];
+    bool has_session = entry && !entry->flow && *fold_of(entry) != 0;
+    if (!entry || entry->flow || has_session)
+        return false;
+    remove_entry(table, entry, (uint8_t)queue);
+    return true;
 }

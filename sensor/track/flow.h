@@ -52,7 +52,8 @@ struct flow {
 
     uint64_t active_ns;   /* elapsed time at the last packet; when closed, at the report */
     uint64_t last_packet; /* its number */
-    uint8_t client;       /* which end of the key opened the connection */
+
+    uint8_t client; /* which end of the key opened the connection */
     uint8_t queue;
     uint8_t next_signature[2];
     bool may_fold; /* it is among the neighbours */
@@ -122,6 +123,20 @@ size_t flow_queue_count(const struct flow_table *table, enum flow_queue queue);
 /* Puts it at the young end of a queue. */
 void flow_touch(struct flow_table *table, struct flow *flow, enum flow_queue queue, uint64_t elapsed_ns);
 struct flow *flow_oldest(struct flow_table *table, enum flow_queue queue); /* NULL when empty */
+
+/* It was reported and has no session any more: into QUEUE_CLOSED, and the next one to be folded, as few ask
+ * for it again. flow is not to be used after that. */
+void flow_close(struct flow_table *table, struct flow *flow, uint64_t elapsed_ns);
+
+/* Of the oldest one, which stays as it is, folded or whole. False when the queue is empty. */
+struct flow_wait {
+    uint64_t active_ns, last_packet; /* of struct flow */
+};
+bool flow_waits(const struct flow_table *table, enum flow_queue queue, struct flow_wait *wait);
+
+/* Removes the oldest one if it is folded and has no session, so that it need not be made whole to be freed.
+ * False: it is there yet, for flow_oldest() and flow_remove(). */
+bool flow_drop_folded(struct flow_table *table, enum flow_queue queue);
 
 /* The same for both directions of a connection. */
 uint32_t flow_hash(const struct segment *segment, const struct siphash_key *key);

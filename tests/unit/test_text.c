@@ -253,8 +253,20 @@ static void test_buffer_error_sticks(void **state) {
     buffer_cleanup(NULL);
 }
 
+static void test_copy(void **context) {
+    (void)context;
+    char out[4];
+    assert_int_equal(text_copy(out, sizeof out, "ab"), 2);
+    assert_string_equal(out, "ab");
+    assert_int_equal(text_copy(out, sizeof out, "abcd"), 3);
+    assert_string_equal(out, "abc");
+    assert_int_equal(text_copy(out, 1, "abcd"), 0);
+    assert_string_equal(out, "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_copy),
         cmocka_unit_test(test_clean),
         cmocka_unit_test(test_clean_cuts_between_characters),
         cmocka_unit_test(test_json),
