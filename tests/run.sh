@@ -141,6 +141,8 @@ run_golden
 suite 'bench, short' 300 sh tests/bench/run.sh --short --build=build-asan --starttap=build/starttap
 suite 'threads, ThreadSanitizer' 600 sh tests/threads.sh build-tsan
 suite 'threads, live' 300 python3 tests/live/threads.py build-tsan/starttap --tools=build-asan
+suite 'hostile: work' 900 python3 tests/hostile/work.py build/starttap
+suite 'hostile: memory' 600 python3 tests/hostile/memory.py build/starttap
 suite layers 300 python3 tests/layers.py
 suite limits 60 python3 tests/limits.py
 suite style 120 sh tests/style.sh
