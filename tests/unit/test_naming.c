@@ -21,7 +21,7 @@ static uint64_t clock_ns;
 
 static int begin(void **state) {
     (void)state;
-    names = names_new();
+    names = names_new(NULL);
     digest = digest_new();
     event_init(&event);
     clock_ns = START;
