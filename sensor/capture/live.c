@@ -263,12 +263,15 @@ bool live_needs_admin(const struct live *live) {
     return live->stamps_of_adapter;
 }
 
+/* By its number: it may have another name by now. */
 bool live_link_up(const struct live *live) {
+    struct sockaddr_ll address;
+    socklen_t len = sizeof address;
     struct ifreq request = {0};
-    if (is_any(live->interface) || strlen(live->interface) >= sizeof request.ifr_name)
+    if (is_any(live->interface) || getsockname(live->fd, (struct sockaddr *)&address, &len) != 0)
         return true;
-    memcpy(request.ifr_name, live->interface, strlen(live->interface) + 1);
-    if (ioctl(pcap_fileno(live->handle), SIOCGIFFLAGS, &request) != 0)
+    request.ifr_ifindex = address.sll_ifindex;
+    if (ioctl(live->fd, SIOCGIFNAME, &request) != 0 || ioctl(live->fd, SIOCGIFFLAGS, &request) != 0)
         return true; /* gone: reading says so */
     return (request.ifr_flags & IFF_UP) && (request.ifr_flags & IFF_RUNNING);
 }

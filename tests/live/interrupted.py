@@ -5,10 +5,12 @@
 
 Mail connections open and close all the time, each with a source port of its own. Meanwhile
 - outputs are renamed and reopened by SIGHUP;
-- the mirror port goes down and up, is removed and made again, gets another MTU, under a sensor with one thread and one with two;
-- the sensor is killed (-9) and started again with the same outputs: JSON, CSV, SQLite, Kafka's spool,
-  and a new file in Zstandard.
-Each connection that a running sensor saw from its start to 2 seconds after its end has one event, with its verdict.
+- the mirror port goes down and up, is removed and made again, gets another name and another MTU, under a sensor with one
+  thread and one with two;
+- the sensor is killed (-9) and started again, with one thread or two, and with the same outputs: JSON, CSV, SQLite,
+  Kafka's spool, and a new file in Zstandard. What an output held before is still there.
+Each connection that a running sensor saw whole has one event, with its verdict; and the event is out within 2 seconds of the
+connection's last packet.
 
 Needs root, tcpdump, ip, unshare, nsenter, openssl, sqlite3 and zstd; without them it ends with 77.
 """
@@ -16,6 +18,7 @@ Needs root, tcpdump, ip, unshare, nsenter, openssl, sqlite3 and zstd; without th
 import argparse
 import collections
 import csv
+import datetime
 import io
 import json
 import pathlib
@@ -33,7 +36,9 @@ from mail_traffic import KINDS, HOSTS, SERVER, Traffic
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SKIP = 77
-OUT_AFTER = 2.5  # seconds: an event is out 2 seconds after the end of its connection
+OUT_WITHIN = 2  # seconds of its connection's last packet: the event
+ATTEMPTS = 8    # at being so fast with every event for a while, on a machine that does other things
+OTHER_NAME = "renamed"
 CAPTURING = "capturing: " + net.MIRROR  # what it says once its filter is in place
 USER = "nobody"  # whom the sensor becomes, and whose the outputs' directory is
 KILLS = 4
@@ -58,7 +63,6 @@ class Sensor:
         self.process.send_signal(signal.SIGHUP)
 
     def kill(self):
-        self.until = time.monotonic() - OUT_AFTER
         self.process.kill()
         self.process.wait()
 
@@ -161,21 +165,40 @@ def test_flapping(program, folder, traffic):
     sensors = {workers: Sensor(program, folder, f"json:{folder / workers}.ndjson", more=("--workers", workers)) for workers in "12"}
     outages = []
 
-    def outage(name, *steps):
-        traffic.wait_for(100)
-        begin = time.monotonic()
-        for step in steps:
-            step()
-            time.sleep(0.3)  # how long it is away
-        net.wait_until(lambda: net.packet_sockets("tap") > 0, "the sensor to capture after " + name)
-        time.sleep(2)  # its longest pause between two attempts to open an interface that was removed
-        outages.append((begin, time.monotonic()))
-
     def link(*words):
-        return lambda: net.inside("tap", "ip", "link", "set", net.MIRROR, *words)
-    outage("down and up", link("down"), link("up"))
-    outage("removed and made again", net.unplug_mirror, net.plug_mirror)
-    outage("another MTU", link("mtu", "1400"), link("mtu", "1500"))
+        net.inside("tap", "ip", "link", "set", *words)
+
+    def until_said(text, step, *words):
+        """Both sensors say so, once more."""
+        log = folder.parent / "sensor.log"
+        wanted = log.read_text().count(text) + len(sensors)
+        step(*words)
+        net.wait_until(lambda: log.read_text().count(text) >= wanted, text)
+
+    def down(name):
+        until_said("capture goes on when it is back", link, name, "down")
+
+    def up(name):
+        until_said("is back after", link, name, "up")
+
+    def rename():
+        """Down, as older kernels want it; under the other name it is another interface, which nobody asked for."""
+        down(net.MIRROR)
+        for words in (("name", OTHER_NAME), ("up",), ("down",), ("name", net.MIRROR)):
+            link(OTHER_NAME if words != ("name", OTHER_NAME) else net.MIRROR, *words)
+        up(net.MIRROR)
+
+    def outage(*steps):
+        traffic.wait_for(50)
+        begin = time.monotonic()
+        for step, *words in steps:
+            step(*words)
+        outages.append((begin, time.monotonic()))
+    outage((down, net.MIRROR), (up, net.MIRROR))
+    outage((until_said, "capture goes on when it is back", net.unplug_mirror), (until_said, "is back after", net.plug_mirror))
+    outage((rename,))
+    outage((link, net.MIRROR, "mtu", "1400"))
+    outage((link, net.MIRROR, "mtu", "1500"))
     traffic.wait_for(100)
     problems = []
     for workers, sensor in sensors.items():
@@ -183,8 +206,17 @@ def test_flapping(program, folder, traffic):
         found, torn = from_json((folder / f"{workers}.ndjson").read_text())
         problems += torn + ([f"flapping, {workers} workers: status {status}"] if status else [])
         problems += check(f"flapping, {workers} workers", seen_whole(traffic.connections(), sensor.since, sensor.until, outages), found)
-    said = (folder.parent / "sensor.log").read_text()
-    return problems + ([] if said.count("is back") >= 4 else [f"flapping: the log does not say that the interface is back: {said[-1000:]}"])
+    return problems
+
+
+def held(output, folder):
+    """name -> (what it holds, problems)"""
+    return {"json": from_json(output["json"].read_text(), KILLS), "csv": from_csv(output["csv"].read_text(), KILLS),
+            "zst": from_json(unpack(folder), KILLS), "sqlite": from_sqlite(output["sqlite"]), "spool": (from_spool(folder / "spool"), [])}
+
+
+def hold_all(output, folder, expected):
+    return all(expected.keys() <= {port for port, _ in found} for found, _ in held(output, folder).values())
 
 
 def test_killed(program, folder, traffic):
@@ -194,23 +226,57 @@ def test_killed(program, folder, traffic):
     more = ("--spool", folder / "spool", "--sink-wait", "1", "--drain-timeout", "2")
     expected = {}
     for number in range(KILLS):
-        sensor = Sensor(program, folder, *outputs, f"json:{folder / f'killed.{number}.ndjson.zst'}", more=more)
-        traffic.wait_for(100)
-        net.wait_until(lambda: time.monotonic() > sensor.since + OUT_AFTER + 2, "time")
-        time.sleep(random.uniform(0, 0.2))
+        sensor = Sensor(program, folder, *outputs, f"json:{folder / f'killed.{number}.ndjson.zst'}",
+                        more=(*more, "--workers", "12"[number % 2]))
+        traffic.wait_for(50)
+        expected |= seen_whole(traffic.connections(), sensor.since, time.monotonic())
+        net.wait_until(lambda: sensor.process.poll() is not None or hold_all(output, folder, expected), "what is said of connections", 60)
+        time.sleep(random.uniform(0, 0.2))  # any moment
         if sensor.process.poll() is not None:
             return ["killed: it had ended by itself: " + (folder.parent / "sensor.log").read_text()[-2000:]]
         sensor.kill()
-        expected |= seen_whole(traffic.connections(), sensor.since, sensor.until)
-    sensor = Sensor(program, folder, *outputs, f"json:{folder / 'killed.last.ndjson.zst'}", more=more)
+    sensor = Sensor(program, folder, *outputs, f"json:{folder / 'killed.last.ndjson.zst'}", more=(*more, "--workers", "2"))
     traffic.wait_for(100)
     status = sensor.stop()
-    problems = [] if status in (0, 1) else [f"killed: status {status}"]  # 1: not all was delivered to Kafka, which is away
+    problems = [f"killed: status {status}"] if status else []  # what waits for Kafka, which is away, is kept
     expected |= seen_whole(traffic.connections(), sensor.since, sensor.until)
-    for name, (found, torn) in {"json": from_json(output["json"].read_text(), KILLS), "csv": from_csv(output["csv"].read_text(), KILLS),
-                                "zst": from_json(unpack(folder), KILLS), "sqlite": from_sqlite(output["sqlite"]),
-                                "spool": (from_spool(folder / "spool"), [])}.items():
+    for name, (found, torn) in held(output, folder).items():
         problems += torn + check("killed, " + name, expected, found)
+    return problems
+
+
+def delays(path, seconds):
+    """Of the events that come within so many seconds: how long after the connection's last packet, by the host's clock."""
+    found, end = [], time.monotonic() + seconds
+    with open(path) as lines:
+        lines.seek(0, 2)
+        part = ""
+        while time.monotonic() < end:
+            part += lines.read()
+            now = time.time()
+            whole, _, part = part.rpartition("\n")
+            ends = [json.loads(line)["event"]["end"] for line in whole.splitlines()]
+            found += [now - datetime.datetime.fromisoformat(one.replace("Z", "+00:00")).timestamp() for one in ends]
+            time.sleep(0.02)
+    return found
+
+
+def test_prompt(program, folder, traffic):
+    """An event is out within 2 seconds: all of some seconds, in one of several attempts. A sensor that waits too long is late
+    in each."""
+    problems = []
+    for workers in "12":
+        output = folder / f"prompt-{workers}.ndjson"
+        sensor = Sensor(program, folder, f"json:{output}", more=("--workers", workers))
+        traffic.wait_for(30)
+        for _ in range(ATTEMPTS):
+            found = delays(output, 3)
+            print(f"prompt, {workers} workers: {len(found)} events, after {min(found, default=0):.2f} to {max(found, default=0):.2f} s")
+            if found and max(found) <= OUT_WITHIN:
+                break
+        else:
+            problems.append(f"prompt, {workers} workers: events are out late")
+        problems += [f"prompt, {workers} workers: status"] if sensor.stop() else []
     return problems
 
 
@@ -221,7 +287,7 @@ def run_tests(program, folder):
     net.build(HOSTS)
     traffic = Traffic(folder, certs)
     problems = []
-    for test in (test_reopened, test_flapping, test_killed):
+    for test in (test_reopened, test_flapping, test_killed, test_prompt):
         outputs = folder / test.__name__
         outputs.mkdir()
         shutil.chown(outputs, USER)
