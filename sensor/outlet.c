@@ -314,7 +314,9 @@ static bool wait_for(struct outlet *outlet, struct sink *sink) {
     /* A sensor that is stopped while Kafka is away has done its work: the events are safe. */
     bool is_kept = outlet->config->num_interfaces > 0 && sink_keeps(sink);
     if (num_waiting > 0) {
-        log_line(is_kept ? LEVEL_NOTICE : LEVEL_ERROR, "%s", sink_error(sink));
+        const char *why = sink_error(sink); /* NULL: nothing failed, it is slow */
+        log_line(is_kept ? LEVEL_NOTICE : LEVEL_ERROR, "%s%s", why ? why : sink_target(sink),
+                 why ? "" : ": not all was taken in time");
         outlet->failed = outlet->failed || !is_kept;
     }
     if (sink_stats(sink, &stats) && stats.num_rejected > 0)

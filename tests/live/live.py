@@ -341,6 +341,9 @@ def check_printed_filter(program):
         shown = subprocess.run(["tcpdump", "-y", "EN10MB", "-d", expression], capture_output=True, text=True, check=True).stdout
         expect(code == [line.split() for line in shown.splitlines()], f"--print-filter {more}: {expression}: not tcpdump's program")
         expect(says(0, "tcp", program, "--print-filter", *more).splitlines() == [expression], f"--print-filter {more}: without -v")
+    for more, wanted in (((), True), (("--no-dns",), False)):
+        shown = says(0, "tcp", program, "--print-filter", *more)
+        expect(("udp src port 53" in shown) is wanted, f"--print-filter {more}: answers of name servers: {shown}")
     expect("tcp port 25" not in says(0, "tcp", program, "--print-filter", "--any-port"), "--print-filter --any-port names a port")
     expect(says(0, "tcp", program, "--print-filter", "host", "192.0.2.1").startswith("(host 192.0.2.1) and ("), "--print-filter host")
 

@@ -8,7 +8,9 @@ needs; without them it ends with 77. No service manager has to run: its socket i
 """
 
 import argparse
+import gzip
 import http.client
+import itertools
 import json
 import os
 import pathlib
@@ -106,26 +108,31 @@ class Sensor:
         return found
 
 
-def talk(port):
-    """One SMTP connection in clear."""
+QUICK = ((b"220 mx.example.org ESMTP\r\n", b"EHLO client.example\r\n"), (b"250 mx.example.org\r\n", b"QUIT\r\n"), (b"221 bye\r\n", b""))
+MAIL = ((b"220 mx.example.org ESMTP\r\n", b"EHLO client.example\r\n"), (b"250 mx.example.org\r\n", b"MAIL FROM:<ann@example.net>\r\n"),
+        (b"250 ok\r\n", b"RCPT TO:<bob@example.org>\r\n"), (b"250 ok\r\n", b"DATA\r\n"), (b"354 go\r\n", b"Subject: x\r\n\r\nHello.\r\n.\r\n"),
+        (b"250 taken\r\n", b"QUIT\r\n"), (b"221 bye\r\n", b""))
+
+
+def talk(port, words=QUICK, address="127.0.0.1"):
+    """One SMTP connection in clear; words: what the server says and the client answers."""
     def serve():
         peer, _ = listener.accept()
         with peer:
-            for said in (b"220 mx.example.org ESMTP\r\n", b"250 mx.example.org\r\n", b"221 bye\r\n"):
+            for said, _ in words:
                 peer.sendall(said)
                 peer.recv(1000)
 
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", port))
+        listener.bind((address, port))
         listener.listen()
         server = threading.Thread(target=serve)
         server.start()
-        with socket.create_connection(("127.0.0.1", port)) as client:
-            for word in (b"EHLO client.example\r\n", b"QUIT\r\n"):
+        with socket.create_connection((address, port)) as client:
+            for _, answer in words:
                 client.recv(1000)
-                client.sendall(word)
-            client.recv(1000)
+                client.sendall(answer)
         server.join()
 
 
@@ -243,6 +250,107 @@ def test_reload(program, folder):
             expect("counters", "packets " in sensor.said() and "dropped by the kernel 0" in sensor.said(), sensor.said())
             expect("reloaded: ends well", sensor.stop() == 0, sensor.said())
         write(CONFIG.format(**good))
+
+
+def test_policy(program, folder):
+    """SIGHUP reads the policy again; one with a mistake changes nothing, and the log names the line."""
+    rules = folder / "rules"
+
+    def write(text):
+        new = rules.with_suffix(".new")
+        new.write_text(text)
+        new.rename(rules)
+
+    for workers in ("1", "2"):
+        write("* may\n")
+        with Sensor(program, folder, "--policy", rules, "--workers", workers) as sensor:
+            def judged(expected):
+                before = len(sensor.events())
+                talk(PORT, MAIL)
+                wait_for("a judged event", lambda: len(sensor.events()) > before)
+                found = sensor.events()[-1]["starttap"].get("policy", {}).get("result")
+                expect(f"policy, {workers} workers: {expected}", found == expected, found)
+
+            judged("pass")
+            write("* encrypt\n\n# all\n.example.net encrypt\n")
+            sensor.ask(signal.SIGHUP, "policy: read again; 2 rules")
+            judged("fail")
+            write("* may\n\nexample.org encrypted\n")
+            sensor.ask(signal.SIGHUP, "what was in force stays so")
+            expect("the log names the policy's line", f"{rules}:3" in sensor.said(), sensor.said())
+            judged("fail")
+            rules.unlink()
+            sensor.ask(signal.SIGHUP, "what was in force stays so")
+            judged("fail")
+            expect("policy: ends well", sensor.stop() == 0, sensor.said())
+
+
+def receive(server):
+    """The messages that a syslog server has got."""
+    server.setblocking(False)
+    found = []
+    try:
+        while message := server.recv(65536):
+            found.append(message)
+    except BlockingIOError:
+        pass
+    return b"".join(found)
+
+
+def test_alerts_and_reports(program, folder):
+    """syslog by UDP, TCP and a socket, and reports on TLS: as another user, in the sandbox, and when the server comes back."""
+    path = folder / "log.sock"
+    local = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    local.bind(str(path))
+    path.chmod(0o666)
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind(("127.0.0.1", 0))
+    tcp = socket.create_server(("127.0.0.1", 0))
+    address = tcp.getsockname()
+    sinks = (f"syslog:unix:{path}", f"syslog:udp://127.0.0.1:{udp.getsockname()[1]}", f"syslog:tcp://127.0.0.1:{address[1]}")
+    more = [word for sink in sinks for word in ("-o", sink)]
+    reports = folder / "reports"
+    with Sensor(program, folder, "--alert-on", "mail.cleartext", *more, "-o", f"tlsrpt:{reports}?sender=example.net") as sensor:
+        check_powers(sensor, pwd.getpwnam("nobody").pw_uid, "alerts")
+        talk(PORT, MAIL)
+        taken, _ = tcp.accept()
+        for name, server in (("unix", local), ("udp", udp), ("tcp", taken)):
+            wait_for(f"an alert by {name}", lambda server=server: b"mail.cleartext" in receive(server))
+        taken.close()  # both servers are restarted
+        tcp.close()
+        local.close()
+        path.unlink()
+        local = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        local.bind(str(path))
+        path.chmod(0o666)
+        tcp = socket.create_server(address)
+        sensor.ask(signal.SIGHUP, "read again")
+        got = {"unix": False, "udp": False, "tcp": False}
+        tcp.settimeout(WAIT)
+
+        def told_again():
+            """Each alert is of another server, as one is told once. What meets the end of a connection may be lost, the next is not."""
+            talk(PORT, MAIL, f"127.0.0.{next(numbers)}")
+            for name, server in (("unix", local), ("udp", udp)):
+                got[name] = got[name] or b"mail.cleartext" in receive(server)
+            tcp.setblocking(False)
+            try:
+                connections.append(tcp.accept()[0])
+            except BlockingIOError:
+                pass
+            got["tcp"] = got["tcp"] or any(b"mail.cleartext" in receive(one) for one in connections)
+            return all(got.values())
+        connections, numbers = [], itertools.count(2)
+        wait_for("alerts by servers that were restarted", told_again)
+        expect("each of them", all(got.values()), f"{got} {sensor.said()}")
+        sensor.process.send_signal(signal.SIGTERM)
+        wait_for("the end, with the servers reading on", lambda: ([receive(one) for one in (local, *connections)], sensor.process.poll())[1] is not None)
+        expect("alerts: ends well", sensor.process.returncode == 0, sensor.said())
+    found = list(reports.glob("example.net!*.json.gz"))
+    expect("a report on TLS", len(found) == 1 and found[0].stat().st_uid == pwd.getpwnam("nobody").pw_uid, f"{found} {sensor.said()}")
+    for one in found:
+        report = json.loads(gzip.decompress(one.read_bytes()))
+        expect("it has the session", report["policies"][0]["summary"]["total-failure-session-count"] >= 1, report)
 
 
 class Manager:
@@ -387,7 +495,7 @@ def main():
         sys.exit(SKIP)
     folder = net.run_apart()
     net.run("ip", "link", "set", "lo", "up")
-    for test in (test_powers, test_users, test_reload, test_notify, test_journal, test_two, test_metrics, test_second_signal):
+    for test in (test_powers, test_users, test_reload, test_policy, test_alerts_and_reports, test_notify, test_journal, test_two, test_metrics, test_second_signal):
         began = time.monotonic()
         test(program, folder)
         print(f"{test.__name__}: {time.monotonic() - began:.1f} s", flush=True)
