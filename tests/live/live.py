@@ -245,12 +245,13 @@ class Lines(threading.Thread):
 
     def run(self):
         for number in range(10**6):
+            last = self.stopping  # all of them speak once more
             payload = b"NOOP %07d\r\n" % number
             for client in range(1, 17):
                 ip = struct.pack("!2B3H2BH4s4s", 0x45, 0, 40 + len(payload), 1, 0, 64, 6, 0, bytes((10, 0, 0, client)), b"\x0a\1\0\1")
                 tcp = struct.pack("!2H2I2B3H", 20000, 25, 1 + number * len(payload), 1, 0x50, 0x18, 500, 0, 0)
                 self.sender.send([ethernet(Packet(ip + tcp + payload, 40 + len(payload), IPV4)).data])
-            if self.stopping:
+            if last:
                 return
 
     def stop(self):
