@@ -10,12 +10,12 @@
 #include "../../sensor/judge/trust_cert.h"
 #include "make_cert.h"
 
-static size_t live_bytes;
+static struct trust_live live;
 
 static struct trust_cert *read_cert(const uint8_t *der, size_t len) {
     uint8_t sha256[32];
     SHA256(der, len, sha256);
-    struct trust_cert *cert = trust_cert_new(der, len, sha256, true, &live_bytes);
+    struct trust_cert *cert = trust_cert_new(der, len, sha256, true, &live);
     assert_non_null(cert);
     return cert;
 }
@@ -82,9 +82,9 @@ static void test_signed_by(void **state) {
         EVP_PKEY_free(keys[i]);
 }
 
-static int live_bytes_are_gone(void **state) {
+static int nothing_lives(void **state) {
     (void)state;
-    return live_bytes == 0 ? 0 : -1;
+    return live.bytes == 0 ? 0 : -1;
 }
 
 int main(void) {
@@ -93,5 +93,5 @@ int main(void) {
         cmocka_unit_test(test_broken),
         cmocka_unit_test(test_signed_by),
     };
-    return cmocka_run_group_tests(tests, NULL, live_bytes_are_gone);
+    return cmocka_run_group_tests(tests, NULL, nothing_lives);
 }
