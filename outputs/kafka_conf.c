@@ -218,10 +218,15 @@ static bool names_file(const char *key) {
            strcmp(key, "sasl.kerberos.keytab") == 0 || strcmp(key, "plugin.library.paths") == 0;
 }
 
+/* Nothing to look at: then the library, which ends the program where it finds no memory, is not asked. */
+static bool is_empty(const struct kafka_settings *settings) {
+    return settings->config_path == NULL && settings->num_properties == 0;
+}
+
 void kafka_conf_files(const struct kafka_settings *settings, void (*take)(void *context, const char *path),
                       void *context) {
     char error[WHY_LEN];
-    rd_kafka_conf_t *conf = kafka_conf_new(settings, NULL, error, sizeof error);
+    rd_kafka_conf_t *conf = is_empty(settings) ? NULL : kafka_conf_new(settings, NULL, error, sizeof error);
     if (conf == NULL) {
         return;
     }
@@ -237,6 +242,9 @@ void kafka_conf_files(const struct kafka_settings *settings, void (*take)(void *
 }
 
 bool kafka_conf_check(const struct kafka_settings *settings, char *error, size_t error_len) {
+    if (is_empty(settings)) {
+        return true;
+    }
     rd_kafka_conf_t *conf = kafka_conf_new(settings, NULL, error, error_len);
     if (conf == NULL) {
         return false;

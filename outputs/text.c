@@ -325,6 +325,22 @@ size_t text_add_terminal(struct buffer *buffer, const char *text, size_t columns
     return used;
 }
 
+size_t text_make_terminal(char *text, size_t len) {
+    size_t written = 0;
+    for (size_t pos = 0; pos < len;) {
+        uint32_t code;
+        size_t size = text_decode(text + pos, len - pos, &code);
+        if (code != TEXT_BAD && columns_of(code, true) > 0) {
+            memmove(text + written, text + pos, size);
+            written += size;
+        } else {
+            text[written++] = code == '\t' || code == '\n' || code == '\r' ? ' ' : '?';
+        }
+        pos += size;
+    }
+    return written;
+}
+
 /* Two digits. */
 static char *put_pair(char *out, uint64_t number) {
     memcpy(out, buffer_pairs + 2 * number, 2);

@@ -45,6 +45,10 @@ void text_add_csv(struct buffer *buffer, const char *text, bool in_list);
  * Returns the columns taken. */
 size_t text_add_terminal(struct buffer *buffer, const char *text, size_t columns, bool utf8);
 
+/* The same in place and whole, without memory: text of len bytes becomes what a terminal that shows UTF-8 may
+ * be given, blanks where tabs and line ends were. Returns the length, which never grows. */
+size_t text_make_terminal(char *text, size_t len);
+
 /* RFC 3339 in UTC. Returns the length; out is terminated. Years outside
  * 0000..9999, which RFC 3339 cannot say, become the nearest time that it can. */
 size_t text_time_ns(char out[TEXT_TIME_MAX], uint64_t time_ns); /* nine fractional digits */

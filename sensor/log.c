@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../outputs/text.h"
 #include "log_limit.h"
 
 #define WIPE_LINE "\r\033[K"
@@ -83,10 +84,7 @@ static void put_line(enum log_level level, const char *text) {
     size_t len = !logger.journal && logger.service ? put_time(line, sizeof line) : 0;
     const char *begin = logger.journal ? syslog_levels[level] : "starttap: ";
     len += (size_t)snprintf(line + len, sizeof line - len, "%s%s", begin, text);
-    for (size_t i = 0; i < len; i++) {
-        if ((unsigned char)line[i] < ' ' && line[i] != '\t')
-            line[i] = ' ';
-    }
+    len = text_make_terminal(line, len);
     snprintf(line + len, sizeof line - len, "\n");
     wipe_status();
     fputs(line, stderr);

@@ -6,6 +6,7 @@
 
 #include "judge/policy_profile.h"
 #include "judge/policy_table.h"
+#include "log.h"
 
 #define DEFAULT_PORT 25
 
@@ -30,7 +31,7 @@ static struct policy *load(const char *file) {
     char error[512];
     struct policy *policy = policy_load(file, error, sizeof error);
     if (!policy)
-        fprintf(stderr, "starttap: %s\n", error);
+        log_line(LEVEL_ERROR, "%s", error);
     return policy;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../outputs/sqlite.h"
+#include "log.h"
 
 enum { STATUS_GOOD = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
@@ -21,7 +22,7 @@ int query(int argc, char **argv) {
     if (argc < 3 || argc > 4 || argv[2][0] == '-')
         return explain(stderr);
     if (!sqlite_query(argv[2], argc == 4 ? argv[3] : NULL, stdout, error, sizeof error)) {
-        fprintf(stderr, "starttap: %s\n", error);
+        log_line(LEVEL_ERROR, "%s", error);
         return STATUS_FAILED;
     }
     if (fflush(stdout) == 0)

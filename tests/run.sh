@@ -138,6 +138,7 @@ suite promtool 180 sh tests/promtool.sh build-promtool build/starttap
 run_live &
 live=$!
 run_golden
+suite 'hostile: strings' 300 python3 tests/hostile/strings.py build-asan/hostile_strings build/starttap
 suite 'bench, short' 300 sh tests/bench/run.sh --short --build=build-asan --starttap=build/starttap
 suite 'threads, ThreadSanitizer' 600 sh tests/threads.sh build-tsan
 suite 'threads, live' 300 python3 tests/live/threads.py build-tsan/starttap --tools=build-asan

@@ -405,7 +405,11 @@ bool record_file_close(struct record_file *file) {
     if (!file)
         return true;
     record_file_flush(file);
-    bool good = !file->failing && sink_path_close(&file->file, file->settings.io);
+    bool good = !file->failing;
+    if (good && !sink_path_close(&file->file, file->settings.io)) {
+        good = false;
+        say(file, "%s, when the file was closed: its end may be lost", strerror(errno));
+    }
     free_file(file);
     return good;
 }

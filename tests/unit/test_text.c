@@ -264,9 +264,28 @@ static void test_copy(void **context) {
     assert_string_equal(out, "");
 }
 
+static void test_terminal_in_place(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"", ""},
+        {"a\tb\r\nc", "a b  c"},
+        {"\x1b[31m\x7f\xc2\x9b", "?[31m??"},
+        {"Gr\xc3\xbc\xc3\x9f \xe6\x97\xa5", "Gr\xc3\xbc\xc3\x9f \xe6\x97\xa5"},
+        {"\xe2\x80\xaex\xff\xe2\x82", "?x??"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[64];
+        size_t len = strlen(cases[i][0]);
+        memcpy(text, cases[i][0], len);
+        text[text_make_terminal(text, len)] = '\0';
+        assert_string_equal(text, cases[i][1]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copy),
+        cmocka_unit_test(test_terminal_in_place),
         cmocka_unit_test(test_clean),
         cmocka_unit_test(test_clean_cuts_between_characters),
         cmocka_unit_test(test_json),
