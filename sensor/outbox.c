@@ -79,7 +79,7 @@ static void write_events(struct outbox *outbox, size_t first, size_t num, uint64
         }
     }
     pthread_mutex_lock(&outbox->lock);
-    outbox->first = (first + num) % OUTBOX_EVENTS_MAX;
+    outbox->first = (outbox->first + num) % OUTBOX_EVENTS_MAX; /* outbox_put() may have begun anew */
     outbox->num -= num;
     note_recovery(outbox, num, lost_before);
     pthread_mutex_unlock(&outbox->lock);
@@ -162,6 +162,8 @@ struct outbox *outbox_start(struct sink *sink) {
 void outbox_put(struct outbox *outbox, const struct event *event) {
     pthread_mutex_lock(&outbox->lock);
     bool full = outbox->num == OUTBOX_EVENTS_MAX;
+    if (outbox->num == 0)
+        outbox->first = 0; /* few events need few places, each of which keeps its memory */
     size_t at = (outbox->first + outbox->num) % OUTBOX_EVENTS_MAX;
     pthread_mutex_unlock(&outbox->lock);
     bool copied = !full && event_copy(&outbox->events[at], event); /* nobody else looks there */
