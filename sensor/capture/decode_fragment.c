@@ -14,6 +14,8 @@
 #define NUM_BUCKETS 256u
 #define LEN_UNKNOWN UINT32_MAX
 
+#define PROTOCOL_TCP 6
+
 /* An unfinished datagram. */
 struct entry {
     struct entry *next_in_bucket, *older, *newer;
@@ -222,8 +224,6 @@ static bool agree_on_end(struct entry *entry, const struct fragment *fragment) {
 
 /* --- pieces of what is whole --- */
 
-enum late { LATE_COPY, LATE_CONTRADICTS, LATE_OTHER };
-
 static struct entry *find_finished(const struct fragments *fragments, const struct fragment *fragment) {
     for (size_t i = 1; i <= FRAGMENT_FINISHED_MAX && i <= fragments->num_finished; i++) {
         struct entry *entry = fragments->finished[(fragments->num_finished - i) % FRAGMENT_FINISHED_MAX];
@@ -233,16 +233,18 @@ static struct entry *find_finished(const struct fragments *fragments, const stru
     return NULL;
 }
 
-/* A first piece with other ports or another sequence number begins a datagram that has the identification by
- * chance. */
-static enum late judge_late(const struct entry *entry, const struct fragment *fragment) {
+/* Whether the piece says other than the datagram that was whole. A first piece that is another one (of TCP:
+ * with other ports or another sequence number) begins a datagram that has the identification by chance, or
+ * from a sender that gives all the same. */
+static bool contradicts(const struct entry *entry, const struct fragment *fragment) {
     const uint8_t *data = entry->bytes + FRAGMENT_HEADER_MAX;
     uint32_t end = fragment->offset + fragment->data_len;
     bool fits = fragment->more ? end <= entry->data_len : end == entry->data_len;
     if (fits && memcmp(data + fragment->offset, fragment->data, fragment->data_len) == 0)
-        return LATE_COPY;
-    bool begins = fragment->offset == 0 && entry->data_len >= UNIT && fragment->data_len >= UNIT;
-    return begins && memcmp(data, fragment->data, UNIT) != 0 ? LATE_OTHER : LATE_CONTRADICTS;
+        return false;
+    if (fragment->offset > 0 || entry->data_len < UNIT || fragment->data_len < UNIT)
+        return true;
+    return entry->protocol == PROTOCOL_TCP && memcmp(data, fragment->data, UNIT) == 0;
 }
 
 static void hand_out(const struct entry *entry, struct datagram *whole) {
@@ -280,16 +282,7 @@ enum fragment_result fragments_add(struct fragments *fragments, const struct fra
         return FRAGMENT_BAD;
     struct entry *entry = find(fragments, fragment);
     struct entry *finished = entry == NULL ? find_finished(fragments, fragment) : NULL;
-    enum late late = finished != NULL ? judge_late(finished, fragment) : LATE_OTHER;
-    if (late == LATE_CONTRADICTS) {
-        finished->contradicted = true;
-        hand_out(finished, whole);
-        return FRAGMENT_WHOLE;
-    }
-    if (late == LATE_COPY) {
-        whole->number = finished->number;
-        return FRAGMENT_KEPT;
-    }
+    bool late = finished != NULL && contradicts(finished, fragment);
     if (entry == NULL)
         entry = add_entry(fragments, fragment, num_dropped);
     if (entry == NULL)
@@ -301,9 +294,14 @@ enum fragment_result fragments_add(struct fragments *fragments, const struct fra
     copy_header(entry, fragment);
     copy_data(entry, fragment);
     whole->number = entry->number;
-    if (!is_whole(entry))
+    if (is_whole(entry)) {
+        finish(fragments, entry);
+    } else if (late) {
+        entry = finished;
+        entry->contradicted = true;
+    } else {
         return FRAGMENT_KEPT;
-    finish(fragments, entry);
+    }
     hand_out(entry, whole);
     return FRAGMENT_WHOLE;
 }

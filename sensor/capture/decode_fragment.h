@@ -2,7 +2,8 @@
  *
  * RFC 791 section 3.2, RFC 8200 section 4.5; where pieces overlap, the first copy wins, and it is told when
  * another one is different. Pieces come in any order and any number of times, also soon after the datagram
- * was whole: one that then contradicts it gives the datagram once more. What is kept is bounded: past
+ * was whole: one that then contradicts it gives the datagram once more, and may yet be of a new one with the
+ * same identification. What is kept is bounded: past
  * FRAGMENT_DATAGRAMS_MAX or DECODE_FRAGMENT_BYTES_MAX the oldest unfinished datagram goes. */
 #ifndef STARTTAP_SENSOR_CAPTURE_DECODE_FRAGMENT_H
 #define STARTTAP_SENSOR_CAPTURE_DECODE_FRAGMENT_H

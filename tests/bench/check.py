@@ -32,11 +32,11 @@ VARYING = [("@timestamp",), ("event", "id"), ("event", "start"), ("event", "end"
            ("source", "packets"), ("destination", "ip"), ("destination", "port"), ("destination", "bytes"),
            ("destination", "packets"), ("network", "vlan"), ("starttap", "mail", "cleartext_bytes"),
            ("starttap", "cert", "days_left"), ("starttap", "smtp", "ehlo"), ("starttap", "smtp", "helo")]
-# What a certificate with another serial number changes besides: nobody signed it.
+# What a certificate with another serial number changes besides: nobody signed it, and its server had another.
 OF_CERTIFICATE = [("tls", "server", "hash"), ("tls", "server", "x509", "serial_number"),
                   ("starttap", "cert", "chain_valid"), ("starttap", "cert", "chain_error"),
                   ("starttap", "cert", "self_signed"),
-                  ("starttap", "findings"), ("event", "severity")]
+                  ("starttap", "findings"), ("starttap", "memory"), ("event", "severity")]
 OF_DISORDER = [("starttap", "capture")]
 
 

@@ -189,29 +189,34 @@ def gtpu(packet):
     return udp(2152)(prepend(inner, struct.pack("!2BHI", 0x36, 255, inner.wire, 77), "gtpu"))
 
 
+# Of each datagram one of its own (RFC 6864 section 4.1), which copies of it share.
+identifications = {}
+
+
 def fragments(packet):
     """In two to five pieces, the TCP header cut too. What the snap length cut stays as it is."""
     header_len = 20 if packet.kind == IPV4 else 40
     if len(packet.data) != packet.wire or packet.wire <= header_len + 16 or (packet.kind == IPV4 and packet.data[0] != 0x45):
         return [packet]
     body = packet.data[header_len:]
+    number = identifications.setdefault(bytes(packet.data), len(identifications) + 1)
     size = max(16, (len(body) // 4 + 7) // 8 * 8)
     pieces = []
     for offset in range(0, len(body), size):
         more = offset + size < len(body)
         piece = fragment4 if packet.kind == IPV4 else fragment6
-        data = piece(packet.data[:header_len], body[offset:offset + size], offset, more)
+        data = piece(packet.data[:header_len], body[offset:offset + size], offset, more, number)
         pieces.append(Packet(data, len(data), packet.kind))
     return pieces
 
 
-def fragment4(header, data, offset, more):
+def fragment4(header, data, offset, more, number):
     length, flags = 20 + len(data), more << 13 | offset // 8
-    return header[:2] + struct.pack("!H", length) + header[4:6] + struct.pack("!H", flags) + header[8:] + data
+    return header[:2] + struct.pack("!3H", length, number & 0xFFFF, flags) + header[8:] + data
 
 
-def fragment6(header, data, offset, more):
-    extension = struct.pack("!2BHI", header[6], 0, offset | more, 4711)
+def fragment6(header, data, offset, more, number):
+    extension = struct.pack("!2BHI", header[6], 0, offset | more, number)
     return header[:4] + struct.pack("!HB", 8 + len(data), 44) + header[7:] + extension + data
 
 

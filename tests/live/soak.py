@@ -34,7 +34,7 @@ PACKETS_PER_S = 4000
 HANG_UP_EVERY, FLAP_EVERY = 7, 23  # seconds
 WORKERS = ("1", "2")
 MAY_RISE = 0.03      # of what it was, from the first to the last third, and by the slope
-MAY_RISE_KB = 512    # what an allocator may do anyway
+MAY_RISE_KB = 4096   # what an allocator may do anyway, and a queue to an output that was longer once than before
 
 
 def generate(tools, folder, num_bytes=CAPTURE_BYTES):

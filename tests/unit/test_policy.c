@@ -100,8 +100,8 @@ static void test_what_postfix_takes(void **state) {
         "example.net encrypt protocols=>=TLSv1.2:<=0x0304\n",
         "example.net encrypt protocols=\n",
         "[2001:DB8::25]:submission may\n[ipv6:2001:db8::26] may\n2001:db8::27 may\n2001:db8::/32 may\n",
-        "b\xc3\xbc"
-        "cher.example may\nex_ample.net:smtp may\n",
+        ("b\xc3\xbc"
+         "cher.example may\nex_ample.net:smtp may\n"),
         "example.net { secure } { match = .example.com }\n",
         "example.net may", /* no newline at the end */
     };

@@ -16,7 +16,7 @@ static void test_levels_in_clear(void **state) {
                                             VERDICT_ACCEPTED_NO_TLS,  VERDICT_OFFERED_UNUSED,
                                             VERDICT_HANDSHAKE_FAILED, VERDICT_CLEARTEXT_ON_TLS_PORT};
     static const char *const levels[] = {
-        "none", "may", "encrypt", "dane", "dane-only", "fingerprint match=" SHA_A, "verify", "secure"};
+        "none", "may", "encrypt", "dane", "dane-only", ("fingerprint match=" SHA_A), "verify", "secure"};
     (void)state;
     for (size_t v = 0; v < sizeof verdicts / sizeof verdicts[0]; v++) {
         for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
@@ -179,7 +179,7 @@ static void test_own_attributes(void **state) {
 /* --- certificates --- */
 
 static void test_never_pass_unseen(void **state) {
-    static const char *const levels[] = {"dane",   "dane-only", "fingerprint match=" SHA_A,
+    static const char *const levels[] = {"dane",   "dane-only", ("fingerprint match=" SHA_A),
                                          "verify", "secure",    "secure match=mx.example.org"};
     (void)state;
     for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++) {
