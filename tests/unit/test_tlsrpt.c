@@ -207,8 +207,8 @@ static void test_host_names(void **state) {
                                         ".a.org",
                                         "a b.org",
                                         "a.org\n",
-                                        "b\xc3\xbc"
-                                        "cher.example",
+                                        ("b\xc3\xbc"
+                                         "cher.example"),
                                         "a.org\"",
                                         "2001:db8::1"};
     char name[TLSRPT_DOMAIN_LEN], longest[300];
