@@ -140,7 +140,7 @@ static void put_properties(struct dump *dump, const struct config *config) {
     end_sequence(dump);
 }
 
-static void put_settings(struct dump *dump, const struct config *config) {
+static void put_inputs_and_outputs(struct dump *dump, const struct config *config) {
     put_texts(dump, SETTING_READ, config->inputs, config->num_inputs);
     put_texts(dump, SETTING_INTERFACE, config->interfaces, config->num_interfaces);
     put_name(dump, SETTING_RING_MB);
@@ -162,6 +162,9 @@ static void put_settings(struct dump *dump, const struct config *config) {
     put_text(dump, config->spool);
     put_name(dump, SETTING_SPOOL_MAX);
     put_number(dump, config->spool_max_mb);
+}
+
+static void put_what_is_judged(struct dump *dump, const struct config *config) {
     put_name(dump, SETTING_FILTER);
     put_text(dump, config->filter);
     put_ports(dump, SETTING_MAIL_PORTS, &config->mail_ports);
@@ -182,6 +185,9 @@ static void put_settings(struct dump *dump, const struct config *config) {
     put_switch(dump, SETTING_VERIFY_CHECKSUMS, config->verify_checksums);
     put_name(dump, SETTING_OBSERVER_NAME);
     put_text(dump, config->observer_name);
+}
+
+static void put_how_it_runs(struct dump *dump, const struct config *config) {
     put_name(dump, SETTING_SENSOR_INTERVAL);
     put_number(dump, config->sensor_interval_s);
     put_name(dump, SETTING_PEER_WINDOW);
@@ -226,7 +232,9 @@ bool config_file_dump(const struct config *config, FILE *stream) {
     emit(&dump, yaml_stream_start_event_initialize(&event, YAML_UTF8_ENCODING), &event);
     emit(&dump, yaml_document_start_event_initialize(&event, NULL, NULL, NULL, 1), &event);
     emit(&dump, yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE), &event);
-    put_settings(&dump, config);
+    put_inputs_and_outputs(&dump, config);
+    put_what_is_judged(&dump, config);
+    put_how_it_runs(&dump, config);
     emit(&dump, yaml_mapping_end_event_initialize(&event), &event);
     emit(&dump, yaml_document_end_event_initialize(&event, 1), &event);
     emit(&dump, yaml_stream_end_event_initialize(&event), &event);
