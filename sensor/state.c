@@ -62,13 +62,13 @@ static const char *const statements[NUM_STATEMENTS] = {
     [PUT_VERSION] = "REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?)",
     [PUT_FAILURE] = "REPLACE INTO failures VALUES (?, ?, ?)",
     [PUT_JUDGEMENT] = "REPLACE INTO judgements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    [TRIM_SERVERS] = "DELETE FROM servers WHERE (ip, port) IN "
-                     "(SELECT ip, port FROM servers ORDER BY newest DESC, ip, port LIMIT -1 OFFSET ?)",
+    [TRIM_SERVERS] = ("DELETE FROM servers WHERE (ip, port) IN "
+                      "(SELECT ip, port FROM servers ORDER BY newest DESC, ip, port LIMIT -1 OFFSET ?)"),
     [TRIM_CERTS] = "DELETE FROM certificates WHERE (ip, port) NOT IN (SELECT ip, port FROM servers)",
     [TRIM_VERSIONS] = "DELETE FROM versions WHERE (ip, port) NOT IN (SELECT ip, port FROM servers)",
     [TRIM_FAILURES] = "DELETE FROM failures WHERE ended < (SELECT max(newest) FROM servers) - ?",
-    [TRIM_JUDGEMENTS] = "DELETE FROM judgements WHERE id IN "
-                        "(SELECT id FROM judgements ORDER BY start DESC, id LIMIT -1 OFFSET ?)",
+    [TRIM_JUDGEMENTS] = ("DELETE FROM judgements WHERE id IN "
+                         "(SELECT id FROM judgements ORDER BY start DESC, id LIMIT -1 OFFSET ?)"),
 };
 
 struct state {
