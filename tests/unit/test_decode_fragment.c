@@ -140,6 +140,20 @@ static void first_copy_wins(void **state) {
     }
 }
 
+/* As some senders and tools do (RFC 6864 section 4.1 forbids it): the next datagram, with another sequence
+ * number and in part the same bytes, has the identification of the one that was whole just before. */
+static void one_identification_for_all_loses_none(void **state) {
+    (void)state;
+    for (int datagram = 0; datagram < 5; datagram++) {
+        data[7] = (uint8_t)datagram; /* of the sequence number */
+        data[600] = (uint8_t)datagram;
+        for (size_t n = 0; n < 3; n++)
+            assert_int_equal(send_nth(false, n, 7), DECODE_FRAGMENT);
+        assert_int_equal(send_nth(false, 3, 7), DECODE_TCP);
+        assert_whole(false);
+    }
+}
+
 static void two_ends_are_damaged(void **state) {
     (void)state;
     assert_int_equal(send((struct piece){false, 1, 512, DATA_LEN, false, 0}), DECODE_FRAGMENT);
@@ -282,6 +296,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(first_copy_wins, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_ends_are_damaged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(malformed_pieces_are_damaged, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_identification_for_all_loses_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(end_before_what_has_come_is_damaged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(incomplete_is_no_segment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(old_pieces_do_not_meet_new_ones, set_up, tear_down),
