@@ -147,9 +147,9 @@ static void one_identification_for_all_loses_none(void **state) {
     for (int datagram = 0; datagram < 5; datagram++) {
         data[7] = (uint8_t)datagram; /* of the sequence number */
         data[600] = (uint8_t)datagram;
-        for (size_t n = 0; n < 3; n++)
+        for (size_t n = 3; n > 0; n--)
             assert_int_equal(send_nth(false, n, 7), DECODE_FRAGMENT);
-        assert_int_equal(send_nth(false, 3, 7), DECODE_TCP);
+        assert_int_equal(send_nth(false, 0, 7), DECODE_TCP);
         assert_whole(false);
     }
 }
