@@ -73,7 +73,7 @@ struct config {
     char *user;               /* --user: whom root becomes once it captures; NULL: privilege.h says who */
     bool no_sandbox;          /* --no-sandbox */
     uint32_t drain_timeout_s; /* --drain-timeout: for what is left to do after SIGTERM */
-    int verbose;
+    uint32_t verbose;         /* -v: how many times */
 };
 
 enum config_result {

@@ -58,7 +58,7 @@ static bool read_value(struct reading *reading, const struct setting *setting, c
 }
 
 static bool read_sequence(struct reading *reading, const struct setting *setting, const yaml_node_t *node) {
-    if (!setting->many)
+    if (!setting_takes_many(setting))
         return complain(reading, &node->start_mark, "%s: takes one value, not a list", setting->name);
     for (yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top;
          item++) {

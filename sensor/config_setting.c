@@ -26,55 +26,64 @@
 #define VERBOSE_MAX       9u
 #define SETTING_NAME_MAX  32 /* for comparing; all of ours are shorter */
 
+#define AT(member)                offsetof(struct config, member)
+#define TEXT(member)              SETTING_TEXT, AT(member), 0, 0, 0
+#define TEXTS(member, num_member) SETTING_TEXTS, AT(member), AT(num_member), 0, 0
+#define SWITCH(member)            SETTING_SWITCH, AT(member), 0, 0, 0
+#define PORTS(member)             SETTING_PORTS, AT(member), 0, 0, 0
+#define NUMBER(member, min, max)  SETTING_NUMBER, AT(member), 0, min, max
+#define OWN_VALUE                 SETTING_OWN_VALUE, 0, 0, 0, 0
+#define OWN_VALUES                SETTING_OWN_VALUES, 0, 0, 0, 0
+
 const struct setting settings[NUM_SETTINGS] = {
-    {SETTING_READ, "read", true},
-    {SETTING_INTERFACE, "interface", true},
-    {SETTING_RING_MB, "ring-mb", false},
-    {SETTING_SNAP_LENGTH, "snap-length", false},
-    {SETTING_NO_PROMISCUOUS, "no-promiscuous", false},
-    {SETTING_TIME_STAMPS, "time-stamps", false},
-    {SETTING_TUNNELS, "tunnels", true},
-    {SETTING_OUTPUT, "output", true},
-    {SETTING_DATASETS, "datasets", true},
-    {SETTING_KAFKA_CONFIG, "kafka-config", false},
-    {SETTING_KAFKA_PROPERTY, "kafka-property", true},
-    {SETTING_SINK_WAIT, "sink-wait", false},
-    {SETTING_SPOOL, "spool", false},
-    {SETTING_SPOOL_MAX, "spool-max", false},
-    {SETTING_FILTER, "filter", false},
-    {SETTING_FILTER_FILE, "filter-file", false},
-    {SETTING_MAIL_PORTS, "mail-ports", true},
-    {SETTING_TLS_PORTS, "tls-ports", true},
-    {SETTING_ANY_PORT, "any-port", false},
-    {SETTING_HOME, "home", true},
-    {SETTING_CA, "ca", false},
-    {SETTING_NO_VERIFY, "no-verify", false},
-    {SETTING_NO_DNS, "no-dns", false},
-    {SETTING_MTA_STS, "mta-sts", false},
-    {SETTING_RECEIVED, "received", false},
-    {SETTING_KEYLOG, "keylog", false},
-    {SETTING_POLICY, "policy", false},
-    {SETTING_VERIFY_CHECKSUMS, "verify-checksums", false},
-    {SETTING_OBSERVER_NAME, "observer-name", false},
-    {SETTING_SENSOR_INTERVAL, "sensor-interval", false},
-    {SETTING_PEER_WINDOW, "peer-window", false},
-    {SETTING_ALERT_ON, "alert-on", true},
-    {SETTING_MAX_FLOWS, "max-flows", false},
-    {SETTING_MEMORY_CAP, "memory-cap", false},
-    {SETTING_WORKERS, "workers", false},
-    {SETTING_MAX_PEERS, "max-peers", false},
-    {SETTING_STATE, "state", false},
-    {SETTING_MMDB, "mmdb", true},
-    {SETTING_FORCE, "force", false},
-    {SETTING_WRITE, "write", false},
-    {SETTING_SCRUB, "scrub", false},
-    {SETTING_METRICS, "metrics", false},
-    {SETTING_USER, "user", false},
-    {SETTING_NO_SANDBOX, "no-sandbox", false},
-    {SETTING_DRAIN_TIMEOUT, "drain-timeout", false},
-    {SETTING_NO_SUMMARY, "no-summary", false},
-    {SETTING_QUIET, "quiet", false},
-    {SETTING_VERBOSE, "verbose", false},
+    {SETTING_READ, "read", TEXTS(inputs, num_inputs)},
+    {SETTING_INTERFACE, "interface", TEXTS(interfaces, num_interfaces)},
+    {SETTING_RING_MB, "ring-mb", NUMBER(ring_mb, 1, RING_MB_MAX)},
+    {SETTING_SNAP_LENGTH, "snap-length", NUMBER(snap_len, SNAP_LENGTH_MIN, SNAP_LENGTH_MAX)},
+    {SETTING_NO_PROMISCUOUS, "no-promiscuous", SWITCH(no_promiscuous)},
+    {SETTING_TIME_STAMPS, "time-stamps", TEXT(time_stamps)},
+    {SETTING_TUNNELS, "tunnels", OWN_VALUES},
+    {SETTING_OUTPUT, "output", TEXTS(sinks, num_sinks)},
+    {SETTING_DATASETS, "datasets", OWN_VALUES},
+    {SETTING_KAFKA_CONFIG, "kafka-config", TEXT(kafka_config)},
+    {SETTING_KAFKA_PROPERTY, "kafka-property", TEXTS(kafka_properties, num_kafka_properties)},
+    {SETTING_SINK_WAIT, "sink-wait", NUMBER(sink_wait_s, 0, SINK_WAIT_S_MAX)},
+    {SETTING_SPOOL, "spool", TEXT(spool)},
+    {SETTING_SPOOL_MAX, "spool-max", NUMBER(spool_max_mb, SPOOL_MB_MIN, SPOOL_MB_MAX)},
+    {SETTING_FILTER, "filter", OWN_VALUE},
+    {SETTING_FILTER_FILE, "filter-file", OWN_VALUE},
+    {SETTING_MAIL_PORTS, "mail-ports", PORTS(mail_ports)},
+    {SETTING_TLS_PORTS, "tls-ports", PORTS(tls_ports)},
+    {SETTING_ANY_PORT, "any-port", SWITCH(any_port)},
+    {SETTING_HOME, "home", OWN_VALUES},
+    {SETTING_CA, "ca", TEXT(ca_path)},
+    {SETTING_NO_VERIFY, "no-verify", SWITCH(no_verify)},
+    {SETTING_NO_DNS, "no-dns", SWITCH(no_dns)},
+    {SETTING_MTA_STS, "mta-sts", TEXT(mta_sts)},
+    {SETTING_RECEIVED, "received", SWITCH(received)},
+    {SETTING_KEYLOG, "keylog", TEXT(keylog)},
+    {SETTING_POLICY, "policy", TEXT(policy)},
+    {SETTING_VERIFY_CHECKSUMS, "verify-checksums", SWITCH(verify_checksums)},
+    {SETTING_OBSERVER_NAME, "observer-name", TEXT(observer_name)},
+    {SETTING_SENSOR_INTERVAL, "sensor-interval", NUMBER(sensor_interval_s, 0, PEER_WINDOW_S_MAX)},
+    {SETTING_PEER_WINDOW, "peer-window", NUMBER(peer_window_s, 0, PEER_WINDOW_S_MAX)},
+    {SETTING_ALERT_ON, "alert-on", OWN_VALUES},
+    {SETTING_MAX_FLOWS, "max-flows", NUMBER(max_flows, 1, FLOWS_MAX)},
+    {SETTING_MEMORY_CAP, "memory-cap", NUMBER(memory_cap_mb, MEMORY_CAP_MB_MIN, MEMORY_CAP_MB_MAX)},
+    {SETTING_WORKERS, "workers", OWN_VALUE},
+    {SETTING_MAX_PEERS, "max-peers", NUMBER(max_peers, 1, PEERS_MANY)},
+    {SETTING_STATE, "state", TEXT(state)},
+    {SETTING_MMDB, "mmdb", TEXTS(mmdb, num_mmdb)},
+    {SETTING_FORCE, "force", SWITCH(force)},
+    {SETTING_WRITE, "write", TEXT(record)},
+    {SETTING_SCRUB, "scrub", SWITCH(scrub)},
+    {SETTING_METRICS, "metrics", TEXT(metrics)},
+    {SETTING_USER, "user", TEXT(user)},
+    {SETTING_NO_SANDBOX, "no-sandbox", SWITCH(no_sandbox)},
+    {SETTING_DRAIN_TIMEOUT, "drain-timeout", NUMBER(drain_timeout_s, 0, DRAIN_S_MAX)},
+    {SETTING_NO_SUMMARY, "no-summary", SWITCH(no_summary)},
+    {SETTING_QUIET, "quiet", SWITCH(quiet)},
+    {SETTING_VERBOSE, "verbose", NUMBER(verbose, 0, VERBOSE_MAX)},
 };
 
 const struct setting *setting_by_name(const char *name) {
@@ -209,130 +218,20 @@ done:
     return good;
 }
 
-static bool verbose_set(struct config *config, const char *value, char *why, size_t why_len) {
-    uint32_t level = 0;
-    if (!number_parse(&level, 0, VERBOSE_MAX, value, why, why_len))
-        return false;
-    config->verbose = (int)level;
-    return true;
+/* What a setting of a kind that says so is kept in. */
+static void *member_of(struct config *config, size_t at) {
+    return (char *)config + at;
 }
 
-/* Settings that are one text. NULL: another kind. */
-static char **text_at(struct config *config, enum setting_key key) {
+bool setting_takes_many(const struct setting *setting) {
+    return setting->kind == SETTING_TEXTS || setting->kind == SETTING_PORTS ||
+           setting->kind == SETTING_OWN_VALUES;
+}
+
+static void own_clear(struct config *config, enum setting_key key) {
     switch (key) {
-    case SETTING_TIME_STAMPS:
-        return &config->time_stamps;
-    case SETTING_KAFKA_CONFIG:
-        return &config->kafka_config;
-    case SETTING_SPOOL:
-        return &config->spool;
-    case SETTING_WRITE:
-        return &config->record;
-    case SETTING_METRICS:
-        return &config->metrics;
-    case SETTING_STATE:
-        return &config->state;
-    case SETTING_CA:
-        return &config->ca_path;
-    case SETTING_MTA_STS:
-        return &config->mta_sts;
-    case SETTING_KEYLOG:
-        return &config->keylog;
-    case SETTING_POLICY:
-        return &config->policy;
-    case SETTING_OBSERVER_NAME:
-        return &config->observer_name;
-    case SETTING_USER:
-        return &config->user;
-    default:
-        return NULL;
-    }
-}
-
-/* Settings that are on or off. NULL: another kind. */
-static bool *switch_at(struct config *config, enum setting_key key) {
-    switch (key) {
-    case SETTING_NO_PROMISCUOUS:
-        return &config->no_promiscuous;
-    case SETTING_ANY_PORT:
-        return &config->any_port;
-    case SETTING_NO_VERIFY:
-        return &config->no_verify;
-    case SETTING_NO_DNS:
-        return &config->no_dns;
-    case SETTING_RECEIVED:
-        return &config->received;
-    case SETTING_VERIFY_CHECKSUMS:
-        return &config->verify_checksums;
-    case SETTING_FORCE:
-        return &config->force;
-    case SETTING_SCRUB:
-        return &config->scrub;
-    case SETTING_NO_SANDBOX:
-        return &config->no_sandbox;
-    case SETTING_NO_SUMMARY:
-        return &config->no_summary;
-    case SETTING_QUIET:
-        return &config->quiet;
-    default:
-        return NULL;
-    }
-}
-
-struct number {
-    uint32_t *at, min, max;
-};
-
-/* Settings that are a number. NULL in at: another kind. */
-static struct number number_at(struct config *config, enum setting_key key) {
-    switch (key) {
-    case SETTING_RING_MB:
-        return (struct number){&config->ring_mb, 1, RING_MB_MAX};
-    case SETTING_SNAP_LENGTH:
-        return (struct number){&config->snap_len, SNAP_LENGTH_MIN, SNAP_LENGTH_MAX};
-    case SETTING_SENSOR_INTERVAL:
-        return (struct number){&config->sensor_interval_s, 0, PEER_WINDOW_S_MAX};
-    case SETTING_SINK_WAIT:
-        return (struct number){&config->sink_wait_s, 0, SINK_WAIT_S_MAX};
-    case SETTING_SPOOL_MAX:
-        return (struct number){&config->spool_max_mb, SPOOL_MB_MIN, SPOOL_MB_MAX};
-    case SETTING_PEER_WINDOW:
-        return (struct number){&config->peer_window_s, 0, PEER_WINDOW_S_MAX};
-    case SETTING_MAX_FLOWS:
-        return (struct number){&config->max_flows, 1, FLOWS_MAX};
-    case SETTING_MEMORY_CAP:
-        return (struct number){&config->memory_cap_mb, MEMORY_CAP_MB_MIN, MEMORY_CAP_MB_MAX};
-    case SETTING_MAX_PEERS:
-        return (struct number){&config->max_peers, 1, PEERS_MANY};
-    case SETTING_DRAIN_TIMEOUT:
-        return (struct number){&config->drain_timeout_s, 0, DRAIN_S_MAX};
-    default:
-        return (struct number){NULL, 0, 0};
-    }
-}
-
-void setting_clear(struct config *config, const struct setting *setting) {
-    char **text = text_at(config, setting->key);
-    if (text) {
-        free(*text);
-        *text = NULL;
-        return;
-    }
-    switch (setting->key) {
-    case SETTING_READ:
-        list_clear(&config->inputs, &config->num_inputs);
-        break;
-    case SETTING_INTERFACE:
-        list_clear(&config->interfaces, &config->num_interfaces);
-        break;
-    case SETTING_MMDB:
-        list_clear(&config->mmdb, &config->num_mmdb);
-        break;
     case SETTING_TUNNELS:
         config->tunnels = 0;
-        break;
-    case SETTING_OUTPUT:
-        list_clear(&config->sinks, &config->num_sinks);
         break;
     case SETTING_DATASETS:
         config->datasets = 0;
@@ -340,8 +239,10 @@ void setting_clear(struct config *config, const struct setting *setting) {
     case SETTING_ALERT_ON:
         config->alert_on = (struct alert_rules){0};
         break;
-    case SETTING_KAFKA_PROPERTY:
-        list_clear(&config->kafka_properties, &config->num_kafka_properties);
+    case SETTING_HOME:
+        free(config->home);
+        config->home = NULL;
+        config->num_home = 0;
         break;
     case SETTING_FILTER:
     case SETTING_FILTER_FILE:
@@ -349,70 +250,76 @@ void setting_clear(struct config *config, const struct setting *setting) {
         free(config->filter_path);
         config->filter = config->filter_path = NULL;
         break;
-    case SETTING_MAIL_PORTS:
-        config->mail_ports = (struct port_set){0};
-        break;
-    case SETTING_TLS_PORTS:
-        config->tls_ports = (struct port_set){0};
-        break;
-    case SETTING_HOME:
-        free(config->home);
-        config->home = NULL;
-        config->num_home = 0;
-        break;
-    case SETTING_VERBOSE:
-        config->verbose = 0;
-        break;
     default: /* a single value, which the next one replaces */
         break;
     }
 }
 
-bool setting_add(struct config *config, const struct setting *setting, const char *value, char *why,
-                 size_t why_len) {
-    char **text = text_at(config, setting->key);
-    bool *on = switch_at(config, setting->key);
-    struct number number = number_at(config, setting->key);
-    config->spool_given |= setting->key == SETTING_SPOOL;
-    if (text)
-        return text_set(text, value, why, why_len);
-    if (on)
-        return switch_parse(on, value, why, why_len);
-    if (number.at)
-        return number_parse(number.at, number.min, number.max, value, why, why_len);
-    switch (setting->key) {
-    case SETTING_READ:
-        return list_add(&config->inputs, &config->num_inputs, value, why, why_len);
-    case SETTING_INTERFACE:
-        return list_add(&config->interfaces, &config->num_interfaces, value, why, why_len);
-    case SETTING_MMDB:
-        return list_add(&config->mmdb, &config->num_mmdb, value, why, why_len);
+void setting_clear(struct config *config, const struct setting *setting) {
+    void *member = member_of(config, setting->at);
+    switch (setting->kind) {
+    case SETTING_TEXT:
+        free(*(char **)member);
+        *(char **)member = NULL;
+        break;
+    case SETTING_TEXTS:
+        list_clear(member, member_of(config, setting->num_at));
+        break;
+    case SETTING_PORTS:
+        *(struct port_set *)member = (struct port_set){0};
+        break;
+    case SETTING_SWITCH:
+        *(bool *)member = false;
+        break;
+    case SETTING_NUMBER:
+        *(uint32_t *)member = 0;
+        break;
+    case SETTING_OWN_VALUE:
+    case SETTING_OWN_VALUES:
+        own_clear(config, setting->key);
+        break;
+    }
+}
+
+static bool own_add(struct config *config, enum setting_key key, const char *value, char *why,
+                    size_t why_len) {
+    switch (key) {
     case SETTING_TUNNELS:
         return filter_tunnels_add(&config->tunnels, value, why, why_len);
-    case SETTING_OUTPUT:
-        return list_add(&config->sinks, &config->num_sinks, value, why, why_len);
     case SETTING_DATASETS:
         return datasets_add(&config->datasets, value, why, why_len);
     case SETTING_ALERT_ON:
         return alert_rules_add(&config->alert_on, value, why, why_len);
-    case SETTING_KAFKA_PROPERTY:
-        return list_add(&config->kafka_properties, &config->num_kafka_properties, value, why, why_len);
     case SETTING_FILTER:
         return filter_set(config, value, why, why_len);
     case SETTING_FILTER_FILE:
         return filter_file_read(config, value, why, why_len);
-    case SETTING_MAIL_PORTS:
-        return ports_add(&config->mail_ports, value, why, why_len);
-    case SETTING_TLS_PORTS:
-        return ports_add(&config->tls_ports, value, why, why_len);
     case SETTING_HOME:
         return networks_add(&config->home, &config->num_home, value, why, why_len);
     case SETTING_WORKERS:
         return workers_parse(&config->workers, value, why, why_len);
-    case SETTING_VERBOSE:
-        return verbose_set(config, value, why, why_len);
     default:
         snprintf(why, why_len, "no such setting");
         return false;
+    }
+}
+
+bool setting_add(struct config *config, const struct setting *setting, const char *value, char *why,
+                 size_t why_len) {
+    void *member = member_of(config, setting->at);
+    config->spool_given |= setting->key == SETTING_SPOOL;
+    switch (setting->kind) {
+    case SETTING_TEXT:
+        return text_set(member, value, why, why_len);
+    case SETTING_TEXTS:
+        return list_add(member, member_of(config, setting->num_at), value, why, why_len);
+    case SETTING_SWITCH:
+        return switch_parse(member, value, why, why_len);
+    case SETTING_NUMBER:
+        return number_parse(member, setting->min, setting->max, value, why, why_len);
+    case SETTING_PORTS:
+        return ports_add(member, value, why, why_len);
+    default:
+        return own_add(config, setting->key, value, why, why_len);
     }
 }

@@ -1,7 +1,7 @@
 /* config_setting.h: every setting by its name, wherever it is given: command line, file or dump.
- * A new setting is a row of the table in config_setting.c, a case in its two functions, an option in
- * config.c, a line in config_dump.c and an entry in starttap.yaml and starttap.1; the tests miss none of
- * these. */
+ * A new setting is a row of the table in config_setting.c, an option in config.c and an entry in
+ * starttap.yaml and starttap.1; the tests miss none of these. One of a kind of its own is also a case in
+ * config_setting.c and config_dump.c. */
 #ifndef STARTTAP_SENSOR_CONFIG_SETTING_H
 #define STARTTAP_SENSOR_CONFIG_SETTING_H
 
@@ -59,10 +59,23 @@ enum setting_key {
     SETTING_POLICY,
 };
 
+/* How the value is kept in struct config. */
+enum setting_kind {
+    SETTING_TEXT,       /* char *, owned; NULL: none */
+    SETTING_TEXTS,      /* char **, owned, with a size_t that says how many */
+    SETTING_SWITCH,     /* bool */
+    SETTING_NUMBER,     /* uint32_t */
+    SETTING_PORTS,      /* struct port_set */
+    SETTING_OWN_VALUE,  /* in a way of its own: one value */
+    SETTING_OWN_VALUES, /* the same, several */
+};
+
 struct setting {
     enum setting_key key;
     const char *name;
-    bool many; /* takes several values; else the last one counts */
+    enum setting_kind kind;
+    size_t at, num_at; /* offsets in struct config: of the value, of how many there are */
+    uint32_t min, max; /* of a number */
 };
 
 #define NUM_SETTINGS 48
@@ -71,6 +84,9 @@ extern const struct setting settings[NUM_SETTINGS];
 const struct setting *setting_by_name(const char *name); /* NULL: no such setting */
 const struct setting *setting_by_key(int key);
 const struct setting *setting_nearest(const char *name); /* the one spelled most like it */
+
+/* True for one that takes several values; of others the last one counts. */
+bool setting_takes_many(const struct setting *setting);
 
 /* Takes back what setting_add() or the default put there; what follows starts from nothing. */
 void setting_clear(struct config *config, const struct setting *setting);

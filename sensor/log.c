@@ -34,12 +34,12 @@ static bool is_journal(void) {
     return strcmp(own, stream) == 0;
 }
 
-void log_start(bool quiet, int verbosity) {
+void log_start(bool quiet, unsigned verbosity) {
     logger.journal = is_journal();
     log_set_level(quiet, verbosity);
 }
 
-void log_set_level(bool quiet, int verbosity) {
+void log_set_level(bool quiet, unsigned verbosity) {
     pthread_mutex_lock(&logger.lock);
     logger.most = verbosity > 1 ? LEVEL_DEBUG : verbosity == 1 ? LEVEL_INFO : LEVEL_NOTICE;
     if (quiet && verbosity == 0)

@@ -28,10 +28,10 @@ enum log_level {
 #define LOG_KIND_TEXT_MAX 512 /* of the last message of a kind, that is said with its count */
 
 /* Before other threads begin. verbosity is the number of -v. */
-void log_start(bool quiet, int verbosity);
+void log_start(bool quiet, unsigned verbosity);
 
 /* At run time: what log_start() was told of. */
-void log_set_level(bool quiet, int verbosity);
+void log_set_level(bool quiet, unsigned verbosity);
 
 /* From here on the program is a service: lines have the time in front of them (the journal adds its own),
  * and no more than the limits above are written. What is beyond them is counted, and said when its window is
