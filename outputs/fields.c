@@ -430,7 +430,7 @@ static const struct field table[] = {
         "How sure an offer was to be expected, percent: (offers + 1) / (sessions + 2) of the last 32 "
         "sessions that showed it."),
     ROW(152, SESSION, MEMORY, HEX, session.memory_cert_sha256, "cert_sha256", ANY,
-        "Certificate that the server showed last before this one (cert.changed)."),
+        "Certificate that the server showed last before this one, which has another key (cert.changed)."),
     ROW(153, SESSION, MEMORY, TIME_S, session.memory_cert_seen_s, "cert_seen", ANY,
         "When it was last shown."),
     ROW(154, SESSION, MEMORY, TEXT, session.memory_tls_version, "tls_version", ANY,

@@ -94,7 +94,7 @@ static const struct finding_info findings[NUM_FINDINGS] = {
                                      "The certificate was signed with MD5 or SHA-1.",
                                      "Have it issued anew with SHA-256."},
     [FINDING_CERT_CHANGED] =
-        {"cert.changed", SEVERITY_INFORMATIONAL, "The peer shows another certificate than before.",
+        {"cert.changed", SEVERITY_INFORMATIONAL, "The peer shows a certificate with another key than before.",
          "Nothing, if the peer renewed it; ask when it is early or the issuer is another."},
     [FINDING_PORT_UNEXPECTED] = {"port.unexpected", SEVERITY_INFORMATIONAL,
                                  "SMTP was spoken on a port that is not one of the mail ports.",

@@ -24,9 +24,9 @@ static const char schema[] =
     "NULL, omitted_to_at INTEGER NOT NULL, difference_told INTEGER NOT NULL, failed INTEGER NOT NULL, "
     "PRIMARY "
     "KEY (ip, port)) WITHOUT ROWID;"
-    "CREATE TABLE certificates (ip TEXT NOT NULL, port INTEGER NOT NULL, sha256 TEXT NOT NULL, first INTEGER "
-    "NOT "
-    "NULL, last INTEGER NOT NULL, PRIMARY KEY (ip, port, sha256)) WITHOUT ROWID;"
+    "CREATE TABLE certificates (ip TEXT NOT NULL, port INTEGER NOT NULL, sha256 TEXT NOT NULL, "
+    "key_sha256 BLOB, first INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (ip, port, sha256)) WITHOUT "
+    "ROWID;"
     "CREATE TABLE versions (ip TEXT NOT NULL, port INTEGER NOT NULL, version TEXT NOT NULL, sessions INTEGER "
     "NOT "
     "NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (ip, port, version)) WITHOUT ROWID;"
@@ -58,7 +58,7 @@ enum statement {
 static const char *const statements[NUM_STATEMENTS] = {
     [PUT_SERVER] = "REPLACE INTO servers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [DROP_CERTS] = "DELETE FROM certificates WHERE ip = ? AND port = ?",
-    [PUT_CERT] = "REPLACE INTO certificates VALUES (?, ?, ?, ?, ?)",
+    [PUT_CERT] = "REPLACE INTO certificates VALUES (?, ?, ?, ?, ?, ?)",
     [PUT_VERSION] = "REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?)",
     [PUT_FAILURE] = "REPLACE INTO failures VALUES (?, ?, ?)",
     [PUT_JUDGEMENT] = "REPLACE INTO judgements VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -115,6 +115,11 @@ static void put_optional(struct writing *w, int64_t number) {
         put_number(w, number);
 }
 
+static void put_key(struct writing *w, const struct memory_cert *cert) {
+    const void *key = cert->key_known ? cert->key_sha256 : NULL; /* NULL is bound as such */
+    (void)sqlite3_bind_blob(w->statement, ++w->at, key, sizeof cert->key_sha256, SQLITE_TRANSIENT);
+}
+
 static bool finish(struct writing *w) {
     bool good = sqlite3_step(w->statement) == SQLITE_DONE;
     return sqlite3_reset(w->statement) == SQLITE_OK && good;
@@ -139,6 +144,7 @@ static bool save_certs(const struct state *state, const struct memory_server *se
         put_text(&w, server->ip);
         put_number(&w, server->port);
         put_text(&w, cert->sha256);
+        put_key(&w, cert);
         put_time(&w, cert->first_ns);
         put_time(&w, cert->last_ns);
         good = finish(&w);
@@ -299,12 +305,23 @@ static void get_client(struct reading *r, struct memory_client *client) {
     client->seen_ns = get_time(r);
 }
 
+static void get_key(struct reading *r, struct memory_cert *cert) {
+    bool is_null = sqlite3_column_type(r->statement, r->at) == SQLITE_NULL;
+    const void *key = sqlite3_column_blob(r->statement, r->at);
+    cert->key_known = key && sqlite3_column_bytes(r->statement, r->at) == sizeof cert->key_sha256;
+    if (cert->key_known)
+        memcpy(cert->key_sha256, key, sizeof cert->key_sha256);
+    r->good = r->good && (is_null || cert->key_known);
+    r->at++;
+}
+
 static void load_certs(sqlite3_stmt *certs, struct reading *r, struct memory_server *server) {
     struct reading c = {.statement = certs, .good = true};
     (void)sqlite3_bind_text(certs, 1, server->ip, -1, SQLITE_STATIC);
     (void)sqlite3_bind_int(certs, 2, server->port);
     for (size_t i = 0; i < MEMORY_CERTS_MAX && sqlite3_step(certs) == SQLITE_ROW; i++, c.at = 0) {
         get_text(&c, server->certs[i].sha256, sizeof server->certs[i].sha256);
+        get_key(&c, &server->certs[i]);
         server->certs[i].first_ns = get_time(&c);
         server->certs[i].last_ns = get_time(&c);
     }
@@ -415,7 +432,8 @@ static bool load_rows(struct state *state, const char *const sql[3],
 static bool load_all(struct state *state) {
     static const char *const servers[3] = {
         "SELECT * FROM servers ORDER BY newest, ip, port",
-        "SELECT sha256, first, last FROM certificates WHERE ip = ? AND port = ? ORDER BY last DESC, sha256",
+        "SELECT sha256, key_sha256, first, last FROM certificates WHERE ip = ? AND port = ? ORDER BY last "
+        "DESC, sha256",
         "SELECT version, sessions, first, last FROM versions WHERE ip = ? AND port = ?"};
     static const char *const failures[3] = {"SELECT * FROM failures ORDER BY ended, ends"};
     static const char *const judgements[3] = {"SELECT * FROM judgements ORDER BY start, id"};

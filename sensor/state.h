@@ -11,7 +11,7 @@
 
 #include "judge/memory.h"
 
-#define STATE_VERSION        1          /* PRAGMA user_version */
+#define STATE_VERSION        2          /* PRAGMA user_version */
 #define STATE_APPLICATION_ID 0x53744d65 /* PRAGMA application_id: "StMe" */
 #define STATE_ASIDE_MAX      1000       /* files put aside by one name */
 

@@ -124,7 +124,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     memory_first_offered TEXT, -- When it was first seen to offer STARTTLS.
     memory_last_offered TEXT, -- When it last was.
     memory_confidence INTEGER, -- How sure an offer was to be expected, percent: (offers + 1) / (sessions + 2) of the last 32 sessions that showed it.
-    memory_cert_sha256 TEXT, -- Certificate that the server showed last before this one (cert.changed).
+    memory_cert_sha256 TEXT, -- Certificate that the server showed last before this one, which has another key (cert.changed).
     memory_cert_seen TEXT, -- When it was last shown.
     memory_tls_version TEXT, -- Newest TLS version that the server chose before (tls.version_lowered).
     memory_tls_version_seen TEXT, -- When it last did.

@@ -7,15 +7,18 @@
  *                        with counts, times, and how sure an offer was to be expected (MEMORY_RECENT_MAX)
  *   starttls.differs     another client was treated differently within MEMORY_DIFFERS_NS. Told of the session
  *                        without an offer, or, if that was the first of the two, once of the other
- *   cert.changed         a certificate that is none of the last MEMORY_CERTS_MAX (one server may have
- * several) tls.version_lowered  an older version than before, though the client offered the newer one
+ *   cert.changed         a certificate whose key is none of the last MEMORY_CERTS_MAX (one server may have
+ *                        several): a renewal that keeps its key is no change
+ *   tls.version_lowered  an older version than before, though the client offered the newer one
  *   fallback.cleartext   mail in clear within MEMORY_FALLBACK_NS of a failed handshake between the same two:
  *                        ours are one (home networks), and so are the addresses of a client's network (/24,
  *                        /64), as who has several of them tries again from another
  *
- * Time is the packets'. What is not after the newest session that was known of its server when the memory was
- * loaded (--state) was counted then: it is not counted again, and what was found then is found again, by the
- * event's id. So a capture that is read twice gives the same events twice. */
+ * Time is the packets'. A session that is not after the newest one that was known of its server when the
+ * memory was loaded (--state) belongs to the past: what is saved was made of it, or is newer than it, and
+ * does not change. What was found of it then is found again, by the event's id; of one that has nothing
+ * there, what follows from the other sessions of the past that this run has read. So a capture that is read
+ * twice gives the same events twice, and one that is older than the file is judged by itself. */
 #ifndef STARTTAP_SENSOR_JUDGE_MEMORY_H
 #define STARTTAP_SENSOR_JUDGE_MEMORY_H
 
@@ -46,8 +49,10 @@ enum memory_version {
 const char *memory_version_name(enum memory_version version); /* "2.0" (SSL), "3.0", "1.0" ... "1.3" */
 
 struct memory_cert {
-    char sha256[MEMORY_SHA256_SIZE]; /* "": none */
-    uint64_t first_ns, last_ns;      /* starts of sessions, as all times here */
+    char sha256[MEMORY_SHA256_SIZE]; /* the last one with this key; "": none */
+    bool key_known;
+    uint8_t key_sha256[32];     /* of its SubjectPublicKeyInfo */
+    uint64_t first_ns, last_ns; /* starts of sessions, as all times here */
 };
 
 struct memory_span {
@@ -75,7 +80,7 @@ struct memory_server {
 };
 
 struct memory_failure {
-    char ends[MEMORY_ENDS_MAX]; /* "client network>server" */
+    char ends[MEMORY_ENDS_MAX]; /* "client network>server"; '<' for '>' in the past, which is not told */
     uint64_t began_ns, ended_ns;
 };
 

@@ -33,6 +33,7 @@ enum name_kind {
     NAME_TLSA,       /* "_25._tcp.host" -> usage, selector, matching type, data: bytes */
     NAME_MTA_STS,    /* domain -> id of its _mta-sts record (RFC 8461 section 3.1) */
     NAME_TLSRPT,     /* domain -> rua of its _smtp._tls record (RFC 8460 section 3) */
+    NAME_OF_ALIAS,   /* what CNAMEs led to, in an answer without its address -> the name that was asked for */
 };
 
 struct name_fact {

@@ -15,6 +15,8 @@ struct reading {
     struct dns_record record;
     char end[DNS_NAME_MAX + 1]; /* where CNAMEs have led from the question so far */
     unsigned num_aliases;
+    uint32_t aliases_ttl_s; /* the least of theirs */
+    bool end_has_address;
     struct arena *arena;
     struct name_fact *facts; /* NAMES_FACTS_MAX of them, once there is one */
     size_t num;
@@ -45,6 +47,7 @@ static bool is_of_mail(const struct dns *dns) {
 
 static void add(struct reading *reading, enum name_kind kind, const void *key, size_t key_len,
                 const void *value, size_t value_len) {
+    uint32_t ttl_s = reading->record.ttl_s;
     if (reading->num == NAMES_FACTS_MAX || key_len == 0 || value_len == 0 || value_len > NAMES_VALUE_MAX)
         return;
     if (!reading->facts)
@@ -54,11 +57,13 @@ static void add(struct reading *reading, enum name_kind kind, const void *key, s
         return;
     memcpy(bytes, key, key_len);
     memcpy(bytes + key_len, value, value_len);
+    if (reading->num_aliases > 0 && ttl_s > reading->aliases_ttl_s)
+        ttl_s = reading->aliases_ttl_s;
     reading->facts[reading->num++] = (struct name_fact){.kind = (uint8_t)kind,
                                                         .authentic = reading->dns.authentic,
                                                         .key_len = (uint16_t)key_len,
                                                         .value_len = (uint16_t)value_len,
-                                                        .ttl_s = reading->record.ttl_s,
+                                                        .ttl_s = ttl_s,
                                                         .key = bytes,
                                                         .value = bytes + key_len};
 }
@@ -79,7 +84,8 @@ static void follow_alias(struct reading *reading) {
     if (record->additional || strcmp(record->owner, reading->end) != 0 ||
         reading->num_aliases == ALIASES_MAX || record->target[0] == '\0')
         return;
-    reading->num_aliases++;
+    if (reading->num_aliases++ == 0 || record->ttl_s < reading->aliases_ttl_s)
+        reading->aliases_ttl_s = record->ttl_s;
     memcpy(reading->end, record->target, sizeof reading->end);
 }
 
@@ -134,8 +140,20 @@ static void read_address(struct reading *reading) {
     const struct dns_record *record = &reading->record;
     const char *name = asked_for(reading);
     add(reading, NAME_OF_ADDRESS, record->data, record->data_len, name, strlen(name));
-    if (name != record->owner)
-        add_names(reading, NAME_ALIAS, name, record->owner);
+    if (name == record->owner)
+        return;
+    add_names(reading, NAME_ALIAS, name, record->owner);
+    reading->end_has_address = true;
+}
+
+/* The address comes in another answer: whoever asked goes on, and so does naming.c. */
+static void read_alias_alone(struct reading *reading) {
+    const char *name = reading->dns.question;
+    if (reading->num_aliases == 0 || reading->end_has_address || strcmp(name, reading->end) == 0)
+        return;
+    reading->record.ttl_s = reading->aliases_ttl_s;
+    add_names(reading, NAME_ALIAS, name, reading->end);
+    add_names(reading, NAME_OF_ALIAS, reading->end, name);
 }
 
 static void read_record(struct reading *reading) {
@@ -167,10 +185,12 @@ size_t names_read(const uint8_t *message, size_t len, struct arena *arena, const
         return 0;
     reading.arena = arena;
     reading.facts = NULL;
-    reading.num = reading.num_aliases = 0;
+    reading.num = reading.num_aliases = reading.aliases_ttl_s = 0;
+    reading.end_has_address = false;
     memcpy(reading.end, reading.dns.question, sizeof reading.end);
     while (dns_next(&reading.dns, &reading.record))
         read_record(&reading);
+    read_alias_alone(&reading);
     *facts = reading.facts;
     return reading.num;
 }

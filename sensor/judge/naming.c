@@ -80,20 +80,57 @@ static bool is_better(const struct candidate *a, const struct candidate *b) {
     return a->asked && !b->asked; /* else the one seen last: it came first */
 }
 
-static struct candidate find_host(const struct naming *naming, const struct session_event *s,
-                                  const struct naming_ends *ends) {
+struct hosts {
+    struct name_found found[NAMING_HOSTS_MAX];
+    unsigned aliases[NAMING_HOSTS_MAX]; /* steps from the address */
+    size_t num;
+};
+
+static void add_hosts(struct hosts *hosts, const struct name_found *found, size_t num, unsigned aliases) {
+    for (size_t i = 0; i < num && hosts->num < NAMING_HOSTS_MAX; i++) {
+        size_t at = 0;
+        while (at < hosts->num &&
+               strcmp((const char *)hosts->found[at].value, (const char *)found[i].value) != 0)
+            at++;
+        if (at < hosts->num)
+            continue; /* an alias of an alias of itself, say */
+        hosts->found[at] = found[i];
+        hosts->aliases[at] = aliases;
+        hosts->num++;
+    }
+}
+
+/* The names of the server's address, and those that are aliases of these. */
+static void find_hosts(const struct naming *naming, const struct session_event *s,
+                       const struct naming_ends *ends, struct hosts *hosts) {
     struct name_found found[NAMES_PER_KEY_MAX];
-    struct candidate best = {0};
     size_t num = names_find(naming->names, NAME_OF_ADDRESS, ends->server.bytes, ends->server.len,
                             &ends->client, s->start_ns, found);
-    for (size_t i = 0; i < num; i++) {
-        const char *host = (const char *)found[i].value;
+    hosts->num = 0;
+    add_hosts(hosts, found, num, 0);
+    for (size_t i = 0; i < hosts->num; i++) {
+        if (hosts->aliases[i] == NAMING_ALIASES_MAX)
+            break; /* and so have all that follow */
+        num = names_find(naming->names, NAME_OF_ALIAS, hosts->found[i].value, hosts->found[i].value_len,
+                         &ends->client, s->start_ns, found);
+        add_hosts(hosts, found, num, hosts->aliases[i] + 1);
+    }
+}
+
+static struct candidate find_host(const struct naming *naming, const struct session_event *s,
+                                  const struct naming_ends *ends) {
+    struct hosts hosts;
+    struct candidate best = {0};
+    find_hosts(naming, s, ends, &hosts);
+    for (size_t i = 0; i < hosts.num; i++) {
+        const struct name_found *found = &hosts.found[i];
+        const char *host = (const char *)found->value;
         struct candidate one = {
             .host = host,
-            .rank = rank_of(naming, s, ends, &found[i]),
+            .rank = rank_of(naming, s, ends, found),
             .is_sni = s->tls_server_name && strcasecmp(s->tls_server_name, host) == 0,
             .in_certificate = naming_matches(&s->server_cert.alternative_names, host) == FACT_YES,
-            .asked = found[i].asked,
+            .asked = found->asked,
         };
         if (is_better(&one, &best))
             best = one;
@@ -172,14 +209,13 @@ static size_t find_records(const struct naming *naming, const struct session_eve
     struct name_found aliases[NAMES_PER_KEY_MAX];
     const char *host =
         s->dns_host && (s->dns_domains.num > 0 || !s->tls_server_name) ? s->dns_host : s->tls_server_name;
-    if (!host)
-        return 0;
-    size_t num = find_tlsa(naming, s, ends, host, found);
-    size_t num_aliases = num > 0 ? 0
-                                 : names_find(naming->names, NAME_ALIAS, host, strlen(host), &ends->client,
-                                              s->start_ns, aliases);
-    for (size_t i = 0; i < num_aliases && num == 0; i++)
-        num = find_tlsa(naming, s, ends, (const char *)aliases[i].value, found);
+    size_t num = 0;
+    for (unsigned step = 0; host && num == 0 && step <= NAMING_ALIASES_MAX; step++) {
+        num = find_tlsa(naming, s, ends, host, found);
+        bool is_alias = num == 0 && names_find(naming->names, NAME_ALIAS, host, strlen(host), &ends->client,
+                                               s->start_ns, aliases) > 0;
+        host = is_alias ? (const char *)aliases[0].value : NULL; /* the last seen: a name has one CNAME */
+    }
     return num;
 }
 

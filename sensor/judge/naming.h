@@ -11,6 +11,9 @@
  * one that the certificate stands for, then one that the client itself asked for, then the one seen last:
  * nobody is accused on a doubtful name. 2 and 4 are judged where the certificate is (describe_tls.c).
  *
+ * A host may be an alias (CNAME) whose address came in another answer: NAMING_ALIASES_MAX such steps are
+ * followed, and NAMING_HOSTS_MAX hosts of one address looked at.
+ *
  * From there come dns.*, dane.* and, where there are policies, mta_sts.*. */
 #ifndef STARTTAP_SENSOR_JUDGE_NAMING_H
 #define STARTTAP_SENSOR_JUDGE_NAMING_H
@@ -20,6 +23,9 @@
 #include "digest.h"
 #include "mta_sts.h"
 #include "names.h"
+
+#define NAMING_ALIASES_MAX 8
+#define NAMING_HOSTS_MAX   32
 
 struct naming {
     const struct names *names;     /* NULL: the DNS is not looked at */

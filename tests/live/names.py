@@ -84,7 +84,8 @@ def write_zones(folder):
                        "_mta-sts 300 IN TXT \"v=STSv1; id=20261122T01;\"\n_smtp._tls 300 IN TXT \"v=TLSRPTv1; rua=mailto:tls@example.org\"\n",
         "example.net": f"@ 300 IN MX 10 mail\nmail 300 IN CNAME host\nhost 300 IN A 127.0.0.26\n{tlsa}.host 300 IN TLSA 2 0 2 {authority}\n",
         "example.com": f"@ 300 IN MX 10 mx\nmx 300 IN AAAA ::1\n{tlsa}.mx 300 IN TLSA 3 1 1 {'00' * 32}\n",
-        "example.edu": "@ 300 IN MX 10 mx\nmx 300 IN A 127.0.0.28\n",
+        "example.info": f"@ 300 IN MX 10 mail\nmail 300 IN CNAME host.example.edu.\n",
+        "example.edu": f"host 300 IN A 127.0.0.29\n{tlsa}.host 300 IN TLSA 3 1 1 {key}\n@ 300 IN MX 10 mx\nmx 300 IN A 127.0.0.28\n",
     }
     text = UNBOUND.format(folder=folder)
     for zone, records in zones.items():
@@ -192,6 +193,10 @@ def look_up(sensor):
     send("::1", "b@example.com")
     sensor.next("IPv6, TLS 1.3", cert={"visible": False}, dns={"host": "mx.example.com"},
                 dane={"result": "unknown", "reason": "certificate_not_visible"}, mta_sts=None)
+    dig("127.0.0.53", "example.info MX", "mail.example.info CNAME", "host.example.edu A", f"{tlsa}.host.example.edu TLSA")
+    send("127.0.0.29", "b@example.info")
+    sensor.next("an alias, its address in another answer", cert={"expected_name": "mail.example.info", "name_match": False},
+                dns={"host": "mail.example.info", "domains": ["example.info"]}, dane={"result": "match", "records": [f"3 1 1 {key}"]})
     dig("127.0.0.53", "example.edu MX", "mx.example.edu A")
     send("127.0.0.28", "b@example.edu")
     sensor.next("no TLS", verdict="not_offered", dns={"host": "mx.example.edu"}, dane=None,
@@ -233,7 +238,7 @@ def main():
     write_policy(policies, "example.org", "enforce", "mx.example.org")
     write_policy(policies, "example.edu", "testing", "mx.example.edu")
     for address, newest in (("127.0.0.25", ssl.TLSVersion.TLSv1_2), ("127.0.0.26", ssl.TLSVersion.TLSv1_2), ("::1", ssl.TLSVersion.TLSv1_3),
-                            ("127.0.0.28", None)):
+                            ("127.0.0.28", None), ("127.0.0.29", ssl.TLSVersion.TLSv1_2)):
         serve(folder, address, newest)
     with open(folder / "unbound.log", "wb") as log, \
             subprocess.Popen(["unbound", "-d", "-c", folder / "unbound.conf"], stdout=log, stderr=log) as unbound:

@@ -139,6 +139,32 @@ static void test_cert(void **state) {
     assert_int_equal(show_cert(CERT_A, 1020), bit(FINDING_CERT_CHANGED)); /* forgotten */
 }
 
+static uint64_t show_key(const char *sha256, uint8_t key, uint64_t at_s) {
+    struct session_event *s = begin_tls_session(&event, "10.0.0.1", MX, at_s);
+    s->server_cert.sha256 = sha256;
+    s->server_cert.key_known = true;
+    memset(s->server_cert.key_sha256, key, sizeof s->server_cert.key_sha256);
+    memory_judge(memory, &event, DIRECTION_OPEN);
+    return s->findings;
+}
+
+/* A renewal that keeps its key is no change, however many there are. */
+static void test_cert_renewed(void **state) {
+    (void)state;
+    char sha256[65] = CERT_A;
+    assert_int_equal(show_key(CERT_A, 1, 1000), 0);
+    for (unsigned i = 0; i < 2 * MEMORY_CERTS_MAX; i++) {
+        sha256[0] = (char)('0' + i);
+        assert_int_equal(show_key(sha256, 1, 1001 + i), 0);
+    }
+    assert_int_equal(show_key(CERT_B, 2, 1100), bit(FINDING_CERT_CHANGED));
+    assert_string_equal(event.session.memory_cert_sha256, sha256); /* the renewed one */
+    assert_int_equal(event.session.memory_cert_seen_s, 1000 + 2 * MEMORY_CERTS_MAX);
+    assert_int_equal(show_key(CERT_A, 1, 1101), 0);                       /* its key is known */
+    assert_int_equal(show_cert(CERT_B, 1102), 0);                         /* so is the certificate */
+    assert_int_equal(show_cert(sha256, 1103), bit(FINDING_CERT_CHANGED)); /* CERT_A is the last of its key */
+}
+
 /* A long session that began before the new certificate, and is told of after. */
 static void test_cert_of_an_older_session(void **state) {
     (void)state;
@@ -347,6 +373,7 @@ int main(void) {
         TEST(test_differs_the_other_way_round),
         TEST(test_a_change_is_no_difference),
         TEST(test_cert),
+        TEST(test_cert_renewed),
         TEST(test_cert_of_an_older_session),
         TEST(test_version),
         TEST(test_fallback),

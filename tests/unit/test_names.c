@@ -111,8 +111,37 @@ static void test_alias(void **state) {
     assert_int_equal(facts[0].value_len, 4);
     assert_memory_equal(facts[0].value, "mx.a", 4);
     assert_true(facts[0].authentic);
-    assert_int_equal(facts[0].ttl_s, 120);
     check(&facts[1], NAME_ALIAS, "mx.a", "h.b");
+    /* an alias that holds for 60 seconds makes the answer no older */
+    assert_int_equal(facts[1].ttl_s, 60);
+    assert_int_equal(facts[0].ttl_s, 60);
+    arena_cleanup(&arena);
+}
+
+/* mx.a A? -> mx.a CNAME h.b (60 s), h.b CNAME c.d (30 s), and no address: it will come in an answer of its
+ * own. */
+static void test_alias_alone(void **state) {
+    struct arena arena = {0};
+    const struct name_fact *facts;
+    (void)state;
+    assert_int_equal(read_hex("000081800001000200000000"
+                              "026d7801610000010001"
+                              "c00c000500010000003c0005"
+                              "0168016200"
+                              "c022000500010000001e0005"
+                              "0163016400",
+                              &arena, &facts),
+                     2);
+    check(&facts[0], NAME_ALIAS, "mx.a", "c.d");
+    check(&facts[1], NAME_OF_ALIAS, "c.d", "mx.a");
+    assert_int_equal(facts[0].ttl_s, 30);
+    assert_int_equal(facts[1].ttl_s, 30);
+    /* an alias of itself says nothing */
+    assert_int_equal(read_hex("000081800001000100000000"
+                              "026d7801610000010001"
+                              "c00c000500010000003c0002c00c",
+                              &arena, &facts),
+                     0);
     arena_cleanup(&arena);
 }
 
@@ -152,10 +181,8 @@ static void test_mail_records(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_time),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_alias),
-        cmocka_unit_test(test_mail_records),
+        cmocka_unit_test(test_time),        cmocka_unit_test(test_limits),       cmocka_unit_test(test_alias),
+        cmocka_unit_test(test_alias_alone), cmocka_unit_test(test_mail_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -246,6 +246,77 @@ static void test_dane_by_alias(void **state) {
 
 /* --- records of a domain --- */
 
+/* mx.example.net is an alias of host.example.com, whose address was asked for by itself. */
+static void learn_alias(const char *alias, const char *host) {
+    learn(NAME_ALIAS, alias, host);
+    learn(NAME_OF_ALIAS, host, alias);
+}
+
+static void test_alias_in_another_answer(void **state) {
+    static const uint8_t record[3 + 32] = {3, 1, 1, 0xaa};
+    const char owner[] = "_25._tcp.host.example.com";
+    (void)state;
+    learn(NAME_MX, "mx.example.net", "example.net");
+    learn_alias("mx.example.net", "middle.example.com");
+    learn_alias("middle.example.com", "host.example.com");
+    learn_address("host.example.com", &ends.client);
+    learn_bytes(NAME_TLSA, owner, strlen(owner), record, sizeof record, &ends.client, true);
+    struct session_event *s = session("host.example.com", NULL);
+    describe();
+    assert_string_equal(s->dns_host, "mx.example.net");
+    assert_string_equal(s->dns_domains.items[0], "example.net");
+    assert_string_equal(s->cert_expected_name,
+                        "mx.example.net"); /* RFC 7672 is for its records; 8461 for this */
+    assert_int_equal(s->cert_name_match, FACT_NO);
+    assert_int_equal(s->dane_records.num, 1);
+
+    s = session("host.example.com", NULL);
+    s->start_ns = START + 400 * SECOND; /* time to live 300, and 60 more */
+    describe();
+    assert_null(s->dns_host);
+
+    names_free(names);
+    names = names_new(NULL);
+    learn_address("host.example.com", &ends.client);
+    s = session("host.example.com", NULL);
+    s->start_ns = clock_ns + 400 * SECOND;
+    clock_ns += 390 * SECOND;
+    learn_address("host.example.com", &ends.client); /* the alias is not known any more */
+    learn(NAME_MX, "mx.example.net", "example.net");
+    describe();
+    assert_string_equal(s->dns_host, "host.example.com");
+    assert_int_equal(s->dns_domains.num, 0);
+}
+
+/* Rings and long chains end; what is too far away is not found. */
+static void test_many_aliases(void **state) {
+    char names_of[NAMING_ALIASES_MAX + 2][32];
+    (void)state;
+    learn_address("host.example.com", &ends.client);
+    learn_alias("ring.example.com", "host.example.com");
+    learn_alias("host.example.com", "ring.example.com");
+    session("host.example.com", NULL);
+    assert_string_equal(describe()->dns_host, "host.example.com"); /* the certificate's */
+    snprintf(names_of[0], sizeof names_of[0], "host.example.com");
+    for (unsigned i = 1; i < NAMING_ALIASES_MAX + 2; i++) {
+        snprintf(names_of[i], sizeof names_of[i], "alias%u.example.com", i);
+        learn_alias(names_of[i], names_of[i - 1]);
+    }
+    learn(NAME_MX, names_of[NAMING_ALIASES_MAX + 1], "far.example");
+    session("host.example.com", NULL);
+    assert_int_equal(describe()->dns_domains.num, 0);
+    learn(NAME_MX, names_of[NAMING_ALIASES_MAX], "near.example");
+    session("host.example.com", NULL);
+    assert_string_equal(describe()->dns_host, names_of[NAMING_ALIASES_MAX]);
+    for (unsigned i = 0; i < 2 * NAMING_HOSTS_MAX; i++) {
+        char alias[32];
+        snprintf(alias, sizeof alias, "a%u.example.com", i);
+        learn_alias(alias, names_of[i % NAMING_ALIASES_MAX]);
+    }
+    session("host.example.com", NULL);
+    assert_non_null(describe()->dns_host);
+}
+
 static void test_domain_records(void **state) {
     (void)state;
     learn_address("mx.example.org", &ends.client);
@@ -285,6 +356,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_time, begin, end),
         cmocka_unit_test_setup_teardown(test_dane, begin, end),
         cmocka_unit_test_setup_teardown(test_dane_by_alias, begin, end),
+        cmocka_unit_test_setup_teardown(test_alias_in_another_answer, begin, end),
+        cmocka_unit_test_setup_teardown(test_many_aliases, begin, end),
         cmocka_unit_test_setup_teardown(test_domain_records, begin, end),
         cmocka_unit_test_setup_teardown(test_without_names, begin, end),
     };

@@ -148,6 +148,67 @@ static void test_killed(void **state) {
     assert_int_equal(see(true, "dd", 2101)->findings, UINT64_C(1) << FINDING_CERT_CHANGED);
 }
 
+static const struct session_event *see_key(const char *cert, uint8_t key, uint64_t at_s) {
+    struct session_event *s = begin_tls_session(&event, "10.0.0.1", MX, at_s);
+    s->server_cert.sha256 = cert;
+    s->server_cert.key_known = true;
+    memset(s->server_cert.key_sha256, key, sizeof s->server_cert.key_sha256);
+    memory_judge(memory, &event, DIRECTION_OPEN);
+    return s;
+}
+
+/* It is the key that is remembered. */
+static void test_renewed(void **state) {
+    (void)state;
+    state_file = open_state();
+    see_key("aa", 1, 1000);
+    save();
+    restart();
+    assert_int_equal(see_key("bb", 1, 1100)->findings, 0);
+    assert_int_equal(see_key("cc", 2, 1101)->findings, UINT64_C(1) << FINDING_CERT_CHANGED);
+    assert_string_equal(event.session.memory_cert_sha256, "bb");
+    save();
+    restart();
+    assert_int_equal(see_key("dd", 1, 1200)->findings, 0);
+    assert_int_equal(see_key("ee", 2, 1201)->findings, 0);
+}
+
+/* What is not newer than the file is judged by itself, the same each time, and leaves the file as it is. */
+static void test_older_capture(void **state) {
+    (void)state;
+    uint64_t withdrawn = UINT64_C(1) << FINDING_STARTTLS_WITHDRAWN;
+    uint64_t changed = UINT64_C(1) << FINDING_CERT_CHANGED;
+    uint64_t fallback = UINT64_C(1) << FINDING_FALLBACK_CLEARTEXT;
+    learn();
+    see(true, "aa", 1500);
+    save();
+    for (unsigned i = 0; i < 2; i++) {
+        restart();
+        assert_int_equal(see(false, NULL, 500)->findings, 0); /* it was offered later only */
+        assert_int_equal(see(true, "old", 510)->findings, 0);
+        assert_int_equal(see(true, "older", 511)->findings, changed);
+        assert_string_equal(event.session.memory_cert_sha256, "old");
+        begin_tls_session(&event, "10.0.0.1", MX, 520)->verdict = VERDICT_HANDSHAKE_FAILED;
+        memory_judge(memory, &event, DIRECTION_OPEN);
+        const struct session_event *s = see(false, NULL, 530);
+        assert_int_equal(s->findings, withdrawn | fallback);
+        assert_int_equal(s->memory_offers, 3);
+        assert_int_equal(s->memory_omissions, 1);
+        assert_int_equal(s->memory_last_offered_s, 520);
+        assert_int_equal(s->memory_failed_s, 521);
+        assert_int_equal(see(true, "bb", 1400)->findings, 0); /* between what is known: no news */
+        assert_int_equal(see(false, NULL, 1003)->findings, withdrawn | fallback);
+        assert_int_equal(event.session.memory_offers, 3); /* told again as it was told */
+        save();
+    }
+    state_close(state_file);
+    state_file = NULL;
+    assert_int_equal(query("SELECT offers + omissions FROM servers"), 5);
+    assert_int_equal(query("SELECT first FROM servers") / (int64_t)S, 1000);
+    assert_int_equal(query("SELECT ended FROM failures") / (int64_t)S, 1003);
+    assert_int_equal(query("SELECT count(*) FROM judgements"), 2); /* both of learn() */
+}
+
 static void expect_aside(const char *suffix) {
     char aside[128];
     snprintf(aside, sizeof aside, "%s%s", path, suffix);
@@ -191,6 +252,7 @@ static void test_wrong_values(void **state) {
         "UPDATE servers SET offers = 'many'",
         "UPDATE servers SET num_recent = 33",
         "UPDATE certificates SET sha256 = sha256 || printf('%0100d', 1)",
+        "UPDATE certificates SET key_sha256 = 'aa'",
         "UPDATE versions SET version = '9.9'",
         "UPDATE failures SET ends = printf('%0200d', 1)",
         "UPDATE judgements SET findings = 'mail.wrong'",
@@ -274,8 +336,9 @@ static void test_limits(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(test_next_run),       TEST(test_killed),  TEST(test_damaged), TEST(test_wrong_values),
-        TEST(test_other_versions), TEST(test_refused), TEST(test_limits),
+        TEST(test_renewed),        TEST(test_older_capture), TEST(test_next_run),
+        TEST(test_killed),         TEST(test_damaged),       TEST(test_wrong_values),
+        TEST(test_other_versions), TEST(test_refused),       TEST(test_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
