@@ -9,6 +9,7 @@ import lab
 from clients import smtplib_sends, swaks
 from lab import CERTS, spawn, wait_until
 from registry import scenario
+from server_parts import unbound_conf, unbound_zone
 from servers import postfix
 
 TLS12 = "smtpd_tls_protocols = >=TLSv1.2, <=TLSv1.2\n"
@@ -17,27 +18,6 @@ POSTFIX_13 = "TLS connection established from [^\n]*TLSv1.3 with cipher TLS_AES_
 SUITE_12 = "ECDHE-RSA-AES256-GCM-SHA384"
 WIRE = "tcp or udp port 53"
 
-UNBOUND = """server:
-  interface: 192.0.2.25
-  interface: 2001:db8:2::25
-  do-daemonize: no
-  username: ""
-  chroot: ""
-  directory: "{home}"
-  pidfile: ""
-  use-syslog: no
-  logfile: ""
-  log-queries: yes
-  access-control: 0.0.0.0/0 allow
-  access-control: ::/0 allow
-  module-config: "iterator"
-remote-control:
-  control-enable: no
-"""
-ZONE = """auth-zone:
-  name: "{zone}"
-  zonefile: "{file}"
-"""
 SOA = "@ 300 IN SOA ns.{zone}. hostmaster.{zone}. 1 3600 900 604800 300\n@ 300 IN NS ns.{zone}.\n"
 
 
@@ -59,12 +39,12 @@ def issuer_hash():
 def unbound(s, *records):
     home = s.directory / "unbound"
     home.mkdir()
-    text = UNBOUND.format(home=home)
+    text = unbound_conf(home, ("192.0.2.25", "2001:db8:2::25"), '  logfile: ""\n  log-queries: yes\n')
     for zone in ("example.com", "example.net", "example.edu", "example.org"):
         file = home / (zone + ".zone")
         of_zone = [record for record in records if record.split()[0].endswith(zone + ".")]
         file.write_text(f"$ORIGIN {zone}.\n" + SOA.format(zone=zone) + "".join(record + "\n" for record in of_zone))
-        text += ZONE.format(zone=zone, file=file)
+        text += unbound_zone(zone, file)
     config = home / "unbound.conf"
     config.write_text(text)
     log = s.log("unbound")

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 from lab import CERTS, SCRATCH, inside, listening, spawn, wait_until
+from server_parts import POSTFIX_SERVICES
 
 PASSWORD = "s3cret-Passw0rd"
 OLD_TLS = SCRATCH / "openssl-old.cnf"   # lets OpenSSL speak TLS 1.0 and 1.1
@@ -44,27 +45,6 @@ smtpd_tls_ciphers = medium
 smtp_tls_CAfile = /tmp/lab/certs/ca.pem
 smtpd_tls_CAfile = /tmp/lab/certs/ca.pem
 import_environment = MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ LANG=C {environment}
-"""
-
-POSTFIX_SERVICES = """
-pickup    unix  n - n 60 1 pickup
-cleanup   unix  n - n -  0 cleanup
-qmgr      unix  n - n 300 1 qmgr
-tlsmgr    unix  - - n 1000? 1 tlsmgr
-rewrite   unix  - - n - - trivial-rewrite
-bounce    unix  - - n - 0 bounce
-defer     unix  - - n - 0 bounce
-trace     unix  - - n - 0 bounce
-verify    unix  - - n - 1 verify
-flush     unix  n - n 1000? 0 flush
-proxymap  unix  - - n - - proxymap
-smtp      unix  - - n - - smtp
-error     unix  - - n - - error
-retry     unix  - - n - - error
-discard   unix  - - n - - discard
-anvil     unix  - - n - 1 anvil
-scache    unix  - - n - 1 scache
-postlog   unix-dgram n - n - 1 postlogd
 """
 
 counter = itertools.count()

@@ -7,9 +7,13 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 
 import mail_plan as plan
 import span_net as net
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "pcaps" / "make"))
+from server_parts import POSTFIX_SERVICES  # noqa: E402  what makes the captures is not a package
 
 POSTFIX_MAIN = """
 compatibility_level = 3.6
@@ -48,28 +52,7 @@ smtpd_sasl_path = smtpd
 smtpd_sasl_local_domain = example.org
 cyrus_sasl_config_path = {home}/sasl
 """
-POSTFIX_SERVICES = """
-pickup    unix  n - n 60 1 pickup
-cleanup   unix  n - n -  0 cleanup
-qmgr      unix  n - n 300 1 qmgr
-tlsmgr    unix  - - n 1000? 1 tlsmgr
-rewrite   unix  - - n - - trivial-rewrite
-bounce    unix  - - n - 0 bounce
-defer     unix  - - n - 0 bounce
-trace     unix  - - n - 0 bounce
-verify    unix  - - n - 1 verify
-flush     unix  n - n 1000? 0 flush
-proxymap  unix  - - n - - proxymap
-smtp      unix  - - n - - smtp
-relay     unix  - - n - - smtp
-error     unix  - - n - - error
-retry     unix  - - n - - error
-discard   unix  - - n - - discard
-anvil     unix  - - n - 1 anvil
-scache    unix  - - n - 1 scache
-postlog   unix-dgram n - n - 1 postlogd
-127.0.0.1:25 inet n - n - - smtpd
-"""
+POSTFIX_LOCAL = "127.0.0.1:25 inet n - n - - smtpd\n"
 POSTFIX_POLICIES = {  # options of its client
     "may": "-o smtp_tls_security_level=may",
     "none": "-o smtp_tls_security_level=none",
@@ -249,7 +232,7 @@ class Postfix:
     def configure(self):
         words = {"home": self.home, "certs": self.certs, "password": plan.PASSWORD, **own(self.name)}
         (self.home / "main.cf").write_text(POSTFIX_MAIN.format(**words))
-        (self.home / "master.cf").write_text(POSTFIX_SERVICES + self.services().format(**words))
+        (self.home / "master.cf").write_text(POSTFIX_SERVICES + POSTFIX_LOCAL + self.services().format(**words))
         routes = [f"{mail.domain} {mail.policy}:[{mail.host}]:{mail.port}" for mail in plan.mails(self.name)]
         (self.home / "transport").write_text("\n".join([".postfix.test discard:", "postfix.test discard:", *routes, ""]))
         (self.home / "sasl" / "smtpd.conf").write_text("pwcheck_method: auxprop\nauxprop_plugin: sasldb\nmech_list: PLAIN LOGIN\n")

@@ -26,6 +26,7 @@ import threading
 import service
 import span_net as net
 from service import PORT, SKIP, Sensor, expect, problems, wait_for
+from small_server import converse
 
 BACKEND = 5025  # no mail port: what is said there is not captured
 US, THEM = "127.0.0.1", "127.0.0.2"
@@ -79,26 +80,7 @@ class Server(Acceptor):
         super().__init__(BACKEND)
 
     def serve(self, peer, _address):
-        lines, body = peer.makefile("rb"), False
-        peer.sendall(b"220 mx.example.org ESMTP\r\n")
-        while line := lines.readline():
-            word = line.strip().upper()[:4]
-            if body:
-                body = word != b"."
-                answer = b"" if body else b"250 taken\r\n"
-            elif word == b"STAR":
-                peer.sendall(b"220 go on\r\n")
-                peer = self.context.wrap_socket(peer, server_side=True)
-                lines = peer.makefile("rb")
-                continue
-            else:
-                body = word == b"DATA"
-                secure = isinstance(peer, ssl.SSLSocket)
-                answer = {b"EHLO": b"250-mx.example.org\r\n" + (b"" if secure else b"250-STARTTLS\r\n") + b"250 8BITMIME\r\n",
-                          b"DATA": b"354 go on\r\n", b"QUIT": b"221 bye\r\n"}.get(word, b"250 well\r\n")
-            peer.sendall(answer)
-            if word == b"QUIT" and not body:
-                return
+        converse(peer, "mx.example.org", self.context)
 
 
 class Stripper(Acceptor):

@@ -27,26 +27,11 @@ import threading
 import service
 import span_net as net
 from service import PORT, SKIP, Sensor, expect, problems, wait_for
+from small_server import converse
 
-UNBOUND = """server:
-  interface: 127.0.0.53
-  interface: ::1
-  do-daemonize: no
-  username: ""
-  chroot: ""
-  directory: "{folder}"
-  pidfile: ""
-  use-syslog: no
-  access-control: 0.0.0.0/0 allow
-  access-control: ::/0 allow
-  module-config: "iterator"
-remote-control:
-  control-enable: no
-"""
-ZONE = """auth-zone:
-  name: "{zone}"
-  zonefile: "{folder}/{zone}"
-"""
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "pcaps" / "make"))
+from server_parts import unbound_conf, unbound_zone  # noqa: E402  what makes the captures is not a package
+
 SOA = "@ 300 IN SOA ns hostmaster 1 3600 900 604800 300\n@ 300 IN NS ns\nns 300 IN A 127.0.0.53\n"
 
 
@@ -87,10 +72,10 @@ def write_zones(folder):
         "example.info": f"@ 300 IN MX 10 mail\nmail 300 IN CNAME host.example.edu.\n",
         "example.edu": f"host 300 IN A 127.0.0.29\n{tlsa}.host 300 IN TLSA 3 1 1 {key}\n@ 300 IN MX 10 mx\nmx 300 IN A 127.0.0.28\n",
     }
-    text = UNBOUND.format(folder=folder)
+    text = unbound_conf(folder, ("127.0.0.53", "::1"))
     for zone, records in zones.items():
         (folder / zone).write_text(f"$ORIGIN {zone}.\n" + SOA + records)
-        text += ZONE.format(zone=zone, folder=folder)
+        text += unbound_zone(zone, folder / zone)
     (folder / "unbound.conf").write_text(text)
 
 
@@ -98,26 +83,7 @@ class Mail(socketserver.StreamRequestHandler):
     """front.example, with STARTTLS unless the server has no context."""
 
     def handle(self):
-        peer, lines, body = self.request, self.rfile, False
-        peer.sendall(b"220 front.example ESMTP\r\n")
-        while line := lines.readline():
-            word = line.strip().upper()[:4]
-            if body:
-                body = word != b"."
-                answer = b"" if body else b"250 taken\r\n"
-            elif word == b"STAR":
-                peer.sendall(b"220 go on\r\n")
-                peer = self.server.context.wrap_socket(peer, server_side=True)
-                lines = peer.makefile("rb")
-                continue
-            else:
-                body = word == b"DATA"
-                offer = b"" if isinstance(peer, ssl.SSLSocket) or not self.server.context else b"250-STARTTLS\r\n"
-                answer = {b"EHLO": b"250-front.example\r\n" + offer + b"250 8BITMIME\r\n", b"DATA": b"354 go on\r\n",
-                          b"QUIT": b"221 bye\r\n"}.get(word, b"250 well\r\n")
-            peer.sendall(answer)
-            if word == b"QUIT" and not body:
-                return
+        converse(self.request, "front.example", self.server.context)
 
 
 def serve(folder, address, newest):

@@ -14,28 +14,21 @@ Then, by Postfix's own log,
 Needs root, tcpdump, ip, unshare, nsenter, openssl and packages that apt-get fetches; without them it ends with 77.
 """
 
-import argparse
 import collections
 import hashlib
 import json
-import pathlib
 import re
-import shutil
 import signal
 import smtplib
 import ssl
 import subprocess
 import sys
-import tempfile
 
 import mail_logs
 import mail_servers
-import mail_software
+import mail_test
 import span_net as net
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-CACHE = ROOT / "build-mail-software"
-SKIP = 77
 PATIENCE = 60  # seconds until each mail is delivered or given up
 SENDER, RECEIVER = "postfix", "server"
 SENDER_ADDRESS = "10.20.250.1"
@@ -152,7 +145,7 @@ def start_postfix(folder, namespace, main, services, **words):
     home = folder / namespace
     mail_servers.make_queues(home)
     (home / "main.cf").write_text((MAIN + main).format(home=home, name=namespace, **words))
-    (home / "master.cf").write_text(mail_servers.POSTFIX_SERVICES + services)
+    (home / "master.cf").write_text(mail_servers.POSTFIX_SERVICES + mail_servers.POSTFIX_LOCAL + services)
     for name in ("transport", "policy"):
         if name in words:
             (home / name).write_text(words[name])
@@ -286,7 +279,7 @@ def check_variety(outcome_of):
 def run_test(program, folder):
     certs = folder / "certs"
     certs.mkdir()
-    subprocess.run(["sh", str(ROOT / "pcaps" / "make" / "certs.sh")], cwd=certs, check=True)
+    subprocess.run(["sh", str(mail_test.ROOT / "pcaps" / "make" / "certs.sh")], cwd=certs, check=True)
     words = prints(certs)
     net.build({SENDER: [SENDER_ADDRESS + "/16"], RECEIVER: [address(*pair) + "/16" for pair in pairs()]})
     tcpdump = net.start_tcpdump(folder / "mirror.pcap")
@@ -312,30 +305,5 @@ def names():
     return "\n".join(lines) + "\n"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("program", type=lambda name: str(pathlib.Path(name).resolve()))
-    parser.add_argument("--keep", type=pathlib.Path)
-    arguments = parser.parse_args()
-    try:
-        tree = net.why_not() or mail_software.fetch(CACHE)
-    except mail_software.Unavailable as reason:
-        tree = str(reason)
-    if isinstance(tree, str):
-        print(tree)
-        return SKIP
-    folder = net.run_apart()
-    mail_software.lay_over(tree, folder / "memory", names())
-    problems = run_test(arguments.program, folder)
-    print(*problems, sep="\n")
-    if arguments.keep or problems:
-        target = arguments.keep or pathlib.Path(tempfile.gettempdir()) / "policy.kept"
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(folder, target, ignore=shutil.ignore_patterns("memory", "queue", "*.key"))
-        print("kept in", target)
-    print("policy:", f"{len(problems)} problems" if problems else "as Postfix did, for every pair")
-    return 1 if problems else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(mail_test.main("policy", __doc__, names(), run_test, "as Postfix did, for every pair"))

@@ -13,28 +13,21 @@ Needs root, tcpdump, ip, unshare, nsenter, openssl and packages that apt-get fet
 --keep copies logs, events and capture there; without it they are kept only when something was wrong.
 """
 
-import argparse
 import collections
 import json
 import os
-import pathlib
-import shutil
 import signal
 import smtplib
 import subprocess
 import sys
-import tempfile
 import time
 
 import mail_logs
 import mail_plan as plan
 import mail_servers
-import mail_software
+import mail_test
 import span_net as net
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-CACHE = ROOT / "build-mail-software"
-SKIP = 77
 PATIENCE = 120    # seconds until each mail is delivered or given up
 PER_SESSION = 40  # mails; OpenSMTPD takes 100 at most
 SETTLE = 3        # the sensor has an event out 2 seconds after the end of its connection
@@ -248,7 +241,7 @@ def check_same(live, read):
 def run_test(program, folder):
     certs = folder / "certs"
     certs.mkdir()
-    subprocess.run(["sh", str(ROOT / "pcaps" / "make" / "certs.sh")], cwd=certs, check=True)
+    subprocess.run(["sh", str(mail_test.ROOT / "pcaps" / "make" / "certs.sh")], cwd=certs, check=True)
     net.build(plan.hosts())
     servers = mail_servers.start_all(folder, certs)
     tcpdump = net.start_tcpdump(folder / "mirror.pcap")
@@ -275,33 +268,5 @@ def run_test(program, folder):
     return problems
 
 
-def keep(folder, target):
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("memory", "queue", "spool"))
-    print("kept in", target)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("program", type=lambda name: str(pathlib.Path(name).resolve()))
-    parser.add_argument("--keep", type=pathlib.Path)
-    arguments = parser.parse_args()
-    try:
-        tree = net.why_not() or mail_software.fetch(CACHE)
-    except mail_software.Unavailable as reason:
-        tree = str(reason)
-    if isinstance(tree, str):
-        print(tree)
-        return SKIP
-    folder = net.run_apart()
-    mail_software.lay_over(tree, folder / "memory", plan.names())
-    problems = run_test(arguments.program, folder)
-    print(*problems, sep="\n")
-    if arguments.keep or problems:
-        keep(folder, arguments.keep or pathlib.Path(tempfile.gettempdir()) / "span.kept")
-    print("span:", f"{len(problems)} problems" if problems else "all is as the logs say")
-    return 1 if problems else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(mail_test.main("span", __doc__, plan.names(), run_test, "all is as the logs say"))
