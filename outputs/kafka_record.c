@@ -1,23 +1,11 @@
 #include "kafka_record.h"
 
+#include "little_endian.h"
+
 /* All numbers little-endian: version 1, dataset 1, key_len 1, sensor_len 1, schema 4, time_ms 8; key, sensor,
  * value. */
 #define HEAD_LEN 16
 #define VERSION  1
-
-static void put_number(uint8_t *out, uint64_t number, size_t len) {
-    for (size_t i = 0; i < len; i++) {
-        out[i] = (uint8_t)(number >> (8 * i));
-    }
-}
-
-static uint64_t get_number(const uint8_t *in, size_t len) {
-    uint64_t number = 0;
-    for (size_t i = 0; i < len; i++) {
-        number |= (uint64_t)in[i] << (8 * i);
-    }
-    return number;
-}
 
 void kafka_record_begin(struct buffer *out, const struct kafka_record *record) {
     size_t key_len = record->key_len < KAFKA_KEY_MAX ? record->key_len : KAFKA_KEY_MAX;

@@ -1,6 +1,7 @@
 #include "spool_file.h"
 
 #include "crc32c.h"
+#include "little_endian.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -23,20 +24,6 @@
 static const uint8_t record_magic[4] = {0xff, 'S', 'P', '2'};
 static const uint8_t record_magic_1[4] = {0xff, 'S', 'P', '1'}; /* of earlier versions: CRC-32 as in zlib */
 static const uint8_t acked_magic[4] = {0xff, 'S', 'A', '1'};
-
-static void put_number(uint8_t *out, uint64_t number, size_t len) {
-    for (size_t i = 0; i < len; i++) {
-        out[i] = (uint8_t)(number >> (8 * i));
-    }
-}
-
-static uint64_t get_number(const uint8_t *in, size_t len) {
-    uint64_t number = 0;
-    for (size_t i = 0; i < len; i++) {
-        number |= (uint64_t)in[i] << (8 * i);
-    }
-    return number;
-}
 
 /* --- the directory --- */
 
