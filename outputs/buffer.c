@@ -41,7 +41,7 @@ const char buffer_pairs[] = "000102030405060708091011121314151617181920212223242
                             "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
                             "8081828384858687888990919293949596979899";
 
-char *buffer_put_unsigned(char *at, uint64_t number) {
+char *buffer_put_digits(char *at, uint64_t number) {
     char digits[2 * BUFFER_NUMBER_MAX] = {0}; /* the later half is copied for its length alone */
     size_t first = BUFFER_NUMBER_MAX;
     for (; number >= 100; number /= 100) {

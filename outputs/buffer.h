@@ -47,8 +47,17 @@ static inline void buffer_add_string(struct buffer *buffer, const char *string) 
 
 extern const char buffer_pairs[]; /* the numbers 00 to 99, two digits each */
 
+char *buffer_put_digits(char *at, uint64_t number); /* slow half of buffer_put_unsigned() */
+
 /* Decimal, at `at`, where there is room for BUFFER_NUMBER_MAX bytes. Returns where it ends; no NUL. */
-char *buffer_put_unsigned(char *at, uint64_t number);
+static inline char *buffer_put_unsigned(char *at, uint64_t number) {
+    if (number >= 10) {
+        return buffer_put_digits(at, number);
+    }
+    *at = (char)('0' + number);
+    return at + 1;
+}
+
 void buffer_add_unsigned(struct buffer *buffer, uint64_t number);
 void buffer_add_number(struct buffer *buffer, int64_t number);
 void buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));

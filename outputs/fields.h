@@ -3,7 +3,7 @@
  *
  * JSON, CSV, the JSON Schema and the reference page are all made by walking this
  * table. To add a field: a member in event.h (and in event.c, where absent is not
- * 0), a row in fields.c (its CSV column is the next free number), then run the schema test with
+ * 0), a row in fields_rows.h (its CSV column is the next free number), then run the schema test with
  * STARTTAP_UPDATE_SCHEMA=1, which writes outputs/schema/ anew. */
 #ifndef STARTTAP_OUTPUTS_FIELDS_H
 #define STARTTAP_OUTPUTS_FIELDS_H
@@ -71,7 +71,7 @@ struct field_group_info {
     enum field_group parent; /* the root is its own */
     uint8_t depth;           /* of the root: 0 */
     uint8_t json_len;
-    char json[FIELD_JSON_MAX]; /* ,"x509":{ as it stands in its parent, and zeros */
+    char json[FIELD_JSON_MAX]; /* "x509":{ as it stands in its parent, and zeros */
 };
 
 extern const struct field_group_info fields_groups[NUM_GROUPS];
@@ -120,19 +120,20 @@ struct field {
     const char *name; /* "tls.server.ja3s" */
     uint8_t name_len;
     uint8_t json_len;
-    char json[FIELD_JSON_MAX]; /* ,"ja3s": as it stands in its group, and zeros; of FIELD_FIXED with the value
-                                */
     uint8_t datasets;          /* bit per enum dataset */
     uint8_t kind;              /* enum field_kind */
     uint8_t group;             /* enum field_group */
+    uint8_t column;            /* of CSV, from 1; 0: not in CSV */
     uint16_t offset;           /* in struct event */
-    uint16_t column;           /* of CSV, from 1; 0: not in CSV */
     const char *values;        /* allowed words with blanks between, of FIELD_FIXED the value; NULL: any */
     const char *describe;      /* one line for the reference page */
+    char json[FIELD_JSON_MAX]; /* "ja3s": as it stands in its group, and zeros; of FIELD_FIXED with the value
+                                  and a comma */
 };
 
 /* The table, in the order of JSON: fields of one group stand together. */
 const struct field *fields_table(size_t *num);
+const struct field *fields_of(enum dataset dataset, size_t *num); /* those of one dataset, in that order */
 
 static inline bool field_in(const struct field *field, enum dataset dataset) {
     return (field->datasets >> dataset & 1) != 0;
@@ -153,7 +154,7 @@ enum value_shape {
     VALUE_BOOL,     /* yes */
     VALUE_TEXTS,    /* texts: items may be NULL, skip those */
     VALUE_COUNTS,   /* counts: list of objects {name, field_count_key()} */
-    VALUE_OBJECT    /* counts: one object, name to number */
+    VALUE_OBJECT    /* counts: one object, name to number; each name is a word as above */
 };
 
 struct field_value {

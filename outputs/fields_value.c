@@ -25,20 +25,41 @@ _Static_assert(sizeof(enum fact) == 4 && sizeof(enum unknown_reason) == 4 && siz
 #define BOOL_ABSENT(absent)                                                                                  \
     { .counting.bytes = {0xff}, .value = (absent) }
 
+#define CANNOT_TELL                                                                                          \
+    { .value = 1 }
+
 const struct field_absence field_absences[NUM_FIELD_KINDS] = {
+    [FIELD_FIXED] = CANNOT_TELL,
+    [FIELD_FIXED_NUMBER] = CANNOT_TELL,
     [FIELD_TEXT] = ALL_ABSENT(0),
     [FIELD_IP] = ALL_ABSENT(0),
     [FIELD_HEX] = ALL_ABSENT(0),
+    [FIELD_ID] = CANNOT_TELL,
     [FIELD_TEXTS] = ALL_ABSENT(0),
     [FIELD_NUMBER] = ALL_ABSENT(EVENT_ABSENT),
     [FIELD_NUMBER_WORD] = ALL_ABSENT(EVENT_ABSENT),
     [FIELD_COUNTER] = ALL_ABSENT(0),
+    [FIELD_UNSIGNED] = CANNOT_TELL,
+    [FIELD_PORT] = CANNOT_TELL,
     [FIELD_FACT] = ENUM_ABSENT(FACT_UNKNOWN),
     [FIELD_FLAG] = BOOL_ABSENT(false),
+    [FIELD_TIME_NS] = CANNOT_TELL,
     [FIELD_TIME_S] = ALL_ABSENT(EVENT_ABSENT),
+    [FIELD_DURATION] = CANNOT_TELL,
+    [FIELD_OUTCOME] = CANNOT_TELL,
+    [FIELD_IP_VERSION] = CANNOT_TELL,
+    [FIELD_CATEGORY] = CANNOT_TELL,
+    [FIELD_TYPE] = CANNOT_TELL,
+    [FIELD_VERDICT] = CANNOT_TELL,
     [FIELD_UNKNOWN_REASON] = ENUM_ABSENT(UNKNOWN_NONE),
     [FIELD_FINDINGS] = ALL_ABSENT(0),
     [FIELD_SEVERITY] = ALL_ABSENT(0),
+    [FIELD_SESSION_COUNTS] = CANNOT_TELL,
+    [FIELD_HIT_COUNTS] = CANNOT_TELL,
+    [FIELD_SINK_COUNTS] = CANNOT_TELL,
+    [FIELD_FINDING_COUNTS] = CANNOT_TELL,
+    [FIELD_VERDICT_COUNTS] = CANNOT_TELL,
+    [FIELD_RATIO] = CANNOT_TELL,
 };
 
 bool field_is_ecs(const struct field *field) {

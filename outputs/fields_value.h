@@ -46,8 +46,8 @@ static inline void set_texts(struct field_value *value, struct text_list list) {
     value->texts = list;
 }
 
-/* What the first eight bytes of an absent member of a kind hold, in those bits that count. No bits: that they
- * do not tell. */
+/* What the first eight bytes of an absent member of a kind hold, in those bits that count. Where they do not
+ * tell, none counts, and the value is another than 0. */
 struct field_absence {
     union {
         uint8_t bytes[8];
@@ -64,7 +64,7 @@ static inline bool field_surely_absent(const struct event *event, const struct f
     const struct field_absence *absence = &field_absences[field->kind];
     uint64_t bits;
     memcpy(&bits, (const char *)event + field->offset, sizeof bits);
-    return (bits & absence->counting.bits) == absence->value && absence->counting.bits != 0;
+    return (bits & absence->counting.bits) == absence->value;
 }
 
 /* The kinds that are made from what the event holds rather than copied from it. */

@@ -2,44 +2,36 @@
 
 #include "fields_value.h"
 
+/* While an event is being written, each value and each object has its comma behind it already. What closes an
+ * object writes its brace in place of the last one. */
+
 #define DEPTH_MAX 4 /* of the groups within each other */
+#define TIME_ROOM (TEXT_TIME_MAX + 2)
 
 /* What there must be room for before a field is written: the ends of groups, the names of others and its own,
  * which are copied with the zeros behind them, and a value that is short. */
-#define FIELD_ROOM (DEPTH_MAX + (DEPTH_MAX + 1) * FIELD_JSON_MAX + BUFFER_NUMBER_MAX)
+#define FIELD_ROOM (DEPTH_MAX + (DEPTH_MAX + 1) * FIELD_JSON_MAX + TIME_ROOM)
 
-/* Where in the object the writing stands. */
-struct place {
-    enum field_group group;
-    bool first; /* nothing was written into the group yet */
-};
-
-/* A name as the table has it, without its comma where it is the first. It is copied with the zeros behind it,
- * as a fixed length takes two instructions; what comes next overwrites them. */
-static char *put_name(char *at, struct place *place, const char json[FIELD_JSON_MAX], size_t len) {
-    size_t skip = place->first ? 1 : 0;
-    memcpy(at, json + skip, FIELD_JSON_MAX - 1);
-    place->first = false;
-    return at + len - skip;
+/* It is copied with the zeros behind it, as a fixed length takes few instructions; what comes next overwrites
+ * them. */
+static inline char *put_name(char *at, const char json[FIELD_JSON_MAX], size_t len) {
+    memcpy(at, json, FIELD_JSON_MAX);
+    return at + len;
 }
 
-static unsigned depth_of(enum field_group group) {
-    return fields_group(group)->depth;
-}
-
-/* Closes and opens objects until the writing stands in `group`. */
-static char *enter_group(char *at, struct place *place, enum field_group group) {
-    while (place->group != group && depth_of(place->group) >= depth_of(group)) {
-        *at++ = '}';
-        *place = (struct place){fields_group(place->group)->parent, false};
+/* Closes and opens objects, so that the writing that stood in group `from` stands in group `to`. */
+static char *enter_group(char *at, enum field_group from, enum field_group to) {
+    const struct field_group_info *outer = fields_group(from), *inner = fields_group(to);
+    while (from != to && outer->depth >= inner->depth) {
+        at[-1] = '}';
+        *at++ = ',';
+        from = outer->parent;
+        outer = fields_group(from);
     }
-    if (place->group != group) {
-        const struct field_group_info *info = fields_group(group);
-        at = enter_group(at, place, info->parent);
-        at = put_name(at, place, info->json, info->json_len);
-        *place = (struct place){group, true};
+    if (from == to) {
+        return at;
     }
-    return at;
+    return put_name(enter_group(at, from, inner->parent), inner->json, inner->json_len);
 }
 
 /* A string in which nothing needs an escape. */
@@ -88,14 +80,23 @@ static void add_counts(struct buffer *out, const struct count_list *list, const 
     buffer_add_char(out, ']');
 }
 
-/* {"starttls":12,"refused":0} */
+/* {"starttls":12,"refused":0}; in these names nothing needs an escape. */
 static void add_object(struct buffer *out, const struct count_list *list) {
     buffer_add_char(out, '{');
     for (size_t i = 0; i < list->num; i++) {
-        buffer_add_string(out, i > 0 ? "," : "");
-        text_add_json(out, list->items[i].name);
-        buffer_add_char(out, ':');
-        buffer_add_unsigned(out, list->items[i].num);
+        size_t len = strlen(list->items[i].name);
+        if (!buffer_reserve(out, len + sizeof ",\"\":" + BUFFER_NUMBER_MAX)) {
+            return;
+        }
+        char *at = out->data + out->len;
+        *at = ',';
+        at += i > 0 ? 1 : 0;
+        *at++ = '"';
+        memcpy(at, list->items[i].name, len);
+        at += len;
+        *at++ = '"';
+        *at++ = ':';
+        out->len = (size_t)(buffer_put_unsigned(at, list->items[i].num) - out->data);
     }
     buffer_add_char(out, '}');
 }
@@ -134,58 +135,137 @@ void json_add_value(const struct field *field, const struct field_value *value, 
     }
 }
 
-/* A value, where it is short. Returns where it ends, or `at` when json_add_value() is to write it. */
-static char *put_short(char *at, const struct field_value *value) {
-    switch (value->shape) {
-    case VALUE_NUMBER:
-        return value->number >= 0 ? buffer_put_unsigned(at, (uint64_t)value->number) : at;
-    case VALUE_UNSIGNED:
-        return buffer_put_unsigned(at, value->unsigned_number);
-    case VALUE_BOOL:
-        memcpy(at, value->yes ? "true" : "false", 5);
-        return at + (value->yes ? 4 : 5);
-    default:
+/* An event on its way out. */
+struct writing {
+    struct buffer *out;
+    const struct event *event;
+    enum field_group group; /* where the writing stands */
+};
+
+/* Writes what ends and begins in front of the value of a field, and makes room for a short one. Returns where
+ * the value goes; NULL when out of memory. */
+static inline char *begin_field(struct writing *writing, const struct field *field) {
+    struct buffer *out = writing->out;
+    if (!buffer_reserve(out, FIELD_ROOM)) {
+        return NULL;
+    }
+    char *at = out->data + out->len;
+    if (writing->group != (enum field_group)field->group) {
+        at = enter_group(at, writing->group, (enum field_group)field->group);
+        writing->group = (enum field_group)field->group;
+    }
+    return put_name(at, field->json, field->json_len);
+}
+
+/* So far the line is written. */
+static inline void stand_at(struct writing *writing, const char *at) {
+    writing->out->len = (size_t)(at - writing->out->data);
+}
+
+/* A value that fits into what begin_field() made room for, and its comma. Returns where it ends. */
+static inline char *put_short(char *at, const struct field *field, const void *member) {
+    switch ((enum field_kind)field->kind) {
+    case FIELD_FACT:
+        memcpy(at, *(const enum fact *)member == FACT_YES ? "true,," : "false,", 6);
+        return at + (*(const enum fact *)member == FACT_YES ? 5 : 6);
+    case FIELD_TIME_NS:
+        *at = '"';
+        at += 1 + text_time_ns(at + 1, *(const uint64_t *)member);
+        *at++ = '"';
+        break;
+    case FIELD_PORT:
+        at = buffer_put_unsigned(at, *(const uint16_t *)member);
+        break;
+    case FIELD_NUMBER:
+    case FIELD_UNSIGNED:
+        at = buffer_put_unsigned(at, *(const uint64_t *)member);
+        break;
+    default: /* its name has the value */
         return at;
+    }
+    *at++ = ',';
+    return at;
+}
+
+static inline void add_short(struct writing *writing, const struct field *field, const void *member) {
+    char *at = begin_field(writing, field);
+    if (at != NULL) {
+        stand_at(writing, put_short(at, field, member));
     }
 }
 
-/* A field that is not absent, with what ends and begins in front of it. */
-static void add_field(struct buffer *out, struct place *place, const struct field *field,
-                      const struct field_value *value) {
-    if (!buffer_reserve(out, FIELD_ROOM)) {
-        return;
+static inline void add_text(struct writing *writing, const struct field *field, const char *text) {
+    char *at = text[0] != '\0' ? begin_field(writing, field) : NULL;
+    if (at != NULL) {
+        stand_at(writing, at);
+        text_add_json(writing->out, text);
+        buffer_add_char(writing->out, ',');
     }
-    char *at = out->data + out->len;
-    if (place->group != (enum field_group)field->group) {
-        at = enter_group(at, place, (enum field_group)field->group);
+}
+
+static void add_any(struct writing *writing, const struct field *field) {
+    struct field_value value;
+    fields_get(writing->event, field, &value);
+    char *at = value.shape != VALUE_ABSENT ? begin_field(writing, field) : NULL;
+    if (at != NULL) {
+        stand_at(writing, at);
+        json_add_value(field, &value, writing->out);
+        buffer_add_char(writing->out, ',');
     }
-    char *value_at = put_name(at, place, field->json, field->json_len);
-    at = put_short(value_at, value);
-    out->len = (size_t)(at - out->data);
-    if (at == value_at && field->kind != FIELD_FIXED) {
-        json_add_value(field, value, out);
+}
+
+static void add_field(struct writing *writing, const struct field *field) {
+    const void *member = (const char *)writing->event + field->offset;
+    switch ((enum field_kind)field->kind) {
+    case FIELD_TEXT:
+    case FIELD_IP:
+    case FIELD_HEX:
+        add_text(writing, field, *(const char *const *)member);
+        break;
+    case FIELD_NUMBER:
+        if (*(const int64_t *)member < 0) {
+            add_any(writing, field);
+            break;
+        }
+        add_short(writing, field, member);
+        break;
+    case FIELD_FIXED:
+    case FIELD_FIXED_NUMBER:
+    case FIELD_FACT:
+    case FIELD_TIME_NS:
+    case FIELD_PORT:
+    case FIELD_UNSIGNED:
+        add_short(writing, field, member);
+        break;
+    default:
+        add_any(writing, field);
+        break;
     }
+}
+
+/* The first from `field` on that may be present. */
+static const struct field *next_field(const struct event *event, const struct field *field,
+                                      const struct field *end) {
+    while (field < end && field_surely_absent(event, field)) {
+        field++;
+    }
+    return field;
 }
 
 void json_encode(const struct event *event, struct buffer *out) {
     size_t num;
-    const struct field *table = fields_table(&num);
-    struct place place = {GROUP_ROOT, true};
+    const struct field *fields = fields_of(event->dataset, &num);
+    struct writing writing = {out, event, GROUP_ROOT};
     buffer_add_char(out, '{');
-    for (size_t i = 0; i < num; i++) {
-        const struct field *field = &table[i];
-        struct field_value value;
-        if (!field_in(field, event->dataset) || field_surely_absent(event, field)) {
-            continue;
-        }
-        fields_get(event, field, &value);
-        if (value.shape != VALUE_ABSENT) {
-            add_field(out, &place, field, &value);
-        }
+    const struct field *end_of_fields = fields + num;
+    const struct field *field = fields;
+    while ((field = next_field(event, field, end_of_fields)) < end_of_fields) {
+        add_field(&writing, field++);
     }
     if (buffer_reserve(out, FIELD_ROOM)) {
-        char *end = enter_group(out->data + out->len, &place, GROUP_ROOT);
-        out->len = (size_t)(end - out->data);
-        buffer_add(out, "}\n", 2);
+        char *end = enter_group(out->data + out->len, writing.group, GROUP_ROOT);
+        end[-1] = '}';
+        *end++ = '\n';
+        stand_at(&writing, end);
     }
 }

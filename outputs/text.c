@@ -342,7 +342,7 @@ size_t text_make_terminal(char *text, size_t len) {
 }
 
 /* Two digits. */
-static char *put_pair(char *out, uint64_t number) {
+static char *put_pair(char *out, uint32_t number) {
     memcpy(out, buffer_pairs + 2 * number, 2);
     return out + 2;
 }
@@ -353,16 +353,16 @@ static char *put_pair(char *out, uint64_t number) {
  * low-level date algorithms"). */
 static char *put_seconds(char *out, int64_t time_s) {
     int64_t days = time_s / S_PER_DAY - (time_s % S_PER_DAY < 0 ? 1 : 0);
-    uint64_t second = (uint64_t)(time_s - days * S_PER_DAY);
+    uint32_t second = (uint32_t)(time_s - days * S_PER_DAY);
     /* One era more than the earliest date needs, to stay above zero. */
-    uint64_t march_days = (uint64_t)(days + EPOCH_DAYS + ERA_DAYS);
-    uint64_t era = march_days / ERA_DAYS;
-    uint64_t day_of_era = march_days % ERA_DAYS;
-    uint64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    uint64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    uint64_t march_month = (5 * day_of_year + 2) / 153;
-    uint64_t month = march_month < 10 ? march_month + 3 : march_month - 9;
-    uint64_t year = era * 400 + year_of_era + (month <= 2 ? 1 : 0) - 400;
+    uint32_t march_days = (uint32_t)(days + EPOCH_DAYS + ERA_DAYS);
+    uint32_t era = march_days / ERA_DAYS;
+    uint32_t day_of_era = march_days % ERA_DAYS;
+    uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint32_t march_month = (5 * day_of_year + 2) / 153;
+    uint32_t month = march_month < 10 ? march_month + 3 : march_month - 9;
+    uint32_t year = era * 400 + year_of_era + (month <= 2 ? 1 : 0) - 400;
     out = put_pair(out, year / 100);
     out = put_pair(out, year % 100);
     *out++ = '-';
