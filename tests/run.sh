@@ -15,7 +15,7 @@ rm -rf "$logs"
 mkdir -p "$logs"
 : >"$logs/results"
 
-fuzz_seconds=10
+fuzz_seconds=3
 [ "${1:-}" != --long ] || fuzz_seconds=300
 jobs=$(getconf _NPROCESSORS_ONLN)
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1
@@ -115,20 +115,6 @@ run_live() {
     suite kafka 600 python3 tests/kafka/run.py build/starttap "$logs/kafka"
 }
 
-# Each target replays its corpus, then searches on for a while.
-run_fuzzers() {
-    for source in tests/fuzz/fuzz_*.c; do
-        [ -e "$source" ] || continue
-        target=$(basename "$source" .c)
-        found=$logs/$target
-        mkdir -p "$found"
-        set -- "$found"
-        [ ! -d "tests/fuzz/corpus/$target" ] || set -- "$@" "tests/fuzz/corpus/$target"
-        suite "$target" $((fuzz_seconds + 120)) "build-fuzz/$target" -max_total_time="$fuzz_seconds" -timeout=10 \
-            -rss_limit_mb=2048 -verbosity=0 -artifact_prefix="$found/" "$@"
-    done
-}
-
 sh sensor/packages.sh build test || note fail packages
 clang=$(command -v clang-14 || command -v clang)
 ASAN_SYMBOLIZER_PATH=$(command -v llvm-symbolizer-14 || command -v llvm-symbolizer)
@@ -162,9 +148,9 @@ suite install 120 sh tests/install.sh
 if [ -z "$clang" ]; then
     note skip fuzz 'no clang here'
 else
-    suite 'build: clang with libFuzzer' 900 sh tests/build.sh build-fuzz -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-        -DCMAKE_C_COMPILER="$clang" -DSTARTTAP_FUZZ=ON
-    run_fuzzers
+    suite 'build: clang with libFuzzer' 900 sh tests/build.sh build-fuzz --target=fuzz_targets \
+        -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER="$clang" -DSTARTTAP_FUZZ=ON
+    suite fuzz $((fuzz_seconds * 20 + 300)) sh tests/fuzz/run.sh --jobs="$jobs" "$fuzz_seconds"
 fi
 wait "$live"
 

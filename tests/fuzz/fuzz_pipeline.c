@@ -1,80 +1,64 @@
-/* The whole sensor: the input is read as frames (two bytes of length, then the frame) of a raw IP link, and
- * once more as the payloads of one TCP connection whose two sides take turns. */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
+/* The whole sensor behind a capture file of any format and wrapping: the events are good (whole.h) and come
+ * again from the same file, also from two workers. Input: switches (whole.h), then the file. */
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-#include "../../outputs/json.h"
-#include "../../parsers/reader.h"
-#include "../../sensor/pipeline.h"
+#include "../../sensor/capture/decode.h"
+#include "../../sensor/capture/source.h"
+#include "whole.h"
 
-#define LINKTYPE_RAW 101
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static void encode(void *context, const struct event *event) {
-    json_encode(event, context);
-    buffer_clear(context);
+/* A compressed bomb is read on, but not by a fuzzer. */
+#define PACKETS_MAX 2000
+
+static char path[64];
+
+static struct source *open_file(void) {
+    char error[256];
+    return source_open(path, error, sizeof error);
 }
 
-static void feed(struct pipeline *pipeline, const uint8_t *frame, size_t len, uint64_t ts_ns) {
-    uint8_t *exact = malloc(len > 0 ? len : 1);
-    if (!exact)
-        abort();
-    memcpy(exact, frame, len);
-    struct packet packet = {exact, (uint32_t)len, (uint32_t)len, LINKTYPE_RAW, ts_ns};
-    pipeline_packet(pipeline, &packet);
-    free(exact);
+static void feed(void *context, struct pipeline *pipeline) {
+    struct source *source = open_file();
+    struct packet packet;
+    (void)context;
+    for (unsigned i = 0; source && i < PACKETS_MAX && source_next(source, &packet) == SOURCE_PACKET; i++)
+        pipeline_packet(pipeline, &packet);
+    source_close(source);
 }
 
-static void feed_frames(struct pipeline *pipeline, struct reader input) {
-    for (uint64_t ts_ns = 1; reader_left(&input) > 2; ts_ns += 1000000) {
-        size_t len = reader_u16(&input) % 2048;
-        if (len > reader_left(&input))
-            len = reader_left(&input);
-        const uint8_t *frame = reader_bytes(&input, len);
-        feed(pipeline, frame, len, ts_ns);
+/* What may begin a connection, by other means than the sensor's. (That there is one event for each is for
+ * fuzz_conversation.c, which knows how many it made.) */
+static unsigned count_beginnings(void) {
+    struct decoder *decoder = decoder_new(&(struct decode_options){0});
+    struct source *source = open_file();
+    struct packet packet;
+    struct segment s;
+    unsigned num = 0;
+    WHOLE_REQUIRE(decoder, "out of memory");
+    for (unsigned i = 0; source && i < PACKETS_MAX && source_next(source, &packet) == SOURCE_PACKET; i++) {
+        if (decode_packet(decoder, &packet, &s) == DECODE_TCP)
+            num += s.payload_len > 0 || (s.flags & TCP_SYN) != 0;
     }
-}
-
-/* Each turn: one byte (the high bit is the side, the rest the length), then the bytes. */
-static void feed_connection(struct pipeline *pipeline, struct reader input) {
-    uint32_t seq[2] = {1, 1};
-    for (uint64_t ts_ns = 1; reader_left(&input) > 1; ts_ns += 1000000) {
-        uint8_t turn = reader_u8(&input), from = turn >> 7;
-        size_t len = turn & 0x7f;
-        if (len > reader_left(&input))
-            len = reader_left(&input);
-        uint8_t frame[40 + 128] = {0x45, 0, 0, (uint8_t)(40 + len), 0, 0, 0, 0, 64, 6};
-        frame[15] = from ? 2 : 1, frame[19] = from ? 1 : 2;
-        frame[from ? 21 : 23] = 25, frame[from ? 22 : 20] = 0x40;
-        for (int i = 0; i < 4; i++) {
-            frame[24 + i] = (uint8_t)(seq[from] >> (24 - 8 * i));
-            frame[28 + i] = (uint8_t)(seq[1 - from] >> (24 - 8 * i));
-        }
-        frame[32] = 0x50, frame[33] = 0x10;
-        memcpy(frame + 40, reader_bytes(&input, len), len);
-        seq[from] += (uint32_t)len;
-        feed(pipeline, frame, 40 + len, ts_ns);
-    }
+    source_close(source);
+    decoder_free(decoder);
+    return num;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    static struct config config = {.max_flows = 16, .no_verify = true};
-    config.mail_ports.bits[0] = UINT64_C(1) << 25;
-    config.tls_ports.bits[465 / 64] = UINT64_C(1) << (465 % 64);
-    char error[256];
-    struct buffer out = {0};
-    for (int way = 0; way < 2; way++) {
-        struct pipeline *pipeline = pipeline_new(&config, encode, &out, error, sizeof error);
-        if (!pipeline)
-            abort();
-        if (way == 0)
-            feed_frames(pipeline, reader_of(data, len));
-        else
-            feed_connection(pipeline, reader_of(data, len));
-        pipeline_finish(pipeline);
-        pipeline_free(pipeline);
-    }
-    buffer_cleanup(&out);
+    struct whole whole;
+    if (len < 1)
+        return 0;
+    int file = memfd_create("capture", MFD_CLOEXEC);
+    WHOLE_REQUIRE(file >= 0 && write(file, data + 1, len - 1) == (ssize_t)(len - 1), "no file in memory");
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    whole_run_twice(data[0], feed, NULL, &whole);
+    unsigned most = count_beginnings();
+    WHOLE_REQUIRE(whole.num_sessions <= most, "%u sessions of %u segments", whole.num_sessions, most);
+    whole_cleanup(&whole);
+    (void)close(file);
     return 0;
 }
