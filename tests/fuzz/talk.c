@@ -193,7 +193,7 @@ void talk_repeat(struct talk *t, unsigned connection, enum side side, uint32_t o
         uint32_t piece = (uint32_t)len - at < cut ? (uint32_t)len - at : cut;
         bool lost = how & TALK_LOST && (num == 1 || i % 3 != 0);
         send_segment(t, c, side, c->ends[side].isn + 1 + offset + at, TCP_ACK, bytes + at, piece,
-                     lost ? how : how & ~TALK_LOST);
+                     lost ? how : how & 0x7f);
     }
 }
 
