@@ -432,8 +432,8 @@ static bool load_rows(struct state *state, const char *const sql[3],
 static bool load_all(struct state *state) {
     static const char *const servers[3] = {
         "SELECT * FROM servers ORDER BY newest, ip, port",
-        "SELECT sha256, key_sha256, first, last FROM certificates WHERE ip = ? AND port = ? ORDER BY last "
-        "DESC, sha256",
+        ("SELECT sha256, key_sha256, first, last FROM certificates WHERE ip = ? AND port = ? ORDER BY last "
+         "DESC, sha256"),
         "SELECT version, sessions, first, last FROM versions WHERE ip = ? AND port = ?"};
     static const char *const failures[3] = {"SELECT * FROM failures ORDER BY ended, ends"};
     static const char *const judgements[3] = {"SELECT * FROM judgements ORDER BY start, id"};
