@@ -314,24 +314,26 @@ static size_t list_mechanisms(const struct smtp_text *keywords, size_t num_keywo
 }
 
 const struct smtp_facts *smtp_facts(const struct smtp *smtp) {
-    static const struct smtp_facts nothing = {.limits_hit = 1};
+    static const struct smtp_facts nothing = {.limits_hit = 1, .no_memory = true};
     if (smtp->report != NULL && !smtp->report_old) {
         return &smtp->report->facts;
     }
     size_t room = smtp_list_num(&smtp->texts[SMTP_EHLO_REPLY]) + SMTP_MECHANISMS_MAX +
                   smtp_list_num(&smtp->texts[SMTP_FROM]) + smtp_list_num(&smtp->texts[SMTP_RCPT]);
     struct smtp_report *report = malloc(sizeof(*report) + room * sizeof(report->texts[0]));
-    if (report == NULL) {
-        return &nothing;
-    }
     /* The report is a cache of what the parser holds; it is all that this changes. */
     struct smtp *owner = (struct smtp *)(uintptr_t)smtp;
+    if (report == NULL) {
+        owner->report_failed = true;
+        return &nothing;
+    }
     free(owner->report);
     owner->report = report;
     owner->report_old = false;
 
     report->facts = (struct smtp_facts){0};
     struct smtp_facts *facts = &report->facts;
+    facts->no_memory = smtp->report_failed;
     struct smtp_text *texts = report->texts;
     fill_rest(smtp, facts);
     fill_starttls(smtp, facts);

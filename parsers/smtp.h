@@ -114,6 +114,7 @@ struct smtp_facts {
     bool hidden_accept;          /* the same for a 220, which answers nothing but STARTTLS (and XCLIENT) */
     bool forced;         /* a wait was cut short; not by itself a loss (a reply too many at the end) */
     uint64_t limits_hit; /* how often one of the limits above cut something */
+    bool no_memory;      /* for these facts, now or when somebody asked before: they may be wrong */
 };
 
 struct smtp;

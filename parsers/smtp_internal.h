@@ -124,6 +124,7 @@ struct smtp {
     uint8_t masked_len;
     char masked[8];
     bool report_old;
+    bool report_failed; /* there was no memory for one, once */
     bool reads_received, in_message;
     bool lost; /* pairing has ended */
     bool forced;

@@ -1,17 +1,25 @@
 #include "sandbox_calls.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <linux/net_tstamp.h>
+#include <linux/seccomp.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -233,11 +241,11 @@ static bool allow_memory(scmp_filter_ctx filter) {
 
 /* Threads, and no processes. The arguments of clone3 cannot be looked at; without it the C library uses
  * clone. */
-static bool allow_threads(scmp_filter_ctx filter) {
+static bool allow_threads(scmp_filter_ctx filter, pid_t process) {
     int clone3 = seccomp_syscall_resolve_name("clone3");
     return (clone3 == __NR_SCMP_ERROR || seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), clone3, 0) == 0) &&
            allow_if(filter, "clone", 0, CLONE_THREAD, CLONE_THREAD) &&
-           allow_if(filter, "tgkill", 0, ALL_BITS, (uint64_t)getpid()) &&
+           allow_if(filter, "tgkill", 0, ALL_BITS, (uint64_t)process) &&
            allow_if(filter, "prctl", 0, ALL_BITS, PR_SET_NAME) &&
            allow_if(filter, "prctl", 0, ALL_BITS, PR_GET_NAME) &&
            /* limits are asked for, not set: no pointer to new ones */
@@ -262,13 +270,79 @@ static bool allow_sockets(scmp_filter_ctx filter, const struct sandbox_needs *ne
     return true;
 }
 
-static bool fill(scmp_filter_ctx filter, const struct sandbox_needs *needs) {
-    bool good = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) == 0;
+static bool fill(scmp_filter_ctx filter, const struct sandbox_needs *needs, pid_t process) {
+    bool good = true;
     for (size_t i = 0; good && i < sizeof any_arguments / sizeof any_arguments[0]; i++)
         good = allow(filter, any_arguments[i]);
     for (size_t i = 0; good && i < sizeof requests / sizeof requests[0]; i++)
         good = allow_if(filter, "ioctl", 1, ALL_BITS, requests[i]);
-    return good && allow_memory(filter) && allow_threads(filter) && allow_sockets(filter, needs);
+    return good && allow_memory(filter) && allow_threads(filter, process) && allow_sockets(filter, needs);
+}
+
+/* --- the program for the kernel --- */
+
+#define MAKE_WAIT_MS 10000
+
+/* In a process of its own: ends. */
+static void make_program(const struct sandbox_needs *needs, pid_t process, int out) {
+    static const struct rlimit none;
+    (void)setrlimit(RLIMIT_CORE, &none);
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    bool good = filter && fill(filter, needs, process) && seccomp_export_bpf(filter, out) == 0;
+    if (filter)
+        seccomp_release(filter);
+    _exit(good ? 0 : 1);
+}
+
+/* Up to the end of what comes; 0 when that does not come. */
+static size_t read_program(int in, struct sock_filter program[BPF_MAXINSNS]) {
+    size_t len = 0, room = BPF_MAXINSNS * sizeof *program;
+    struct pollfd wanted = {.fd = in, .events = POLLIN};
+    for (;;) {
+        int ready = poll(&wanted, 1, MAKE_WAIT_MS);
+        if (ready < 0 && errno == EINTR)
+            continue;
+        ssize_t got = ready > 0 ? read(in, (char *)program + len, room - len) : -1;
+        if (got <= 0)
+            return got == 0 ? len / sizeof *program : 0;
+        len += (size_t)got;
+    }
+}
+
+static bool ended_well(pid_t child) {
+    int status = 1;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* libseccomp (2.5.4) crashes, or goes round for ever, when memory runs out in it: that shall not be this
+ * process. The number of instructions, 0: none. */
+static size_t program_for(const struct sandbox_needs *needs, struct sock_filter program[BPF_MAXINSNS]) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return 0;
+    pid_t process = getpid(), child = fork();
+    if (child == 0)
+        make_program(needs, process, ends[1]);
+    close(ends[1]);
+    size_t num = child > 0 ? read_program(ends[0], program) : 0;
+    close(ends[0]);
+    if (child > 0 && num == 0)
+        (void)kill(child, SIGKILL);
+    return child > 0 && ended_well(child) ? num : 0;
+}
+
+/* 0, or an errno. */
+static int load(const struct sandbox_needs *needs) {
+    struct sock_filter instructions[BPF_MAXINSNS];
+    struct sock_fprog program = {.filter = instructions};
+    program.len = (unsigned short)program_for(needs, instructions);
+    if (program.len == 0)
+        return ENOMEM;
+    /* A positive result is a thread that could not be given the filter. */
+    long result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+    return result < 0 ? errno : result > 0 ? ECANCELED : 0;
 }
 
 bool sandbox_calls_limit(const struct sandbox_needs *needs, char *missing, size_t missing_len) {
@@ -276,11 +350,8 @@ bool sandbox_calls_limit(const struct sandbox_needs *needs, char *missing, size_
         snprintf(missing, missing_len, "seccomp: this build has sanitizers, which need more");
         return false;
     }
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    int result = filter && fill(filter, needs) ? seccomp_load(filter) : -ENOMEM;
-    if (filter)
-        seccomp_release(filter);
-    if (result != 0)
-        snprintf(missing, missing_len, "seccomp: %s", strerror(-result));
-    return result == 0;
+    int error = load(needs);
+    if (error != 0)
+        snprintf(missing, missing_len, "seccomp: %s", strerror(error));
+    return error == 0;
 }

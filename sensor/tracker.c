@@ -182,6 +182,7 @@ static void count_limits(struct tracker *tracker, const struct flow *flow) {
     const struct session *session = flow->session;
     uint64_t *limits = tracker->counters.limits;
     limits[LIMIT_SMTP] += smtp_facts(session->smtp)->limits_hit;
+    limits[LIMIT_MEMORY] += smtp_facts(session->smtp)->no_memory;
     if (session->tls)
         limits[LIMIT_TLS] += tls_facts(session->tls)->limits_hit;
     limits[LIMIT_TCP_BUFFER] += flow->buffer_full;
@@ -386,7 +387,9 @@ static struct flow *follow(struct tracker *tracker, const struct segment *segmen
         return begins && !(segment->flags & TCP_RST) ? add_flow(tracker, segment, NULL, sender) : NULL;
     struct flow before = {.syn_pending = flow->syn_pending,
                           .syn_pending_seq = flow->syn_pending_seq,
-                          .syn_pending_ts_ns = flow->syn_pending_ts_ns};
+                          .syn_pending_ts_ns = flow->syn_pending_ts_ns,
+                          .first_ts_ns = flow->first_ts_ns,
+                          .twin = flow->twin};
     if (flow->queue != QUEUE_CLOSED)
         report(tracker, flow);
     remove_flow(tracker, flow);

@@ -136,6 +136,7 @@ suite 'threads, ThreadSanitizer' 600 sh tests/threads.sh build-tsan
 suite 'threads, live' 300 python3 tests/live/threads.py build-tsan/starttap --tools=build-asan
 suite 'hostile: work' 900 python3 tests/hostile/work.py build/starttap
 suite 'hostile: memory' 600 python3 tests/hostile/memory.py build/starttap
+suite 'hostile: captures' 300 python3 tests/hostile/captures.py build-asan/starttap --number=280
 suite layers 300 python3 tests/layers.py
 suite limits 60 python3 tests/limits.py
 suite style 120 sh tests/style.sh

@@ -168,7 +168,7 @@ static struct evidence evidence_of(const struct flow *flow, const struct smtp_fa
         .gap = flow->streams[0].gap_bytes > 0 || flow->streams[1].gap_bytes > 0,
         .midstream = flow->midstream,
         .truncated = flow->truncated,
-        .evicted = flow->evicted,
+        .evicted = flow->evicted || smtp->no_memory,
         .ended =
             flow->rst_seen[0] || flow->rst_seen[1] || flow->streams[0].fin_seen || flow->streams[1].fin_seen,
         .timed_out = flow->timed_out,
@@ -272,7 +272,7 @@ void describe_session(struct event *event, const struct flow *flow, const struct
     describe_tls(event, flow);
     find_in_smtp(s, flow);
     s->destination.domain = s->tls_server_name ? s->tls_server_name : s->smtp_server_name;
-    describe_id(event, tools->digest, s->community_id, s->start_ns, 0);
+    describe_id(event, tools->digest, s->community_id, s->start_ns, flow->twin);
 }
 
 void describe_id(struct event *event, struct digest *digest, const char *subject, uint64_t first_ns,

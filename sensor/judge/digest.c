@@ -8,7 +8,8 @@
 
 #include "../../outputs/buffer.h"
 
-/* Fetching an algorithm by name is slow in OpenSSL 3, so each is fetched once. A missing one is NULL. */
+/* Fetching an algorithm by name is slow in OpenSSL 3, so each is fetched once. One that is forbidden is NULL.
+ */
 struct hash {
     EVP_MD *algorithm;
     EVP_MD_CTX *context;
@@ -18,10 +19,18 @@ struct digest {
     struct hash md5, sha1, sha256;
 };
 
-static void hash_init(struct hash *hash, const char *name) {
-    hash->algorithm = EVP_MD_fetch(NULL, name, NULL);
-    hash->context = hash->algorithm ? EVP_MD_CTX_new() : NULL;
+/* False when there is no memory for it. A hash that is there or not, as memory happens to be, would give the
+ * same connection another event.id; so it has to be known why it is not. */
+static bool hash_init(struct hash *hash, const char *name) {
     ERR_clear_error();
+    hash->algorithm = EVP_MD_fetch(NULL, name, NULL);
+    if (!hash->algorithm) {
+        bool forbidden = ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_UNSUPPORTED;
+        ERR_clear_error();
+        return forbidden;
+    }
+    hash->context = EVP_MD_CTX_new();
+    return hash->context != NULL;
 }
 
 static void hash_cleanup(struct hash *hash) {
@@ -46,14 +55,14 @@ struct digest *digest_new(void) {
     struct digest *digest = calloc(1, sizeof *digest);
     if (digest == NULL)
         return NULL;
-    hash_init(&digest->md5, "MD5");
-    hash_init(&digest->sha1, "SHA1");
-    hash_init(&digest->sha256, "SHA256");
-    if (digest->sha256.context == NULL) {
-        digest_free(digest);
-        return NULL;
-    }
-    return digest;
+    /* Without its default context, for which there may be no memory, OpenSSL 3.0 crashes in whatever it is
+     * asked for. */
+    bool good = OSSL_LIB_CTX_get0_global_default() != NULL && hash_init(&digest->md5, "MD5") &&
+                hash_init(&digest->sha1, "SHA1") && hash_init(&digest->sha256, "SHA256");
+    if (good && digest->sha256.context != NULL)
+        return digest;
+    digest_free(digest);
+    return NULL;
 }
 
 void digest_free(struct digest *digest) {

@@ -96,12 +96,16 @@ static uint32_t interface_of(struct record_section *section, int linktype, struc
     return i;
 }
 
-bool record_block_add(struct record_section *section, const struct packet *packet, struct buffer *out) {
-    struct record_section before = *section;
-    size_t len = out->len;
+void record_block_begin(struct record_section *section, struct buffer *out) {
     if (!section->begun)
         put_section(out);
     section->begun = true;
+}
+
+bool record_block_add(struct record_section *section, const struct packet *packet, struct buffer *out) {
+    struct record_section before = *section;
+    size_t len = out->len;
+    record_block_begin(section, out);
     uint32_t interface = interface_of(section, packet->linktype, out);
     size_t start = begin_block(out, BLOCK_PACKET);
     put_u32(out, interface);

@@ -17,6 +17,9 @@ struct record_section {
     bool begun;
 };
 
+/* Appends the section's header if it lacks that; alone it is a capture without packets. */
+void record_block_begin(struct record_section *section, struct buffer *out);
+
 /* Appends the packet, and in front of it what the section still lacks: its own header, the packet's
  * interface. False when there is no memory (the buffer has failed) or no room for another link type: then
  * section and buffer are as they were. */

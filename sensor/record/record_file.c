@@ -404,6 +404,8 @@ void record_file_stats(const struct record_file *file, struct record_file_stats 
 bool record_file_close(struct record_file *file) {
     if (!file)
         return true;
+    if (file->file.fd >= 0 && file->file.len == 0 && !file->failing)
+        record_block_begin(&file->section, &file->pending);
     record_file_flush(file);
     bool good = !file->failing;
     if (good && !sink_path_close(&file->file, file->settings.io)) {

@@ -53,7 +53,8 @@ bool record_file_gone(const struct record_file *file);
 void record_file_reopen(struct record_file *file);
 void record_file_stats(const struct record_file *file, struct record_file_stats *stats);
 
-/* Writes what was gathered, syncs, and frees; NULL is fine. False: not all could be written. */
+/* Writes what was gathered, syncs, and frees; NULL is fine. A file that got no packet is a capture without
+ * packets, not an empty one. False: not all could be written. */
 bool record_file_close(struct record_file *file);
 
 #endif

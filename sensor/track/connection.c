@@ -60,11 +60,15 @@ static void start_stream(struct stream *stream, uint32_t first_seq, bool certain
 void connection_begin(struct flow *flow, const struct flow *before, const struct segment *segment) {
     flow->first_ts_ns = segment->ts_ns;
     flow->last_ts_ns = segment->ts_ns;
-    if (!before || !before->syn_pending)
+    if (!before)
         return;
-    flow->first_ts_ns = before->syn_pending_ts_ns;
-    flow->packets[SIDE_CLIENT] = 1;
-    start_stream(&flow->streams[SIDE_CLIENT], before->syn_pending_seq + 1, true);
+    if (before->syn_pending) {
+        flow->first_ts_ns = before->syn_pending_ts_ns;
+        flow->packets[SIDE_CLIENT] = 1;
+        start_stream(&flow->streams[SIDE_CLIENT], before->syn_pending_seq + 1, true);
+    }
+    if (flow->first_ts_ns == before->first_ts_ns)
+        flow->twin = before->twin + 1;
 }
 
 /* --- data --- */

@@ -23,7 +23,8 @@
  * that does not fit; connection_begin() of the new flow takes it from `before`. */
 bool connection_is_new(struct flow *flow, const struct segment *segment, enum side side);
 
-/* A fresh flow: takes the SYN that was pending on the flow before it (NULL: none). */
+/* A fresh flow: takes the SYN that was pending on the flow before it (NULL: none), and is told from one that
+ * began at the same time, as happens where time stamps are coarse. */
 void connection_begin(struct flow *flow, const struct flow *before, const struct segment *segment);
 
 /* Takes the segment in. A session is made at the first payload; false when there is no memory for it. */

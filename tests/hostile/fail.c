@@ -1,7 +1,9 @@
 /* fail.so: lets one call fail. To be preloaded (LD_PRELOAD); failures.py says when.
  *
  *     STARTTAP_FAIL=CLASS:NUMBER   the NUMBER-th call of that class fails, from 1; 0: none does
- *     STARTTAP_FAIL_COUNT=FILE     at the end the number of calls of the class is written there
+ *     STARTTAP_FAIL_COUNT=FILE     at the end the number of calls of the class is written there, and before
+ * it, each on a line, the numbers of those that came from somewhere new: by callers of callers that had made
+ * no such call before
  *
  * CLASS is malloc (and calloc, realloc, strdup and what else libc allocates for others by these; ENOMEM),
  * write (and pwrite, writev; ENOSPC), fsync (and fdatasync; EIO), open (files to write to; EACCES) or rename
@@ -10,11 +12,13 @@
  * happened. */
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +36,38 @@ static struct {
     const char *count_to;
     atomic_ulong calls;
 } state;
+
+/* Where calls came from, as hashes, and the first number of each. */
+#define SITES_MAX 65536 /* a power of two */
+#define DEPTH     24    /* callers of callers */
+
+static struct {
+    uint64_t hashes[SITES_MAX];
+    unsigned long numbers[SITES_MAX];
+    unsigned long num;
+} sites;
+
+/* Finding the callers allocates too. */
+static _Thread_local bool within;
+
+static void note_site(unsigned long number) {
+    void *callers[DEPTH];
+    uint64_t hash = 14695981039346656037u;
+    if (!state.count_to || within || sites.num >= SITES_MAX / 2)
+        return;
+    within = true;
+    int depth = backtrace(callers, DEPTH);
+    within = false;
+    for (int i = 0; i < depth; i++)
+        hash = (hash ^ (uintptr_t)callers[i]) * 1099511628211u;
+    size_t at = hash & (SITES_MAX - 1);
+    while (sites.hashes[at] != 0 && sites.hashes[at] != hash)
+        at = (at + 1) & (SITES_MAX - 1);
+    if (sites.hashes[at] == hash)
+        return;
+    sites.hashes[at] = hash;
+    sites.numbers[sites.num++] = number;
+}
 
 static enum class class_of(const char *name, size_t len) {
     static const char *const names[] =
@@ -60,21 +96,24 @@ __attribute__((constructor)) static void begin(void) {
 }
 
 __attribute__((destructor)) static void end(void) {
-    char text[32];
     if (!state.ready || !state.count_to)
         return;
     state.ready = false;
-    int len = snprintf(text, sizeof text, "%lu\n", atomic_load(&state.calls));
-    int fd = open(state.count_to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    if (fd < 0 || write(fd, text, (size_t)len) != len)
+    FILE *out = fopen(state.count_to, "w");
+    if (!out)
         abort();
-    close(fd);
+    for (unsigned long i = 0; i < sites.num; i++)
+        fprintf(out, "%lu\n", sites.numbers[i]);
+    fprintf(out, "%lu\n", atomic_load(&state.calls));
+    if (fclose(out) != 0)
+        abort();
 }
 
 static bool fails(enum class class, int error) {
-    if (!state.ready || state.wanted != class)
+    if (!state.ready || state.wanted != class || within)
         return false;
     unsigned long number = atomic_fetch_add(&state.calls, 1) + 1;
+    note_site(number);
     bool now = state.number > 0 && (state.all ? number >= state.number : number == state.number);
     if (now)
         errno = error;

@@ -103,6 +103,21 @@ static void test_mode_and_refusal(void **state) {
     assert_true(record_file_close(NULL));
 }
 
+static void test_no_packets(void **state) {
+    (void)state;
+    struct stat status;
+    unsigned num_files;
+    begin();
+    assert_true(record_file_close(open_file("", false)));
+    assert_int_equal(stat(path, &status), 0);
+    assert_true(status.st_size >= 28); /* a Section Header Block */
+    assert_int_equal(count_packets(&num_files), 0);
+    struct record_file *file = open_file("?append", false);
+    add(file, SECOND, 100);
+    assert_true(record_file_close(file));
+    assert_int_equal(count_packets(&num_files), 1);
+}
+
 static void test_specs(void **state) {
     (void)state;
     static const char *const bad[] = {"a?x",    "a?append=1", "a?rotate=never",      "a?every=2y",
@@ -217,9 +232,13 @@ static void test_torn(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mode_and_refusal), cmocka_unit_test(test_specs),
-        cmocka_unit_test(test_rotation),         cmocka_unit_test(test_cap),
-        cmocka_unit_test(test_full_disk),        cmocka_unit_test(test_torn),
+        cmocka_unit_test(test_mode_and_refusal),
+        cmocka_unit_test(test_no_packets),
+        cmocka_unit_test(test_specs),
+        cmocka_unit_test(test_rotation),
+        cmocka_unit_test(test_cap),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_torn),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
 }
