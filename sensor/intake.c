@@ -11,6 +11,7 @@ struct intake {
     struct decoder *decoder;
     struct siphash_key key; /* of flow hashes */
     struct capture_clock clock;
+    bool timeless; /* the packet at hand does not move it */
     uint64_t window_start_ns;
     struct intake_counters counters;
 };
@@ -61,8 +62,10 @@ void intake_begin(struct intake *intake, uint64_t now_ns) {
 
 static void take_time(struct intake *intake, uint64_t ts_ns) {
     struct intake_counters *counters = &intake->counters;
-    intake_begin(intake, ts_ns);
-    clock_tick(&intake->clock, ts_ns);
+    if (!intake->timeless) {
+        intake_begin(intake, ts_ns);
+        clock_tick(&intake->clock, ts_ns);
+    }
     if (counters->packets == 1)
         counters->first_ts_ns = counters->last_ts_ns = ts_ns;
     if (ts_ns < counters->first_ts_ns)
@@ -74,7 +77,8 @@ static void take_time(struct intake *intake, uint64_t ts_ns) {
 /* By packet time that two packets in a row have reached, so that one false stamp ends no window. */
 static bool turn_window(struct intake *intake, struct window *ended) {
     uint64_t length_ns = window_length_ns(intake);
-    if (length_ns == 0 || intake->clock.reached_ns < intake->window_start_ns + length_ns)
+    if (length_ns == 0 || !intake->clock.started ||
+        intake->clock.reached_ns < intake->window_start_ns + length_ns)
         return false;
     ended->start_ns = intake->window_start_ns;
     ended->end_ns = intake->clock.reached_ns - intake->clock.reached_ns % length_ns;
@@ -104,7 +108,9 @@ struct arrival intake_tick(struct intake *intake, uint64_t now_ns) {
 }
 
 bool intake_segment(struct intake *intake, const struct packet *packet, struct segment *segment) {
-    if (decode_packet(intake->decoder, packet, segment) != DECODE_TCP)
+    enum decode_result result = decode_packet(intake->decoder, packet, segment);
+    intake->timeless = result == DECODE_FRAGMENT || (result == DECODE_TCP && segment->src_port == DNS_PORT);
+    if (result != DECODE_TCP)
         return false;
     segment->flow_hash = flow_hash(segment, &intake->key);
     if (segment->datagram)

@@ -35,18 +35,19 @@ struct arrival {
     struct window window;
 };
 
-/* First for each packet: counts it and lets time pass. */
-struct arrival intake_arrive(struct intake *intake, const struct packet *packet);
-
 /* Time begins now, if it has not, though no packet came. */
 void intake_begin(struct intake *intake, uint64_t now_ns);
 
 /* No packet came up to this time, by the clock that stamps packets; nothing before time has begun. */
 struct arrival intake_tick(struct intake *intake, uint64_t now_ns);
 
-/* After intake_arrive(): true when there is a TCP segment in it to be followed, or a datagram of the DNS. It
+/* First for each packet: true when there is a TCP segment in it to be followed, or a datagram of the DNS. It
  * is borrowed until the next call, from the packet or (put together from fragments) from the intake. */
 bool intake_segment(struct intake *intake, const struct packet *packet, struct segment *segment);
+
+/* Then: counts it and lets time pass. Answers of the DNS and pieces of datagrams do not move the clock: in a
+ * recording they stand behind the connection whose event rests on them (record/recorder.h). */
+struct arrival intake_arrive(struct intake *intake, const struct packet *packet);
 
 /* What of a fragmented datagram that packet was. */
 const struct decode_piece *intake_piece(const struct intake *intake);

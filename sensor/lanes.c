@@ -242,9 +242,10 @@ static void hand_over(struct lane *lane, unsigned to, const struct segment *segm
 void lanes_packet(struct lanes *lanes, unsigned number, const struct packet *packet) {
     struct lane *lane = &lanes->lanes[number];
     struct segment segment;
+    bool wanted = intake_segment(lane->intake, packet, &segment);
     struct arrival arrival = intake_arrive(lane->intake, packet);
     tracker_advance(lane->tracker, arrival.moment.elapsed_ns);
-    if (!intake_segment(lane->intake, packet, &segment))
+    if (!wanted)
         return;
     unsigned to = segment.datagram ? number : fanout_hash(&segment, lanes->key) % lanes->num;
     if (to == number)

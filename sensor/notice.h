@@ -44,7 +44,7 @@ struct notice {
     struct naming_ends ends;  /* of the session */
     const struct name_fact *facts;
     size_t num_facts;
-    uint64_t ts_ns;
+    uint64_t ts_ns, answer; /* names_add() */
 };
 
 /* Limits that an input can reach; what is beyond them is lost, so the sensor event names them. */

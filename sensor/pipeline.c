@@ -136,8 +136,15 @@ bool pipeline_resume(struct pipeline *p, char *error, size_t error_len) {
                       : true;
 }
 
+static void record_evidence(void *context, const struct name_found *fact) {
+    struct pipeline *p = context;
+    for (size_t i = 0; fact->answers && i < fact->answers->num; i++)
+        recorder_add_answer(p->recorder, fact->answers->items[i].number);
+}
+
 void pipeline_set_recorder(struct pipeline *p, struct recorder *recorder) {
     p->recorder = recorder;
+    reporter_set_evidence(p->reporter, recorder ? record_evidence : NULL, p);
     if (p->tracker)
         tracker_set_recorder(p->tracker, recorder);
 }
@@ -170,9 +177,9 @@ struct lanes *pipeline_lanes(struct pipeline *p) {
 void pipeline_packet(struct pipeline *p, const struct packet *packet) {
     struct segment segment;
     assert(!p->lanes);
+    bool wanted = intake_segment(p->intake, packet, &segment);
     struct arrival arrival = intake_arrive(p->intake, packet);
     take_time(p, &arrival);
-    bool wanted = intake_segment(p->intake, packet, &segment);
     if (p->recorder)
         recorder_packet(p->recorder, packet, intake_piece(p->intake), arrival.moment.elapsed_ns);
     if (wanted && p->workers)

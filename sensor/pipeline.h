@@ -49,7 +49,8 @@ void pipeline_set_geo(struct pipeline *pipeline, const struct geo *geo);
  * event, until it returns. */
 struct memory *pipeline_memory(struct pipeline *pipeline);
 
-/* Before the first packet: packets of mail connections go there. Borrowed, must outlive the pipeline. */
+/* Before the first packet: packets of mail connections go there, and the answers of the DNS that their events
+ * rest on. Borrowed, must outlive the pipeline. */
 struct recorder;
 void pipeline_set_recorder(struct pipeline *pipeline, struct recorder *recorder);
 

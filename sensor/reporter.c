@@ -49,8 +49,10 @@ struct reporter {
     const struct policy *policy; /* NULL: none */
     struct names *names;         /* NULL: --no-dns */
     struct mta_sts *mta_sts;     /* NULL: no --mta-sts */
-    struct alerts *alerts;       /* NULL: none are asked for */
-    struct event event;          /* the sensor's */
+    reporter_evidence evidence;  /* NULL: nobody wants it */
+    void *evidence_context;
+    struct alerts *alerts; /* NULL: none are asked for */
+    struct event event;    /* the sensor's */
     uint64_t flows, flows_peak;
     struct session_totals totals;                                                   /* since the start */
     uint64_t counters_before[NUM_COUNTERS], limits_before[NUM_LIMITS], reported_ns; /* at the last report */
@@ -129,8 +131,14 @@ void reporter_set_mta_sts(struct reporter *reporter, struct mta_sts *mta_sts) {
     reporter->mta_sts = mta_sts;
 }
 
+void reporter_set_evidence(struct reporter *reporter, reporter_evidence evidence, void *context) {
+    reporter->evidence = evidence;
+    reporter->evidence_context = context;
+}
+
 static void name_session(struct reporter *reporter, struct notice *notice) {
-    const struct naming naming = {reporter->names, reporter->mta_sts, reporter->digest};
+    const struct naming naming = {reporter->names, reporter->mta_sts, reporter->digest, reporter->evidence,
+                                  reporter->evidence_context};
     if (notice->event.session.verdict != VERDICT_NOT_SMTP)
         naming_describe(&naming, &notice->event, &notice->ends);
 }
@@ -146,7 +154,8 @@ void reporter_notice(struct reporter *reporter, struct notice *notice) {
         break;
     case NOTICE_NAMES:
         if (reporter->names)
-            names_add(reporter->names, notice->facts, notice->num_facts, &notice->ends.client, notice->ts_ns);
+            names_add(reporter->names, notice->facts, notice->num_facts, &notice->ends.client, notice->ts_ns,
+                      notice->answer);
         break;
     case NOTICE_SESSION:
         name_session(reporter, notice);

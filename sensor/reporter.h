@@ -25,6 +25,11 @@ void reporter_set_policy(struct reporter *reporter, const struct policy *policy)
 /* Policies by which sessions are judged from now on; the reporter frees them. NULL: none. */
 void reporter_set_mta_sts(struct reporter *reporter, struct mta_sts *mta_sts);
 
+/* Told, before a session's event is emitted, of each fact of the DNS that it rests on. Before the first
+ * notice. */
+typedef void (*reporter_evidence)(void *context, const struct name_found *fact);
+void reporter_set_evidence(struct reporter *reporter, reporter_evidence evidence, void *context);
+
 void reporter_notice(struct reporter *reporter, struct notice *notice);
 
 /* Reports the peers that had a session in the window. */

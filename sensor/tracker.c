@@ -31,6 +31,7 @@ struct tracker {
     struct recorder *recorder;     /* NULL: nothing is recorded */
     struct dns_streams *dns;       /* NULL: the DNS is not looked at */
     const struct segment *answer;  /* the segment that ends the message that dns tells of */
+    int answer_place;              /* of its connection; -1: a datagram */
     uint64_t due_ns;               /* elapsed time before which no flow's patience ends */
     struct order order;            /* of what is told now */
     uint32_t input;                /* number of the input being read */
@@ -444,7 +445,19 @@ static void take_answer(void *context, const uint8_t *message, size_t len) {
         return;
     keep_end(&notice->ends.client, segment->dst, segment->addr_len);
     notice->ts_ns = segment->ts_ns;
+    notice->answer =
+        tracker->recorder ? recorder_keep_answer(tracker->recorder, segment, tracker->answer_place) : 0;
     send_notice(tracker, notice);
+}
+
+static void take_dns_stream(struct tracker *tracker, const struct segment *segment) {
+    bool begun;
+    tracker->answer_place = dns_streams_find(tracker->dns, segment, &begun);
+    if (tracker->answer_place < 0)
+        return;
+    if (tracker->recorder)
+        recorder_dns_segment(tracker->recorder, segment, tracker->answer_place, begun);
+    dns_streams_segment(tracker->dns, tracker->answer_place, segment, take_answer, tracker);
 }
 
 /* True when it is nothing but an answer of the DNS. */
@@ -452,10 +465,11 @@ static bool take_dns(struct tracker *tracker, const struct segment *segment) {
     if (!tracker->dns || segment->src_port != DNS_PORT)
         return segment->datagram;
     tracker->answer = segment;
+    tracker->answer_place = -1;
     if (segment->datagram)
         take_answer(tracker, segment->payload, segment->payload_len);
     else
-        dns_streams_segment(tracker->dns, segment, take_answer, tracker);
+        take_dns_stream(tracker, segment);
     return segment->datagram || !(tracker->config->any_port || is_watched(tracker, segment->src_port) ||
                                   is_watched(tracker, segment->dst_port));
 }

@@ -11,8 +11,9 @@
 
 struct known {
     struct known *same_bucket, *older, *newer; /* older and newer by when it was seen the last time */
-    uint64_t first_ns, until_ns, order;
-    struct name_end asker; /* of the last time */
+    uint64_t first_ns, until_ns, last_ns, order;
+    struct name_end asker;        /* of the last time */
+    struct name_answers *answers; /* NULL: none are kept */
     uint32_t bucket;
     uint16_t key_len, value_len;
     uint8_t kind;
@@ -45,6 +46,7 @@ void names_free(struct names *names) {
     while (names->oldest) {
         struct known *known = names->oldest;
         names->oldest = known->newer;
+        free(known->answers);
         free(known);
     }
     free(names);
@@ -104,6 +106,13 @@ static size_t cost_of(size_t key_len, size_t value_len) {
     return sizeof(struct known) + key_len + value_len + 1 + BUDGET_BLOCK;
 }
 
+static void forget_answers(struct names *names, struct known *known) {
+    if (known->answers)
+        hold(names, sizeof *known->answers, 0);
+    free(known->answers);
+    known->answers = NULL;
+}
+
 static void drop(struct names *names, struct known *known) {
     struct known **link = &names->buckets[known->bucket];
     while (*link != known)
@@ -111,6 +120,7 @@ static void drop(struct names *names, struct known *known) {
     *link = known->same_bucket;
     unlink_age(names, known);
     hold(names, cost_of(known->key_len, known->value_len), 0);
+    forget_answers(names, known);
     free(known);
     names->num--;
     names->dropped++;
@@ -158,34 +168,75 @@ static struct known *add_known(struct names *names, const struct name_fact *fact
     return known;
 }
 
+/* The last one is not needed when the one before it reaches to this one. */
+static void keep_answer(struct names *names, struct known *known, const struct name_answer *answer) {
+    if (!known->answers) {
+        if (answer->number == 0 || !(known->answers = calloc(1, sizeof *known->answers)))
+            return;
+        hold(names, 0, sizeof *known->answers);
+    }
+    struct name_answers *kept = known->answers;
+    size_t at = kept->num;
+    while (at > 0 && kept->items[at - 1].ts_ns > answer->ts_ns)
+        at--; /* a recording has answers out of order */
+    if (at == kept->num && at >= 2 && kept->items[at - 2].until_ns >= answer->ts_ns) {
+        kept->items[at - 1] = *answer;
+        return;
+    }
+    if (kept->num == NAMES_ANSWERS_MAX) {
+        if (at == 0)
+            return;
+        memmove(&kept->items[0], &kept->items[1], --kept->num * sizeof kept->items[0]);
+        at--;
+    }
+    memmove(&kept->items[at + 1], &kept->items[at], (kept->num - at) * sizeof kept->items[0]);
+    kept->items[at] = *answer;
+    kept->num++;
+}
+
+/* It was seen at this time; true when it had not held up to then. */
+static bool see(struct names *names, struct known *known, const struct name_answer *answer) {
+    bool anew = known->order == 0 || answer->ts_ns > known->until_ns;
+    if (anew)
+        forget_answers(names, known);
+    if (anew || answer->ts_ns < known->first_ns)
+        known->first_ns = answer->ts_ns;
+    if (anew || answer->until_ns > known->until_ns)
+        known->until_ns = answer->until_ns;
+    keep_answer(names, known, answer);
+    return anew;
+}
+
 void names_add(struct names *names, const struct name_fact *facts, size_t num, const struct name_end *asker,
-               uint64_t ts_ns) {
+               uint64_t ts_ns, uint64_t answer) {
     for (size_t i = 0; i < num; i++) {
         const struct name_fact *fact = &facts[i];
-        uint64_t until_ns = ts_ns + fact->ttl_s * NS_PER_S + NAMES_LATE_NS;
+        const struct name_answer told = {answer, ts_ns, ts_ns + fact->ttl_s * NS_PER_S + NAMES_LATE_NS};
         uint32_t bucket = bucket_of(names, (enum name_kind)fact->kind, fact->key, fact->key_len);
         struct known *known = find_same(names, fact, bucket);
-        bool again = known != NULL;
-        if (again) {
+        if (known) {
             unlink_age(names, known);
             make_youngest(names, known);
         } else if ((known = add_known(names, fact, bucket)) == NULL) {
             continue;
         }
-        if (!again || ts_ns > known->until_ns || ts_ns < known->first_ns)
-            known->first_ns = ts_ns;
-        if (!again || until_ns > known->until_ns)
-            known->until_ns = until_ns;
+        if (!see(names, known, &told) && ts_ns < known->last_ns)
+            continue;
+        known->last_ns = ts_ns;
         known->asker = *asker;
         known->authentic = fact->authentic;
         known->order = ++names->order;
     }
 }
 
+static bool is_later(const struct name_found *a, const struct name_found *b) {
+    return a->last_ns != b->last_ns ? a->last_ns > b->last_ns : a->order > b->order;
+}
+
 /* Keeps found in order, the last seen first. */
 static void insert(struct name_found found[NAMES_PER_KEY_MAX], size_t num, const struct name_found *one) {
     size_t at = num;
-    for (; at > 0 && found[at - 1].order < one->order; at--)
+    for (; at > 0 && is_later(one, &found[at - 1]); at--)
         found[at] = found[at - 1];
     found[at] = *one;
 }
@@ -201,7 +252,15 @@ size_t names_find(const struct names *names, enum name_kind kind, const void *ke
             continue;
         bool asked = asker && asker->len > 0 && known->asker.len == asker->len &&
                      memcmp(known->asker.bytes, asker->bytes, asker->len) == 0;
-        struct name_found one = {value_of(known), known->value_len, known->authentic, asked, known->order};
+        const struct name_found one = {
+            .value = value_of(known),
+            .value_len = known->value_len,
+            .authentic = known->authentic,
+            .asked = asked,
+            .last_ns = known->last_ns,
+            .order = known->order,
+            .answers = known->answers,
+        };
         insert(found, num++, &one);
     }
     return num;

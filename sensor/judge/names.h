@@ -25,6 +25,7 @@
 #define NAMES_LATE_NS     (60 * UINT64_C(1000000000))
 #define NAMES_FACTS_MAX   64u   /* of one message */
 #define NAMES_VALUE_MAX   4096u /* bytes: a whole certificate in a TLSA record */
+#define NAMES_ANSWERS_MAX 8u    /* of one fact */
 
 enum name_kind {
     NAME_OF_ADDRESS, /* address (4 or 16 bytes) -> the name that was asked for */
@@ -59,16 +60,27 @@ struct name_end {
     uint8_t len; /* 4 or 16; 0: none */
 };
 
-/* Facts that came to this asker at this time. */
+/* Facts that came to this asker at this time. answer: by which number whoever records them knows the answer
+ * that told them (record/record_answers.h); 0: it is not kept. */
 void names_add(struct names *names, const struct name_fact *facts, size_t num, const struct name_end *asker,
-               uint64_t ts_ns);
+               uint64_t ts_ns, uint64_t answer);
+
+/* Answers that together show for how long a fact has held: each came before the time to live of the one
+ * before it had passed. Those in between are left out; beyond NAMES_ANSWERS_MAX the oldest. */
+struct name_answers {
+    struct name_answer {
+        uint64_t number, ts_ns, until_ns;
+    } items[NAMES_ANSWERS_MAX]; /* by time */
+    size_t num;
+};
 
 struct name_found {
     const uint8_t *value; /* value_len bytes and a NUL; borrowed until the next names_add() */
     size_t value_len;
     bool authentic;
-    bool asked;     /* by the asker in question */
-    uint64_t order; /* of when it was seen the last time */
+    bool asked;                         /* by the asker in question */
+    uint64_t last_ns, order;            /* when it was seen the last time, and among those of that moment */
+    const struct name_answers *answers; /* NULL: none are kept */
 };
 
 /* What held at that time, the last seen first. Returns how many. names may be NULL: none. */

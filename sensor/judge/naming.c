@@ -17,7 +17,13 @@ struct candidate {
     const char *host; /* NULL: none */
     enum rank rank;
     bool is_sni, in_certificate, asked;
+    size_t at; /* of the hosts */
 };
+
+static void rest_on(const struct naming *naming, const struct name_found *facts, size_t num) {
+    for (size_t i = 0; naming->rests_on && i < num; i++)
+        naming->rests_on(naming->context, &facts[i]);
+}
 
 enum fact naming_matches(const struct text_list *names, const char *host) {
     size_t len = strlen(host);
@@ -83,10 +89,12 @@ static bool is_better(const struct candidate *a, const struct candidate *b) {
 struct hosts {
     struct name_found found[NAMING_HOSTS_MAX];
     unsigned aliases[NAMING_HOSTS_MAX]; /* steps from the address */
+    size_t of[NAMING_HOSTS_MAX];        /* it is an alias of that one; of the address: of itself */
     size_t num;
 };
 
-static void add_hosts(struct hosts *hosts, const struct name_found *found, size_t num, unsigned aliases) {
+static void add_hosts(struct hosts *hosts, const struct name_found *found, size_t num, unsigned aliases,
+                      size_t of) {
     for (size_t i = 0; i < num && hosts->num < NAMING_HOSTS_MAX; i++) {
         size_t at = 0;
         while (at < hosts->num &&
@@ -96,6 +104,7 @@ static void add_hosts(struct hosts *hosts, const struct name_found *found, size_
             continue; /* an alias of an alias of itself, say */
         hosts->found[at] = found[i];
         hosts->aliases[at] = aliases;
+        hosts->of[at] = aliases > 0 ? of : at;
         hosts->num++;
     }
 }
@@ -107,14 +116,20 @@ static void find_hosts(const struct naming *naming, const struct session_event *
     size_t num = names_find(naming->names, NAME_OF_ADDRESS, ends->server.bytes, ends->server.len,
                             &ends->client, s->start_ns, found);
     hosts->num = 0;
-    add_hosts(hosts, found, num, 0);
+    add_hosts(hosts, found, num, 0, 0);
     for (size_t i = 0; i < hosts->num; i++) {
         if (hosts->aliases[i] == NAMING_ALIASES_MAX)
             break; /* and so have all that follow */
         num = names_find(naming->names, NAME_OF_ALIAS, hosts->found[i].value, hosts->found[i].value_len,
                          &ends->client, s->start_ns, found);
-        add_hosts(hosts, found, num, hosts->aliases[i] + 1);
+        add_hosts(hosts, found, num, hosts->aliases[i] + 1, i);
     }
+}
+
+static void rest_on_host(const struct naming *naming, const struct hosts *hosts, size_t at) {
+    rest_on(naming, &hosts->found[at], 1);
+    if (hosts->of[at] != at)
+        rest_on_host(naming, hosts, hosts->of[at]);
 }
 
 static struct candidate find_host(const struct naming *naming, const struct session_event *s,
@@ -131,12 +146,15 @@ static struct candidate find_host(const struct naming *naming, const struct sess
             .is_sni = s->tls_server_name && strcasecmp(s->tls_server_name, host) == 0,
             .in_certificate = naming_matches(&s->server_cert.alternative_names, host) == FACT_YES,
             .asked = found->asked,
+            .at = i,
         };
         if (is_better(&one, &best))
             best = one;
     }
     if (best.host && best.rank == RANK_ADDRESS)
         best.host = NULL; /* somebody looked up some name of that address: it says too little */
+    if (best.host)
+        rest_on_host(naming, &hosts, best.at);
     return best;
 }
 
@@ -159,6 +177,7 @@ static void describe_domains(const struct naming *naming, struct event *event,
     struct name_found domains[NAMES_PER_KEY_MAX];
     size_t num = names_find(naming->names, NAME_MX, s->dns_host, strlen(s->dns_host), &ends->client,
                             s->start_ns, domains);
+    rest_on(naming, domains, num);
     if (num == 0 || !event_list(event, &s->dns_domains, num))
         return;
     for (size_t i = 0; i < s->dns_domains.num; i++)
@@ -215,7 +234,9 @@ static size_t find_records(const struct naming *naming, const struct session_eve
         bool is_alias = num == 0 && names_find(naming->names, NAME_ALIAS, host, strlen(host), &ends->client,
                                                s->start_ns, aliases) > 0;
         host = is_alias ? (const char *)aliases[0].value : NULL; /* the last seen: a name has one CNAME */
+        rest_on(naming, aliases, is_alias ? 1 : 0);
     }
+    rest_on(naming, found, num);
     return num;
 }
 
@@ -255,6 +276,7 @@ static const char *text_of_domain(const struct naming *naming, struct event *eve
     if (!domain ||
         names_find(naming->names, kind, domain, strlen(domain), &ends->client, s->start_ns, found) == 0)
         return NULL;
+    rest_on(naming, found, 1);
     return event_text(event, found[0].value, found[0].value_len);
 }
 

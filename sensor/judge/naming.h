@@ -31,6 +31,9 @@ struct naming {
     const struct names *names;     /* NULL: the DNS is not looked at */
     const struct mta_sts *mta_sts; /* NULL: no policies */
     struct digest *digest;
+    /* Told of each fact that the event rests on: without the others it would be the same. NULL: nobody. */
+    void (*rests_on)(void *context, const struct name_found *fact);
+    void *context;
 };
 
 /* What a session's event does not hold of it. */

@@ -37,6 +37,7 @@ struct record_file {
     uint64_t num_pending, bytes_pending; /* packets, and their bytes, in pending */
     uint64_t begin_ns;                   /* of the first packet in the file */
     uint64_t aside_len;                  /* bytes of the files put aside */
+    uint64_t number;                     /* of files opened */
     bool has_packets;
     bool failing; /* the last attempt failed; said once */
     bool full;    /* the cap is reached; said once */
@@ -180,6 +181,7 @@ static bool open_path(struct record_file *file, enum sink_path_mode mode, char w
     }
     file->section = (struct record_section){0};
     file->has_packets = false;
+    file->number++;
     return true;
 }
 
@@ -361,9 +363,7 @@ static bool keep_cap(struct record_file *file, uint64_t len) {
     return true;
 }
 
-void record_file_add(struct record_file *file, const struct packet *packet) {
-    if (rotation_due(file, packet->ts_ns))
-        rotate(file);
+void record_file_add_older(struct record_file *file, const struct packet *packet) {
     if (!keep_cap(file, packet->captured_len)) {
         if (!file->full)
             say(file, "has reached its max; packets are not recorded any more");
@@ -378,13 +378,23 @@ void record_file_add(struct record_file *file, const struct packet *packet) {
         forget_pending(file);
         return;
     }
-    if (!file->has_packets)
-        file->begin_ns = packet->ts_ns;
-    file->has_packets = true;
     file->num_pending++;
     file->bytes_pending += packet->captured_len;
     if (file->pending.len >= RECORD_FILE_GATHER)
         record_file_flush(file);
+}
+
+void record_file_add(struct record_file *file, const struct packet *packet) {
+    if (rotation_due(file, packet->ts_ns))
+        rotate(file);
+    if (!file->has_packets)
+        file->begin_ns = packet->ts_ns;
+    file->has_packets = true;
+    record_file_add_older(file, packet);
+}
+
+uint64_t record_file_number(const struct record_file *file) {
+    return file->number;
 }
 
 void record_file_reopen(struct record_file *file) {

@@ -46,7 +46,10 @@ bool record_file_place(const char *text, struct sink_place *place); /* as sink_p
 bool record_file_is_sink(const char *text, const char *sink);
 
 void record_file_add(struct record_file *file, const struct packet *packet);
-void record_file_flush(struct record_file *file); /* what was gathered is written */
+/* One that is out of order: its time neither ends a file nor names it. */
+void record_file_add_older(struct record_file *file, const struct packet *packet);
+uint64_t record_file_number(const struct record_file *file); /* how many were opened, this one included */
+void record_file_flush(struct record_file *file);            /* what was gathered is written */
 /* The reader of standard output went away: nothing is written any more. */
 bool record_file_gone(const struct record_file *file);
 /* SIGHUP: whoever renamed the file asks for a new one. */

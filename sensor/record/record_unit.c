@@ -28,6 +28,48 @@ void record_frames_free(struct record_frame *frames) {
     }
 }
 
+size_t record_frames_size(const struct record_frame *frames) {
+    size_t size = 0;
+    for (const struct record_frame *frame = frames; frame; frame = frame->next)
+        size += sizeof *frame + frame->packet.captured_len;
+    return size;
+}
+
+static void blank_rest(struct record_frame *frame) {
+    uint32_t end = frame->at + frame->len;
+    memset(frame->bytes + end, 0, frame->packet.captured_len - end);
+}
+
+struct record_frame *record_frames_copy(const struct record_frame *frames, bool scrub) {
+    struct record_frame *copies = NULL, **end = &copies;
+    for (const struct record_frame *frame = frames; frame; frame = frame->next) {
+        const struct decode_piece piece = {
+            .data = frame->packet.data + frame->at, .len = frame->len, .offset = (uint32_t)frame->from};
+        struct record_frame *copy = record_frame_new(&frame->packet, &piece);
+        if (!copy) {
+            record_frames_free(copies);
+            return NULL;
+        }
+        if (scrub)
+            blank_rest(copy);
+        *end = copy;
+        end = &copy->next;
+    }
+    return copies;
+}
+
+struct record_unit *record_unit_answer(struct record_frame *frames) {
+    struct record_unit *unit = calloc(1, sizeof *unit);
+    if (!unit) {
+        record_frames_free(frames);
+        return NULL;
+    }
+    unit->frames = frames;
+    unit->answer = true;
+    unit->size = sizeof *unit + record_frames_size(frames);
+    return unit;
+}
+
 void record_unit_free(struct record_unit *unit) {
     if (!unit)
         return;
@@ -60,9 +102,7 @@ struct record_unit *record_unit_new(struct record_frame *frames, const struct se
     unit->frames = frames;
     unit->header_len = (uint32_t)(segment->payload - segment->header);
     unit->payload_len = segment->payload_len;
-    unit->size = sizeof *unit;
-    for (const struct record_frame *frame = frames; frame; frame = frame->next)
-        unit->size += sizeof *frame + frame->packet.captured_len;
+    unit->size = sizeof *unit + record_frames_size(frames);
     return unit;
 }
 
@@ -118,8 +158,7 @@ void record_unit_scrub(struct record_unit *unit, const struct veil *veil) {
     }
     int64_t correction = change % 0xffff;
     for (struct record_frame *frame = unit->frames; frame; frame = frame->next) {
-        uint32_t end = frame->at + frame->len;
-        memset(frame->bytes + end, 0, frame->packet.captured_len - end);
+        blank_rest(frame);
         if (correction != 0)
             correct_checksum(frame, (uint32_t)(correction < 0 ? correction + 0xffff : correction));
     }

@@ -25,6 +25,7 @@ struct record_unit {
     struct record_frame *frames; /* in the order of capture */
     size_t size;                 /* memory that it takes */
     bool late;                   /* others overtook it */
+    bool answer;                 /* no segment of mail, but an answer of the DNS */
     bool unread;                 /* its payload is no part of the stream */
     bool contradicts;            /* bytes before it at the same places were others */
     uint8_t side;
@@ -44,6 +45,13 @@ struct record_unit *record_unit_new(struct record_frame *frames, const struct se
                                     const struct decode_piece *piece);
 void record_unit_free(struct record_unit *unit); /* NULL is fine */
 void record_frames_free(struct record_frame *frames);
+size_t record_frames_size(const struct record_frame *frames); /* memory that they take */
+
+/* The same, with bytes of their own; with scrub, those behind a packet's end are 0. NULL: out of memory. */
+struct record_frame *record_frames_copy(const struct record_frame *frames, bool scrub);
+
+/* A unit of an answer's frames, which it takes over; nothing waits for it. NULL as above. */
+struct record_unit *record_unit_answer(struct record_frame *frames);
 
 /* Replaces hidden bytes of the payload by 0, and those behind the packet's end: without a veil all of them.
  * In a unit that contradicts others it is 1, so that it still does. The TCP checksum is corrected by what

@@ -3,7 +3,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "../track/dns_streams.h"
 #include "../track/session.h"
+#include "record_answers.h"
 
 #define NUM_BUCKETS 256u
 
@@ -28,6 +30,13 @@ struct fragment_store {
     size_t size;
 };
 
+/* What a connection of the DNS has sent. */
+struct answer_stream {
+    struct record_frame *oldest, *newest;
+    size_t size;
+    bool too_long; /* it is not kept */
+};
+
 struct recorder {
     struct record_file *file;
     bool scrub;
@@ -36,6 +45,8 @@ struct recorder {
     size_t held;
     uint64_t elapsed_ns;
     struct fragment_store fragments;
+    struct record_answers *answers;
+    struct answer_stream streams[DNS_STREAMS_MAX];
     struct recorder_stats stats;
 
     /* The packet at hand. */
@@ -48,6 +59,11 @@ struct recorder *recorder_new(struct record_file *file, bool scrub) {
     struct recorder *recorder = calloc(1, sizeof *recorder);
     if (!recorder)
         return NULL;
+    recorder->answers = record_answers_new();
+    if (!recorder->answers) {
+        free(recorder);
+        return NULL;
+    }
     recorder->file = file;
     recorder->scrub = scrub;
     return recorder;
@@ -78,8 +94,12 @@ static void take_out(struct recorder *recorder, struct record_unit *unit) {
 
 static void write_out(struct recorder *recorder, struct record_unit *unit) {
     take_out(recorder, unit);
-    for (const struct record_frame *frame = unit->frames; frame; frame = frame->next)
-        record_file_add(recorder->file, &frame->packet);
+    for (const struct record_frame *frame = unit->frames; frame; frame = frame->next) {
+        if (unit->answer)
+            record_file_add_older(recorder->file, &frame->packet);
+        else
+            record_file_add(recorder->file, &frame->packet);
+    }
     record_unit_free(unit);
 }
 
@@ -239,17 +259,19 @@ void recorder_done(struct recorder *recorder) {
 /* --- segments --- */
 
 /* The packet at hand, or all of its datagram. */
-static struct record_unit *make_unit(struct recorder *recorder, const struct segment *segment) {
-    const struct decode_piece *piece = recorder->piece;
+static struct record_frame *take_frames(struct recorder *recorder, const struct segment *segment) {
     struct record_frame *frames = recorder->frames;
     recorder->frames = NULL;
-    if (!piece) {
-        struct decode_piece all = {.data = segment->header,
-                                   .len =
-                                       (uint32_t)(segment->payload - segment->header) + segment->payload_len};
-        frames = record_frame_new(recorder->packet, &all);
-    }
-    struct record_unit *unit = frames ? record_unit_new(frames, segment, piece) : NULL;
+    if (recorder->piece)
+        return frames;
+    struct decode_piece all = {.data = segment->header,
+                               .len = (uint32_t)(segment->payload - segment->header) + segment->payload_len};
+    return record_frame_new(recorder->packet, &all);
+}
+
+static struct record_unit *make_unit(struct recorder *recorder, const struct segment *segment) {
+    struct record_frame *frames = take_frames(recorder, segment);
+    struct record_unit *unit = frames ? record_unit_new(frames, segment, recorder->piece) : NULL;
     if (!unit)
         recorder->stats.unrecordable++;
     return unit;
@@ -323,6 +345,56 @@ void recorder_end(struct recorder *recorder, struct flow *flow, enum record_mail
     flow->record = NULL;
 }
 
+/* --- answers of the DNS --- */
+
+static void empty_stream(struct answer_stream *stream) {
+    record_frames_free(stream->oldest);
+    *stream = (struct answer_stream){0};
+}
+
+void recorder_dns_segment(struct recorder *recorder, const struct segment *segment, int place, bool begun) {
+    struct answer_stream *stream = &recorder->streams[place];
+    if (begun)
+        empty_stream(stream);
+    if (stream->too_long || (segment->payload_len == 0 && !begun))
+        return;
+    struct record_frame *frames = take_frames(recorder, segment);
+    stream->size += record_frames_size(frames);
+    if (!frames || stream->size > RECORD_STREAM_MAX) {
+        record_frames_free(frames);
+        empty_stream(stream);
+        stream->too_long = true;
+        return;
+    }
+    *(stream->newest ? &stream->newest->next : &stream->oldest) = frames;
+    while (frames->next)
+        frames = frames->next;
+    stream->newest = frames;
+}
+
+uint64_t recorder_keep_answer(struct recorder *recorder, const struct segment *segment, int place) {
+    struct record_frame *frames = place >= 0 ? record_frames_copy(recorder->streams[place].oldest, false)
+                                             : take_frames(recorder, segment);
+    return frames ? record_answers_keep(recorder->answers, frames) : 0;
+}
+
+void recorder_add_answer(struct recorder *recorder, uint64_t number) {
+    const struct record_frame *kept =
+        record_answers_once(recorder->answers, number, record_file_number(recorder->file));
+    if (!kept)
+        return;
+    struct record_frame *frames = record_frames_copy(kept, recorder->scrub);
+    struct record_unit *unit = frames ? record_unit_answer(frames) : NULL;
+    if (!unit) {
+        recorder->stats.unrecordable++;
+        return;
+    }
+    recorder->stats.answers++;
+    enqueue(&recorder->fresh, unit);
+    recorder->held += unit->size;
+    release(recorder);
+}
+
 /* --- the file --- */
 
 void recorder_flush(struct recorder *recorder) {
@@ -339,7 +411,9 @@ bool recorder_gone(const struct recorder *recorder) {
 
 void recorder_stats(const struct recorder *recorder, struct recorder_stats *stats) {
     *stats = recorder->stats;
-    stats->held_bytes = recorder->held + recorder->fragments.size;
+    stats->held_bytes = recorder->held + recorder->fragments.size + record_answers_size(recorder->answers);
+    for (size_t i = 0; i < DNS_STREAMS_MAX; i++)
+        stats->held_bytes += recorder->streams[i].size;
     record_file_stats(recorder->file, &stats->file);
 }
 
@@ -350,6 +424,9 @@ bool recorder_close(struct recorder *recorder) {
     assert(!recorder->fresh.oldest && !recorder->late.oldest);
     for (size_t i = 0; i < NUM_BUCKETS; i++)
         empty_bucket(&recorder->fragments, &recorder->fragments.buckets[i]);
+    for (size_t i = 0; i < DNS_STREAMS_MAX; i++)
+        empty_stream(&recorder->streams[i]);
+    record_answers_free(recorder->answers);
     record_frames_free(recorder->frames);
     bool good = record_file_close(recorder->file);
     free(recorder);

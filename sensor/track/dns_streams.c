@@ -49,15 +49,20 @@ static bool is_of(const struct dns_stream *dns, const struct segment *segment) {
            memcmp(dns->address[1], segment->dst, segment->addr_len) == 0;
 }
 
-/* The connection's place; with a SYN a new one, in place of the one silent for longest. */
-static struct dns_stream *find(struct dns_streams *streams, const struct segment *segment) {
+static int place_of(const struct dns_streams *streams, const struct dns_stream *dns) {
+    return (int)(dns - streams->streams);
+}
+
+/* With a SYN a new one, in place of the one silent for longest. */
+int dns_streams_find(struct dns_streams *streams, const struct segment *segment, bool *begun) {
     struct dns_stream *oldest = &streams->streams[0];
     bool begins = (segment->flags & TCP_SYN) != 0;
+    *begun = false;
     for (size_t i = 0; i < DNS_STREAMS_MAX; i++) {
         struct dns_stream *dns = &streams->streams[i];
         if (is_of(dns, segment)) {
             if (!begins || dns->stream.first_seq == segment->seq + 1)
-                return dns;
+                return place_of(streams, dns);
             oldest = dns;
             break;
         }
@@ -65,14 +70,15 @@ static struct dns_stream *find(struct dns_streams *streams, const struct segment
             oldest = dns;
     }
     if (!begins)
-        return NULL;
+        return -1;
     forget(oldest);
+    *begun = true;
     oldest->stream = (struct stream){.started = true, .first_seq = segment->seq + 1, .syn_seen = true};
     memcpy(oldest->address[0], segment->src, segment->addr_len);
     memcpy(oldest->address[1], segment->dst, segment->addr_len);
     oldest->addr_len = segment->addr_len;
     oldest->client_port = segment->dst_port;
-    return oldest;
+    return place_of(streams, oldest);
 }
 
 /* Takes of in what the message at hand lacks; true when it is whole. *bad: no memory. */
@@ -118,11 +124,9 @@ static bool read_messages(struct dns_stream *dns, dns_streams_take take, void *c
     return !bad;
 }
 
-void dns_streams_segment(struct dns_streams *streams, const struct segment *segment, dns_streams_take take,
-                         void *context) {
-    struct dns_stream *dns = find(streams, segment);
-    if (!dns)
-        return;
+void dns_streams_segment(struct dns_streams *streams, int place, const struct segment *segment,
+                         dns_streams_take take, void *context) {
+    struct dns_stream *dns = &streams->streams[place];
     dns->used = ++streams->num_segments;
     uint32_t first = segment->seq + ((segment->flags & TCP_SYN) ? 1 : 0);
     int64_t offset = stream_offset(&dns->stream, first);

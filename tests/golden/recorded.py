@@ -4,12 +4,13 @@
     python3 tests/golden/recorded.py PROGRAM
 
 For each bundled capture, with its key log too where there is one: its recording and its scrubbed recording have the same
-session and peer events, byte for byte (but for the time from which peers are told of, and without what DNS answers said of
-names: those are no packets of mail connections, and are not recorded); the scrubbed one holds no password, no AUTH response and nothing of a message
-that crossed in clear, scrubbing it again changes nothing, and as many TCP checksums are right as were before.
+session and peer events, byte for byte (but for the time from which peers are told of); the scrubbed one holds no password, no
+AUTH response and nothing of a message that crossed in clear, scrubbing it again gives the same packets, and as many TCP
+checksums are right as were before. Of the answers of the DNS a recording has those that named a server, and no others.
 """
 import json
 import pathlib
+import struct
 import sys
 import tempfile
 
@@ -18,7 +19,7 @@ import no_secrets
 
 def run(starttap, source, *options):
     """Its session and peer events, as they were written."""
-    written = bundled.run(starttap, *bundled.SETTINGS, "--no-dns", *options, "-o", "json:-?datasets=session,peer", "-r", source)
+    written = bundled.run(starttap, *bundled.SETTINGS, *options, "-o", "json:-?datasets=session,peer", "-r", source)
     return b"\n".join(map(without_window, written.splitlines()))
 
 
@@ -43,6 +44,16 @@ def first_difference(one, other):
     return "not as many events"
 
 
+def packets(path):
+    """The blocks of a recording, sorted: an answer of the DNS may stand some packets earlier or later."""
+    data, at, blocks = path.read_bytes(), 0, []
+    while at < len(data):
+        length = struct.unpack_from("<I", data, at + 4)[0]
+        blocks.append(data[at:at + length])
+        at += length
+    return sorted(blocks)
+
+
 def check(starttap, name, source, keys):
     options = ["--keylog", keys] if keys else []
     problems = []
@@ -57,7 +68,7 @@ def check(starttap, name, source, keys):
         found = run(starttap, scrubbed, *options, "--verify-checksums")
         if found != expected:
             problems.append(f"{name}: scrubbed, with right checksums alone: {first_difference(expected, found)}")
-        if scrubbed.read_bytes() != again.read_bytes():
+        if packets(scrubbed) != packets(again):
             problems.append(f"{name}: scrubbing what is scrubbed changes it")
         problems += [f"{name}: scrubbed, it holds {needle.decode()}" for needle in no_secrets.held(scrubbed.read_bytes())
                      if needle not in ADDRESSES]
@@ -72,12 +83,51 @@ IN_NULL_CIPHER = {"s-server-null-cipher": b"hello"}
 ADDRESSES = {b"ann@", b"bob@", b"nobody@", b"alice", "jörg".encode()}
 
 
+def with_other_answers(source, directory):
+    """The capture, and behind each answer of the DNS the same about another name, sent to another and to the same asker."""
+    data = source.read_bytes()
+    order = "<" if data[:4] in (bytes.fromhex("d4c3b2a1"), bytes.fromhex("4d3cb2a1")) else ">"
+    out, at = bytearray(data[:24]), 24
+    while at < len(data):
+        length = struct.unpack_from(order + "I", data, at + 8)[0]
+        record = data[at:at + 16 + length]
+        at += len(record)
+        out += record
+        other = record.replace(b"\x02mx\x07example\x03org", b"\x02ww\x07example\x03net")
+        if other != record:
+            out += other + other.replace(bytes([10, 99, 0, 1]), bytes([10, 99, 0, 9]))
+    path = directory / "with-others.pcap"
+    path.write_bytes(out)
+    return path
+
+
+def check_others(starttap):
+    """Answers that no event rests on are not recorded, though they are about the server's address."""
+    with tempfile.TemporaryDirectory() as directory:
+        directory = pathlib.Path(directory)
+        source, recorded = with_other_answers(bundled.PCAPS / OTHERS, directory), directory / "recorded.pcapng"
+        name, problems = b"\x02ww\x07example\x03net", []
+        if source.read_bytes().count(name) < 2:
+            problems.append(f"{OTHERS}: no other answers were made")
+        events = run(starttap, source, "-w", recorded)
+        if b'"dns":{"host":"mx.example.org"' not in events:
+            problems.append(f"{OTHERS}: the server is not named any more")
+        if name in recorded.read_bytes():
+            problems.append(f"{OTHERS}: an answer is recorded that no event rests on")
+        if run(starttap, recorded) != events:
+            problems.append(f"{OTHERS}: recorded without others: {first_difference(events, run(starttap, recorded))}")
+    return problems
+
+
+OTHERS = "names-dane-match-udp.pcap"
+
+
 def main():
     starttap = bundled.program(sys.argv[1:])
     checked = bundled.each_run(lambda name, path, keys: check(starttap, name, path, keys))
     together = check(starttap, "all of them", bundled.PCAPS, None)
-    problems = [problem for found in checked for problem in found] + together
-    bundled.finish("recorded", len(checked) + 1, problems)
+    problems = [problem for found in checked for problem in found] + together + check_others(starttap)
+    bundled.finish("recorded", len(checked) + 2, problems)
 
 
 if __name__ == "__main__":

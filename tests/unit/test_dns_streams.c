@@ -39,7 +39,11 @@ static void send(struct dns_streams *streams, struct taken *taken, uint16_t port
                                     .payload = payload,
                                     .payload_len = (uint32_t)len,
                                     .payload_wire_len = (uint32_t)len};
-    dns_streams_segment(streams, &segment, take, taken);
+    bool begun;
+    int place = dns_streams_find(streams, &segment, &begun);
+    assert_true(place < DNS_STREAMS_MAX && (place >= 0 || !begun));
+    if (place >= 0)
+        dns_streams_segment(streams, place, &segment, take, taken);
 }
 
 static const uint8_t messages[] = {0, 5, 'f', 'i', 'r', 's', 't', 0, 0, 0, 3, 't', 'w', 'o'};

@@ -37,15 +37,15 @@ static void test_ports(void **state) {
         assert_non_null(intake);
         for (size_t i = 0; i < 2; i++) {
             struct packet packet = packet_to(frame, watched[i], START);
-            intake_arrive(intake, &packet);
             assert_true(intake_segment(intake, &packet, &segment));
+            intake_arrive(intake, &packet);
             assert_int_equal(segment.dst_port, watched[i]);
             assert_int_equal(segment.payload_len, 4);
         }
         for (size_t i = 0; i < 4; i++) {
             struct packet packet = packet_to(frame, others[i], START);
-            intake_arrive(intake, &packet);
             assert_int_equal(intake_segment(intake, &packet, &segment), any);
+            intake_arrive(intake, &packet);
         }
         assert_int_equal(intake_counters(intake)->packets, 6);
         assert_int_equal(intake_counters(intake)->bytes, 300);
@@ -96,11 +96,44 @@ static void test_span(void **state) {
     intake_free(intake);
 }
 
+/* An answer of the DNS is counted, but it moves no clock: not forward, and not back. */
+static void test_answers_and_time(void **state) {
+    (void)state;
+    uint8_t frame[44], answer[44];
+    struct segment segment;
+    struct intake *intake = intake_new(settings());
+    assert_non_null(intake);
+    for (unsigned i = 0; i < 3; i++) {
+        struct packet packet = packet_to(frame, 25, START + i * NS_PER_S);
+        assert_true(intake_segment(intake, &packet, &segment));
+        intake_arrive(intake, &packet);
+    }
+    uint64_t elapsed_ns = intake_moment(intake).elapsed_ns;
+    assert_int_equal(elapsed_ns, NS_PER_S);
+    for (unsigned i = 0; i < 8; i++) {
+        struct packet packet =
+            packet_to(answer, 40000, i % 2 ? START + 900 * NS_PER_S : START - 900 * NS_PER_S);
+        answer[20] = 0;
+        answer[21] = DNS_PORT;
+        assert_true(intake_segment(intake, &packet, &segment));
+        assert_int_equal(segment.src_port, DNS_PORT);
+        struct arrival arrival = intake_arrive(intake, &packet);
+        assert_int_equal(arrival.moment.elapsed_ns, elapsed_ns);
+        assert_false(arrival.window_ended);
+    }
+    struct packet packet = packet_to(frame, 25, START + 3 * NS_PER_S);
+    assert_true(intake_segment(intake, &packet, &segment));
+    assert_int_equal(intake_arrive(intake, &packet).moment.elapsed_ns, 2 * NS_PER_S);
+    assert_int_equal(intake_counters(intake)->packets, 12);
+    intake_free(intake);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ports),
         cmocka_unit_test(test_windows),
         cmocka_unit_test(test_span),
+        cmocka_unit_test(test_answers_and_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,15 +17,21 @@ static const struct name_end alice = {.bytes = {192, 0, 2, 10}, .len = 4};
 static const struct name_end bob = {.bytes = {192, 0, 2, 11}, .len = 4};
 static const uint8_t server[4] = {198, 51, 100, 7};
 
-static void add(struct names *names, enum name_kind kind, const void *key, size_t key_len, const char *value,
-                uint32_t ttl_s, const struct name_end *asker, uint64_t ts_ns) {
+static void add_told(struct names *names, enum name_kind kind, const void *key, size_t key_len,
+                     const char *value, uint32_t ttl_s, const struct name_end *asker, uint64_t ts_ns,
+                     uint64_t answer) {
     const struct name_fact fact = {.kind = (uint8_t)kind,
                                    .key_len = (uint16_t)key_len,
                                    .value_len = (uint16_t)strlen(value),
                                    .ttl_s = ttl_s,
                                    .key = key,
                                    .value = (const uint8_t *)value};
-    names_add(names, &fact, 1, asker, ts_ns);
+    names_add(names, &fact, 1, asker, ts_ns, answer);
+}
+
+static void add(struct names *names, enum name_kind kind, const void *key, size_t key_len, const char *value,
+                uint32_t ttl_s, const struct name_end *asker, uint64_t ts_ns) {
+    add_told(names, kind, key, key_len, value, ttl_s, asker, ts_ns, 0);
 }
 
 static size_t find(const struct names *names, uint64_t at_ns, struct name_found found[NAMES_PER_KEY_MAX]) {
@@ -56,6 +62,50 @@ static void test_time(void **state) {
     assert_int_equal(names_find(NULL, NAME_MX, "a", 1, NULL, START, found), 0);
     names_free(names);
     names_free(NULL);
+}
+
+static void tell(struct names *names, uint32_t ttl_s, const struct name_end *asker, uint64_t ts_ns,
+                 uint64_t answer) {
+    add_told(names, NAME_OF_ADDRESS, server, 4, "mx.example.org", ttl_s, asker, ts_ns, answer);
+}
+
+/* The answers that show that it held all the time, and the last one; seen again, these say the same. */
+static void test_answers(void **state) {
+    struct names *names = names_new(NULL), *again = names_new(NULL);
+    struct name_found found[NAMES_PER_KEY_MAX], same[NAMES_PER_KEY_MAX];
+    (void)state;
+    assert_non_null(names);
+    assert_non_null(again);
+    tell(names, 60, &alice, START, 0);
+    assert_int_equal(find(names, START, found), 1);
+    assert_null(found[0].answers); /* it was not kept */
+    for (uint64_t i = 1; i <= 40; i++)
+        tell(names, 60, i % 2 ? &alice : &bob, START + i * 10 * SECOND, i);
+    assert_int_equal(find(names, START + 200 * SECOND, found), 1);
+    const struct name_answers *answers = found[0].answers;
+    assert_int_equal(answers->num, 5); /* 10, 130, 250, 370 and 400 */
+    assert_int_equal(answers->items[0].number, 1);
+    assert_int_equal(answers->items[answers->num - 1].number, 40);
+    for (size_t i = answers->num; i-- > 0;) { /* a recording may have them in any order */
+        const struct name_answer *told = &answers->items[i];
+        tell(again, 60, told->number % 2 ? &alice : &bob, told->ts_ns, told->number);
+    }
+    assert_int_equal(find(again, START + 200 * SECOND, same), 1);
+    assert_int_equal(same[0].asked, found[0].asked);
+    assert_int_equal(same[0].last_ns, found[0].last_ns);
+    assert_int_equal(same[0].answers->num, answers->num);
+    assert_int_equal(find(again, START + 11 * SECOND, same), 1);
+    assert_int_equal(find(again, START + 521 * SECOND, same), 0);
+    tell(names, 60, &bob, START + 900 * SECOND, 41); /* what was before does not matter any more */
+    assert_int_equal(find(names, START + 900 * SECOND, found), 1);
+    assert_int_equal(found[0].answers->num, 1);
+    for (uint64_t i = 1; i <= 2 * NAMES_ANSWERS_MAX; i++)
+        tell(names, 60, &bob, START + (900 + i * 100) * SECOND, 41 + i);
+    assert_int_equal(find(names, START + 2500 * SECOND, found), 1);
+    assert_int_equal(found[0].answers->num, NAMES_ANSWERS_MAX);
+    assert_int_equal(found[0].answers->items[0].number, 41 + NAMES_ANSWERS_MAX + 1);
+    names_free(names);
+    names_free(again);
 }
 
 /* The last seen first; of one key only so many, and of all only so many. */
@@ -181,8 +231,8 @@ static void test_mail_records(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_time),        cmocka_unit_test(test_limits),       cmocka_unit_test(test_alias),
-        cmocka_unit_test(test_alias_alone), cmocka_unit_test(test_mail_records),
+        cmocka_unit_test(test_time),  cmocka_unit_test(test_answers),     cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_alias), cmocka_unit_test(test_alias_alone), cmocka_unit_test(test_mail_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,7 @@ static void learn_bytes(enum name_kind kind, const void *key, size_t key_len, co
                                    .ttl_s = 300,
                                    .key = key,
                                    .value = value};
-    names_add(names, &fact, 1, asker, clock_ns++);
+    names_add(names, &fact, 1, asker, clock_ns++, 0);
 }
 
 static void learn(enum name_kind kind, const char *key, const char *value) {
@@ -74,7 +74,7 @@ static struct session_event *session(const char *name, const char *other) {
 }
 
 static struct session_event *describe(void) {
-    const struct naming naming = {names, NULL, digest};
+    const struct naming naming = {.names = names, .digest = digest};
     naming_describe(&naming, &event, &ends);
     return &event.session;
 }
@@ -82,6 +82,29 @@ static struct session_event *describe(void) {
 static void set_list(struct text_list *list, const char *text) {
     assert_true(event_list(&event, list, 1));
     list->items[0] = text;
+}
+
+/* What the event rests on: the host's address, its domain; not the names that lost. */
+static void note(void *context, const struct name_found *fact) {
+    char *told = context;
+    strcat(strcat(told, (const char *)fact->value), " ");
+}
+
+static void test_rests_on(void **state) {
+    char told[256] = "";
+    const struct naming naming = {names, NULL, digest, note, told};
+    (void)state;
+    learn_address("www.example.org", &ends.client);
+    learn_address("mx.example.org", &ends.client);
+    learn_address("mail.example.org", &ends.client);
+    learn(NAME_MX, "mx.example.org", "example.org");
+    learn(NAME_MX, "mx.example.com", "example.com");
+    learn(NAME_TLSRPT, "example.org", "mailto:a@example.org");
+    learn(NAME_TLSRPT, "example.com", "mailto:a@example.com");
+    session("mx.example.org", NULL);
+    naming_describe(&naming, &event, &ends);
+    assert_string_equal(event.session.dns_host, "mx.example.org");
+    assert_string_equal(told, "mx.example.org example.org mailto:a@example.org ");
 }
 
 /* RFC 9525 section 6.3: the whole leftmost label only. */
@@ -190,7 +213,7 @@ static void test_time(void **state) {
 static struct cert_digests leaf;
 
 static struct session_event *describe_with_chain(size_t num) {
-    const struct naming naming = {names, NULL, digest};
+    const struct naming naming = {.names = names, .digest = digest};
     struct naming_ends with = ends;
     memset(&leaf, 0x5a, sizeof leaf);
     leaf.known = true;
@@ -350,6 +373,7 @@ static void test_without_names(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_matches),
+        cmocka_unit_test_setup_teardown(test_rests_on, begin, end),
         cmocka_unit_test_setup_teardown(test_order, begin, end),
         cmocka_unit_test_setup_teardown(test_doubt, begin, end),
         cmocka_unit_test_setup_teardown(test_acquitted, begin, end),
