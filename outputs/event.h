@@ -273,6 +273,7 @@ struct session_event {
     struct text_list dane_records;
     const char *dane_result, *dane_reason, *dane_dnssec;
     const char *mta_sts_domain, *mta_sts_mode, *mta_sts_result, *mta_sts_reason;
+    struct text_list mta_sts_lines; /* no field: the policy's text, for reports; none if it is long */
     struct text_list received_hops;
     int64_t received_encrypted, received_cleartext, received_unknown; /* of these */
 

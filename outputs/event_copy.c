@@ -79,5 +79,9 @@ bool event_copy(struct event *to, const struct event *from) {
             return false;
         }
     }
+    if (from->dataset == DATASET_SESSION && !copy_texts(to, &to->session.mta_sts_lines)) {
+        event_reset(to, from->dataset);
+        return false;
+    }
     return true;
 }

@@ -28,6 +28,8 @@ enum policy_type { POLICY_TLSA, POLICY_STS, POLICY_NONE, NUM_POLICY_TYPES };
 static const char *const policy_names[NUM_POLICY_TYPES] = {"tlsa", "sts", "no-policy-found"};
 
 struct policy {
+    enum policy_type type;
+    char *text; /* its lines, each with a '\n' at its end; NULL: not known */
     uint64_t successful, failed;
     struct detail *details;
     size_t num_details, cap_details;
@@ -35,7 +37,8 @@ struct policy {
 
 struct tlsrpt_report {
     char domain[TLSRPT_DOMAIN_LEN];
-    struct policy policies[NUM_POLICY_TYPES];
+    struct policy *policies;
+    size_t num_policies;
 };
 
 /* --- names --- */
@@ -121,6 +124,43 @@ int tlsrpt_counts(const struct session_event *session) {
     return session->verdict == VERDICT_STARTTLS && is_successful(session) ? 1 : 0;
 }
 
+/* --- the texts of policies --- */
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Of TLSA records the order says nothing, and half a record, or one too few, is not the policy. */
+static bool sort_records(const struct text_list *records, const char *sorted[EVENT_LIST_MAX]) {
+    for (size_t i = 0; i < records->num; i++) {
+        size_t len = records->items[i] != NULL ? strlen(records->items[i]) : 0;
+        if (len == 0 || records->items[i][len - 1] == '.') {
+            return false;
+        }
+        sorted[i] = records->items[i];
+    }
+    qsort(sorted, records->num, sizeof *sorted, by_text);
+    return true;
+}
+
+/* Appends what the session's policy says, where that is known. */
+static void add_text(struct buffer *text, const struct session_event *s, enum policy_type type) {
+    const char *sorted[EVENT_LIST_MAX];
+    const char *const *lines = NULL;
+    size_t num = 0;
+    if (type == POLICY_TLSA && sort_records(&s->dane_records, sorted)) {
+        lines = sorted;
+        num = s->dane_records.num;
+    } else if (type == POLICY_STS) {
+        lines = s->mta_sts_lines.items;
+        num = s->mta_sts_lines.num;
+    }
+    for (size_t i = 0; i < num; i++) {
+        buffer_add_string(text, lines[i] != NULL ? lines[i] : "");
+        buffer_add_char(text, '\n');
+    }
+}
+
 /* --- counting --- */
 
 static void fill_detail(struct detail *detail, const struct session_event *s) {
@@ -182,6 +222,59 @@ static bool add_failure(struct tlsrpt_day *day, struct policy *policy, const str
     return true;
 }
 
+static struct policy *find_policy(struct tlsrpt_report *report, enum policy_type type, const char *text) {
+    for (size_t i = 0; i < report->num_policies; i++) {
+        struct policy *policy = &report->policies[i];
+        const char *known = policy->text != NULL ? policy->text : "";
+        if (policy->type == type && strcmp(known, text) == 0) {
+            return policy;
+        }
+    }
+    return NULL;
+}
+
+/* Where there is no room for one more text, it is counted as if it were not known. NULL: out of memory. */
+static struct policy *make_policy(struct tlsrpt_day *day, struct tlsrpt_report *report, enum policy_type type,
+                                  const char *text, size_t len) {
+    bool is_full = report->num_policies >= TLSRPT_POLICIES_MAX || len > TLSRPT_DAY_TEXT_MAX - day->text_len;
+    struct policy *policy = find_policy(report, type, is_full ? "" : text);
+    if (policy != NULL) {
+        return policy;
+    }
+    struct policy *grown = realloc(report->policies, (report->num_policies + 1) * sizeof *grown);
+    if (grown == NULL) {
+        return NULL;
+    }
+    report->policies = grown;
+    policy = &grown[report->num_policies];
+    *policy = (struct policy){.type = type};
+    if (len > 0 && !is_full) {
+        policy->text = strdup(text);
+        if (policy->text == NULL) {
+            return NULL;
+        }
+        day->text_len += len;
+    }
+    report->num_policies++;
+    return policy;
+}
+
+/* The session's; NULL: out of memory. */
+static struct policy *policy_in(struct tlsrpt_day *day, struct tlsrpt_report *report,
+                                const struct session_event *s) {
+    struct buffer text = {0};
+    struct policy *policy = NULL;
+    enum policy_type type = policy_of(s);
+    add_text(&text, s, type);
+    buffer_add_char(&text, '\0');
+    if (!text.failed) {
+        policy = find_policy(report, type, text.data);
+        policy = policy != NULL ? policy : make_policy(day, report, type, text.data, text.len - 1);
+    }
+    buffer_cleanup(&text);
+    return policy;
+}
+
 /* Where the report of the domain is, or belongs. */
 static size_t place_of(const struct tlsrpt_day *day, const char *domain) {
     size_t low = 0, high = day->num;
@@ -219,9 +312,15 @@ static struct tlsrpt_report *insert(struct tlsrpt_day *day, size_t at, const cha
 
 enum added { ADDED, ADDED_NOT, ADDED_NO_ROOM, ADDED_NO_MEMORY };
 
+/* Which policies the domains of several recipients have is not known of all of them. */
+static bool is_under_anothers(const struct session_event *s, const char *domain) {
+    return policy_of(s) == POLICY_STS &&
+           (s->mta_sts_domain == NULL || strcasecmp(s->mta_sts_domain, domain) != 0);
+}
+
 static enum added add_to_domain(struct tlsrpt_day *day, const char *name, const struct session_event *s) {
     char domain[TLSRPT_DOMAIN_LEN];
-    if (name == NULL || !tlsrpt_host_name(name, domain)) {
+    if (name == NULL || !tlsrpt_host_name(name, domain) || is_under_anothers(s, domain)) {
         return ADDED_NOT;
     }
     size_t at = place_of(day, domain);
@@ -230,7 +329,7 @@ static enum added add_to_domain(struct tlsrpt_day *day, const char *name, const 
         return ADDED_NO_ROOM;
     }
     struct tlsrpt_report *report = is_there ? day->reports[at] : insert(day, at, domain);
-    struct policy *policy = report != NULL ? &report->policies[policy_of(s)] : NULL;
+    struct policy *policy = report != NULL ? policy_in(day, report, s) : NULL;
     if (policy == NULL || (tlsrpt_counts(s) < 0 && !add_failure(day, policy, s))) {
         return ADDED_NO_MEMORY;
     }
@@ -271,9 +370,11 @@ bool tlsrpt_day_add(struct tlsrpt_day *day, const struct session_event *session)
 
 void tlsrpt_day_cleanup(struct tlsrpt_day *day) {
     for (size_t i = 0; i < day->num; i++) {
-        for (size_t k = 0; k < NUM_POLICY_TYPES; k++) {
+        for (size_t k = 0; k < day->reports[i]->num_policies; k++) {
             free(day->reports[i]->policies[k].details);
+            free(day->reports[i]->policies[k].text);
         }
+        free(day->reports[i]->policies);
         free(day->reports[i]);
     }
     free(day->reports);
@@ -305,13 +406,42 @@ static void add_detail(struct buffer *out, const struct detail *detail) {
     buffer_add_char(out, '}');
 }
 
-static void add_policy(struct buffer *out, const char *domain, enum policy_type type,
-                       const struct policy *policy) {
+/* The lines of a policy as a member of the object, from where each of them has its prefix on. */
+static void add_lines(struct buffer *out, const char *name, const char *text, const char *prefix) {
+    struct buffer line = {0};
+    bool is_first = true;
+    for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1) {
+        size_t skip = strlen(prefix);
+        if (strncmp(text, prefix, skip) != 0) {
+            continue;
+        }
+        while (skip > 0 && (text[skip] == ' ' || text[skip] == '\t')) {
+            skip++;
+        }
+        buffer_clear(&line);
+        buffer_add(&line, text + skip, (size_t)(end - text) - skip);
+        buffer_add_char(&line, '\0');
+        buffer_printf(out, is_first ? ",\"%s\":[" : ",", name);
+        text_add_json(out, line.failed ? "" : line.data);
+        is_first = false;
+    }
+    buffer_add_string(out, is_first ? "" : "]");
+    out->failed = out->failed || line.failed;
+    buffer_cleanup(&line);
+}
+
+static void add_policy(struct buffer *out, const char *domain, const struct policy *policy) {
+    const char *text = policy->text != NULL ? policy->text : "";
+    buffer_printf(out, "{\"policy\":{\"policy-type\":\"%s\"", policy_names[policy->type]);
+    add_lines(out, "policy-string", text, "");
+    buffer_printf(out, ",\"policy-domain\":\"%s\"", domain);
+    if (policy->type == POLICY_STS) {
+        add_lines(out, "mx-host", text, "mx:");
+    }
     buffer_printf(out,
-                  "{\"policy\":{\"policy-type\":\"%s\",\"policy-domain\":\"%s\"},"
-                  "\"summary\":{\"total-successful-session-count\":%" PRIu64
+                  "},\"summary\":{\"total-successful-session-count\":%" PRIu64
                   ",\"total-failure-session-count\":%" PRIu64 "}",
-                  policy_names[type], domain, policy->successful, policy->failed);
+                  policy->successful, policy->failed);
     for (size_t i = 0; i < policy->num_details; i++) {
         buffer_add_string(out, i == 0 ? ",\"failure-details\":[" : ",");
         add_detail(out, &policy->details[i]);
@@ -319,13 +449,15 @@ static void add_policy(struct buffer *out, const char *domain, enum policy_type 
     buffer_add_string(out, policy->num_details > 0 ? "]}" : "}");
 }
 
-/* Those under which there was a session. */
+/* Those of a type together. */
 static void add_policies(struct buffer *out, const struct tlsrpt_report *report) {
-    for (unsigned i = 0; i < NUM_POLICY_TYPES; i++) {
-        const struct policy *policy = &report->policies[i];
-        if (policy->successful + policy->failed > 0) {
-            buffer_add_string(out, out->len > 0 ? "," : "");
-            add_policy(out, report->domain, (enum policy_type)i, policy);
+    for (unsigned type = 0; type < NUM_POLICY_TYPES; type++) {
+        for (size_t i = 0; i < report->num_policies; i++) {
+            const struct policy *policy = &report->policies[i];
+            if (policy->type == type && policy->successful + policy->failed > 0) {
+                buffer_add_string(out, out->len > 0 ? "," : "");
+                add_policy(out, report->domain, policy);
+            }
         }
     }
 }

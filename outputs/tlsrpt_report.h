@@ -13,7 +13,10 @@
  * resolver claimed, "sts" where an MTA-STS policy in force was given (--mta-sts), else "no-policy-found".
  * Under a policy a session is successful when it was seen to keep it, so that one whose certificate is hidden
  * (TLS 1.3) does not count. Without one, a certificate that no authority vouches for, or of another name,
- * fails no session: the sender does not look at it. The texts of policies are left out.
+ * fails no session: the sender does not look at it. Its text (section 4.4) is in the report where all of it
+ * is known: the lines of the file, with the patterns in mx-host, or the TLSA records. Each text has counts of
+ * its own. A session that was under the MTA-STS policy of one recipient's domain is in no report of the
+ * others'.
  *
  * The policy domain is that of the recipients, where these were seen, and a session counts for each of them.
  * TLS hides them: then it is the one domain of which the server was seen to be an MX, else the name of the
@@ -29,15 +32,17 @@
 
 #define TLSRPT_DOMAINS_MAX     10000 /* of a day; sessions of more are counted as dropped */
 #define TLSRPT_DETAILS_MAX     64 /* kinds of failure of a domain; beyond, only result types are told apart */
-#define TLSRPT_DAY_DETAILS_MAX 50000 /* the same of all domains of a day together */
-#define TLSRPT_DOMAIN_LEN      254   /* with the NUL */
+#define TLSRPT_DAY_DETAILS_MAX 50000   /* the same of all domains of a day together */
+#define TLSRPT_POLICIES_MAX    16      /* policies of a domain; more are counted without their text, */
+#define TLSRPT_DAY_TEXT_MAX    8388608 /* as are those beyond so many bytes of text in a day */
+#define TLSRPT_DOMAIN_LEN      254     /* with the NUL */
 
 struct tlsrpt_report;
 
 /* The reports of one day, in order of their domains. Zeroed: none. */
 struct tlsrpt_day {
     struct tlsrpt_report **reports;
-    size_t num, cap, num_details;
+    size_t num, cap, num_details, text_len;
     uint64_t num_sessions; /* counted in them; one of several domains once */
     uint64_t num_dropped;  /* for lack of room */
 };

@@ -150,11 +150,38 @@ static const char *what_lacks(const struct mta_sts_policy *policy, const struct 
     return policy->num_mx == 0 && strcmp(policy->mode, "none") != 0 ? "no mx:" : NULL;
 }
 
+static void forget_lines(struct mta_sts_policy *policy) {
+    for (size_t i = 0; i < policy->num_lines; i++)
+        free(policy->lines[i]);
+    free(policy->lines);
+    policy->lines = NULL;
+    policy->num_lines = 0;
+}
+
+/* All lines or none: half a policy is not the policy. */
+static void keep_lines(struct mta_sts_policy *policy, const char *text, size_t len) {
+    const char *end = text + len;
+    policy->lines = calloc(MTA_STS_LINES_MAX, sizeof *policy->lines);
+    while (text < end && policy->lines) {
+        const char *stop = memchr(text, '\n', (size_t)(end - text));
+        size_t line_len = (size_t)((stop ? stop : end) - text);
+        while (line_len > 0 && is_blank(text[line_len - 1]))
+            line_len--;
+        bool fits = line_len <= MTA_STS_LINE_MAX && policy->num_lines < MTA_STS_LINES_MAX;
+        char *line = fits && line_len > 0 ? strndup(text, line_len) : NULL;
+        if (line)
+            policy->lines[policy->num_lines++] = line;
+        else if (line_len > 0)
+            forget_lines(policy);
+        text = stop ? stop + 1 : end;
+    }
+}
+
 bool mta_sts_parse(const char *text, size_t len, struct mta_sts_policy *policy, unsigned *line,
                    const char **wrong) {
     struct mta_sts_policy out = {0};
     struct required required = {0};
-    const char *end = text + len;
+    const char *start = text, *end = text + len;
     *wrong = NULL;
     *line = 0;
     while (text < end && !*wrong) {
@@ -171,10 +198,12 @@ bool mta_sts_parse(const char *text, size_t len, struct mta_sts_policy *policy, 
     }
     if (!*wrong && (*wrong = what_lacks(&out, &required)) != NULL)
         *line = 0;
-    if (!*wrong)
+    if (!*wrong) {
+        keep_lines(&out, start, len);
         *policy = out;
-    else
+    } else {
         mta_sts_policy_cleanup(&out);
+    }
     return *wrong == NULL;
 }
 
@@ -182,6 +211,7 @@ void mta_sts_policy_cleanup(struct mta_sts_policy *policy) {
     for (size_t i = 0; i < policy->num_mx; i++)
         free(policy->mx[i]);
     free(policy->mx);
+    forget_lines(policy);
     free(policy->domain);
     *policy = (struct mta_sts_policy){0};
 }

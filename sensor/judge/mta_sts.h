@@ -10,12 +10,17 @@
 #define MTA_STS_POLICIES_MAX 65536u
 #define MTA_STS_FILE_MAX     65536u /* bytes; section 3.3 speaks of 64 kilobytes as plenty */
 #define MTA_STS_MX_MAX       256u   /* patterns of a policy */
+#define MTA_STS_LINES_MAX                                                                                    \
+    64u /* lines of a policy, and bytes of a line: of one with more the text is not kept */
+#define MTA_STS_LINE_MAX 512u
 
 struct mta_sts_policy {
     char *domain;     /* lower case */
     const char *mode; /* "enforce", "testing", "none" */
     char **mx;        /* patterns, lower case */
     size_t num_mx;
+    char **lines; /* its text, without blanks at their ends */
+    size_t num_lines;
 };
 
 struct mta_sts;

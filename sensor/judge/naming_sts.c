@@ -64,6 +64,15 @@ static struct sts_judgement judge_all(const struct mta_sts *sts, const struct te
     return worst;
 }
 
+/* For reports of what it came to. */
+static void tell_lines(struct event *event, const struct mta_sts_policy *policy) {
+    struct text_list *lines = &event->session.mta_sts_lines;
+    if (policy->num_lines == 0 || !event_list(event, lines, policy->num_lines))
+        return;
+    for (size_t i = 0; i < lines->num; i++)
+        lines->items[i] = event_string(event, policy->lines[i]);
+}
+
 void naming_judge_sts(const struct mta_sts *sts, struct event *event) {
     static const char *const results[] = {
         [OUTCOME_PASS] = "pass", [OUTCOME_UNKNOWN] = "unknown", [OUTCOME_FAIL] = "fail"};
@@ -79,4 +88,5 @@ void naming_judge_sts(const struct mta_sts *sts, struct event *event) {
     s->mta_sts_mode = worst.policy->mode; /* a constant */
     s->mta_sts_result = results[worst.outcome];
     s->mta_sts_reason = worst.reason;
+    tell_lines(event, worst.policy);
 }

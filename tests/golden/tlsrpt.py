@@ -107,6 +107,26 @@ def expected(sessions):
     return dict(counts)
 
 
+def policy_texts(paths):
+    """RFC 8460 section 4.4: the policy as it is, its hosts; nothing of the kind without one. By domain."""
+    texts = {}
+    for path in paths:
+        for policy in json.loads(gzip.decompress(path.read_bytes()))["policies"]:
+            said = policy["policy"]
+            texts.setdefault(said["policy-domain"], {})[said["policy-type"]] = (said.get("policy-string"), said.get("mx-host"))
+    return texts
+
+
+def check_texts(reports):
+    texts = policy_texts(reports)
+    for file in (bundled.PCAPS / "mta-sts").glob("*.txt"):
+        lines = file.read_text().splitlines()
+        hosts = [line.removeprefix("mx:").strip() for line in lines if line.startswith("mx:")]
+        expect(f"the policy of {file.stem}: {texts.get(file.stem)}", texts.get(file.stem, {}).get("sts") == (lines, hosts))
+    plain = [kinds["no-policy-found"] for kinds in texts.values() if "no-policy-found" in kinds]
+    expect("no text where there is no policy", plain and all(text == (None, None) for text in plain))
+
+
 def has_policy(session):
     return "dane" in session["starttap"] or "mta_sts" in session["starttap"]
 
@@ -122,13 +142,14 @@ def main():
         reports = scratch / "reports"
         example = scratch / "example.json.gz"
         example.write_bytes(gzip.compress(json.dumps(EXAMPLE).encode()))
-        command = [program, "-n", "-q", "-r", bundled.ROOT / "pcaps", "--ca", bundled.ROOT / "pcaps" / "certs" / "ca.pem"]
+        command = [program, "-n", "-q", "-r", bundled.ROOT / "pcaps", "--ca", bundled.PCAPS / "certs" / "ca.pem", "--mta-sts", bundled.PCAPS / "mta-sts"]
         sink = f"tlsrpt:{reports}?organization=Example \"Org\"&sender=sensor.example&contact=mailto:tls@sensor.example"
         events = subprocess.run([*command, "-o", sink, "-o", "json:-?datasets=session"], check=True, capture_output=True, text=True).stdout
         first = {path.name: path.read_bytes() for path in reports.iterdir()}
         subprocess.run([*command, "-o", sink], check=True)
         expect("the same again changes nothing", first == {path.name: path.read_bytes() for path in reports.iterdir()})
         parsed = parse(interpreter, [example, *sorted(reports.iterdir())])
+        check_texts(reports.iterdir())
         found = parsed.pop(str(example), {}).get("policies", [{}])[0]
         expect("the example of RFC 8460", found.get("failed_session_count") == 303 and len(found.get("failure_details", [])) == 3)
         sums = collections.defaultdict(lambda: [0, 0])

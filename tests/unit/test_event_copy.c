@@ -62,10 +62,26 @@ static void test_encoded_list(void **state) {
     event_cleanup(&copy);
 }
 
+/* What is for reports alone. */
+static void test_policy_text(void **state) {
+    (void)state;
+    const char *lines[] = {"version: STSv1", "mode: testing"};
+    struct event event = {0}, copy = {0};
+    sample_session(&event);
+    event.session.mta_sts_lines = (struct text_list){.items = lines, .num = 2};
+    assert_true(event_copy(&copy, &event));
+    assert_int_equal(copy.session.mta_sts_lines.num, 2);
+    assert_string_equal(copy.session.mta_sts_lines.items[1], "mode: testing");
+    assert_ptr_not_equal(copy.session.mta_sts_lines.items[1], lines[1]);
+    event_cleanup(&event);
+    event_cleanup(&copy);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_member),
         cmocka_unit_test(test_encoded_list),
+        cmocka_unit_test(test_policy_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,6 +31,9 @@ static void test_example(void **state) {
     assert_true(mta_sts_parse(text, sizeof text - 1, &policy, &line, &wrong));
     assert_string_equal(policy.mode, "enforce");
     assert_int_equal(policy.num_mx, 3);
+    assert_int_equal(policy.num_lines, 6);
+    assert_string_equal(policy.lines[0], "version: STSv1");
+    assert_string_equal(policy.lines[5], "max_age: 604800");
     assert_true(mta_sts_has_mx(&policy, "mail.example.com"));
     assert_true(mta_sts_has_mx(&policy, "MAIL.example.COM"));
     assert_true(mta_sts_has_mx(&policy, "mx1.example.net"));
@@ -40,6 +43,30 @@ static void test_example(void **state) {
     assert_false(mta_sts_has_mx(&policy, ""));
     assert_false(mta_sts_has_mx(&policy, "mail.example.com.evil.example"));
     mta_sts_policy_cleanup(&policy);
+}
+
+/* The text is kept whole or not at all. */
+static void test_long_text(void **state) {
+    static const char start[] = "version: STSv1\nmode: none\nmax_age: 1\n";
+    char text[4096];
+    struct mta_sts_policy policy;
+    unsigned line;
+    const char *wrong;
+    (void)state;
+    for (size_t num = MTA_STS_LINES_MAX - 1; num <= MTA_STS_LINES_MAX + 1; num++) {
+        strcpy(text, start);
+        for (size_t i = 3; i < num; i++)
+            strcat(text, "a: b\n\n");
+        assert_true(mta_sts_parse(text, strlen(text), &policy, &line, &wrong));
+        assert_int_equal(policy.num_lines, num <= MTA_STS_LINES_MAX ? num : 0);
+        mta_sts_policy_cleanup(&policy);
+    }
+    for (int len = (int)MTA_STS_LINE_MAX; len <= (int)MTA_STS_LINE_MAX + 1; len++) {
+        snprintf(text, sizeof text, "a: %0*d\n%s", len - 3, 0, start);
+        assert_true(mta_sts_parse(text, strlen(text), &policy, &line, &wrong));
+        assert_int_equal(policy.num_lines, len == (int)MTA_STS_LINE_MAX ? 4 : 0);
+        mta_sts_policy_cleanup(&policy);
+    }
 }
 
 static void test_other_forms(void **state) {
@@ -116,10 +143,8 @@ static void test_directory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_example),
-        cmocka_unit_test(test_other_forms),
-        cmocka_unit_test(test_wrong),
-        cmocka_unit_test(test_directory),
+        cmocka_unit_test(test_example), cmocka_unit_test(test_long_text), cmocka_unit_test(test_other_forms),
+        cmocka_unit_test(test_wrong),   cmocka_unit_test(test_directory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,6 +92,8 @@ static void test_certificate(void **state) {
     (void)state;
     session("enforce.example", NULL);
     expect("enforce", "pass", NULL);
+    assert_int_equal(event.session.mta_sts_lines.num, 4);
+    assert_string_equal(event.session.mta_sts_lines.items[1], "mode: enforce");
     session("enforce.example", NULL)->cert_chain_valid = FACT_NO;
     expect("enforce", "fail", "certificate_not_trusted");
     session("enforce.example", NULL)->cert_name_match = FACT_NO;

@@ -160,6 +160,7 @@ static void test_policies(void **state) {
         s->dane_dnssec = cases[i].dnssec;
         s->dane_result = cases[i].dane;
         s->dane_reason = cases[i].dane_reason;
+        s->mta_sts_domain = "mx.example.org";
         s->mta_sts_mode = cases[i].mode;
         s->mta_sts_result = cases[i].sts;
         s->mta_sts_reason = cases[i].sts_reason;
@@ -181,6 +182,96 @@ static void test_policies(void **state) {
         at = strstr(at, expected[i]);
         assert_non_null(at);
     }
+    tlsrpt_day_cleanup(&day);
+}
+
+static const char *one_domain[] = {"example.org"};
+
+static struct session_event *under_sts(const char **lines, size_t num) {
+    struct session_event *s = session(VERDICT_STARTTLS, NULL);
+    to_recipients(s, one_domain, 1);
+    s->mta_sts_domain = "Example.org";
+    s->mta_sts_mode = "enforce";
+    s->mta_sts_result = "pass";
+    s->mta_sts_lines = (struct text_list){.items = lines, .num = num};
+    return s;
+}
+
+static struct session_event *under_tlsa(const char **records, size_t num) {
+    struct session_event *s = session(VERDICT_STARTTLS, NULL);
+    to_recipients(s, one_domain, 1);
+    s->dane_dnssec = "claimed";
+    s->dane_result = "match";
+    s->dane_records = (struct text_list){.items = records, .num = num};
+    return s;
+}
+
+/* RFC 8460 section 4.4 and appendix B; each text has counts of its own. */
+static void test_policy_texts(void **state) {
+    (void)state;
+    const char *lines[] = {"version: STSv1", "mode: enforce", "mx: *.mail.example.org", "mx:\tmx.example.org",
+                           "max_age: 86400"};
+    const char *others[] = {"version: STSv1", "mode: enforce", "mx: mx.example.org", "max_age: 86400"};
+    const char *records[] = {"3 1 1 22ff", "2 0 1 00ff"}, *turned[] = {"2 0 1 00ff", "3 1 1 22ff"};
+    const char *cut[] = {"3 0 0 22ff..."};
+    const char *both[] = {"example.org", "other.example"};
+    struct tlsrpt_day day = {0};
+    assert_true(tlsrpt_day_add(&day, under_sts(lines, 5)));
+    assert_true(tlsrpt_day_add(&day, under_sts(others, 4)));
+    assert_true(tlsrpt_day_add(&day, under_sts(lines, 0))); /* too long a text */
+    struct session_event *s = under_sts(lines, 5);
+    to_recipients(s, both, 2);
+    assert_true(tlsrpt_day_add(&day, s));
+    assert_true(tlsrpt_day_add(&day, under_tlsa(records, 2)));
+    assert_true(tlsrpt_day_add(&day, under_tlsa(turned, 2)));
+    assert_true(tlsrpt_day_add(&day, under_tlsa(cut, 1)));
+    assert_int_equal(day.num, 1); /* of other.example it is not known */
+    const char *json = strstr(written(&day, 0), "\"policies\":");
+#define SUCCESSFUL(n)                                                                                        \
+    "\"summary\":{\"total-successful-session-count\":" #n ",\"total-failure-session-count\":0}}"
+    assert_string_equal(
+        json, "\"policies\":["
+              "{\"policy\":{\"policy-type\":\"tlsa\",\"policy-string\":[\"2 0 1 00ff\",\"3 1 1 22ff\"],"
+              "\"policy-domain\":\"example.org\"}," SUCCESSFUL(
+                  2) ","
+                     "{\"policy\":{\"policy-type\":\"tlsa\",\"policy-domain\":\"example.org\"}," SUCCESSFUL(
+                         1) ","
+                            "{\"policy\":{\"policy-type\":\"sts\",\"policy-string\":[\"version: "
+                            "STSv1\",\"mode: enforce\","
+                            "\"mx: *.mail.example.org\",\"mx:\\u0009mx.example.org\",\"max_age: 86400\"],"
+                            "\"policy-domain\":\"example.org\",\"mx-host\":[\"*.mail.example.org\",\"mx."
+                            "example.org\"]}," SUCCESSFUL(
+                                2) ","
+                                   "{\"policy\":{\"policy-type\":\"sts\",\"policy-string\":[\"version: "
+                                   "STSv1\",\"mode: enforce\","
+                                   "\"mx: mx.example.org\",\"max_age: 86400\"],"
+                                   "\"policy-domain\":\"example.org\",\"mx-host\":[\"mx.example.org\"]}"
+                                   "," SUCCESSFUL(1) ","
+                                                     "{\"policy\":{\"policy-type\":\"sts\",\"policy-domain\":"
+                                                     "\"example.org\"}," SUCCESSFUL(1) "]}\n");
+    tlsrpt_day_cleanup(&day);
+}
+
+static void test_many_policies(void **state) {
+    (void)state;
+    char record[32];
+    const char *records[] = {record};
+    struct tlsrpt_day day = {0};
+    for (unsigned i = 0; i < 2 * TLSRPT_POLICIES_MAX; i++) {
+        (void)snprintf(record, sizeof record, "3 1 1 %08x", i);
+        assert_true(tlsrpt_day_add(&day, under_tlsa(records, 1)));
+    }
+    assert_int_equal(day.num_sessions, 2 * TLSRPT_POLICIES_MAX);
+    const char *json = written(&day, 0);
+    size_t num = 0, num_texts = 0;
+    for (const char *at = json; (at = strstr(at, "\"policy-type\"")) != NULL; at++) {
+        num++;
+    }
+    for (const char *at = json; (at = strstr(at, "\"policy-string\"")) != NULL; at++) {
+        num_texts++;
+    }
+    assert_int_equal(num_texts, TLSRPT_POLICIES_MAX);
+    assert_int_equal(num, TLSRPT_POLICIES_MAX + 1);
     tlsrpt_day_cleanup(&day);
 }
 
@@ -531,6 +622,8 @@ int main(void) {
         cmocka_unit_test(test_result_types),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_policies),
+        cmocka_unit_test(test_policy_texts),
+        cmocka_unit_test(test_many_policies),
         cmocka_unit_test(test_host_names),
         cmocka_unit_test(test_report),
         cmocka_unit_test(test_many_failures),
