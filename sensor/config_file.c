@@ -155,6 +155,6 @@ bool config_file_load(const char *path, struct config *config, char *why, size_t
         yaml_parser_delete(&parser);
     }
     if (file != NULL)
-        fclose(file);
+        (void)fclose(file);
     return good;
 }

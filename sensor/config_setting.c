@@ -213,7 +213,7 @@ static bool filter_file_read(struct config *config, const char *path, char *why,
     }
 done:
     if (file != NULL)
-        fclose(file);
+        (void)fclose(file);
     free(text);
     return good;
 }

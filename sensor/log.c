@@ -133,6 +133,6 @@ void log_status(const char *text) {
     logger.status_shown = text[0] != '\0';
     if (logger.status_shown)
         fputs(text, stderr);
-    fflush(stderr);
+    (void)fflush(stderr);
     pthread_mutex_unlock(&logger.lock);
 }

@@ -51,7 +51,7 @@ void progress_deliver(struct progress *progress, const char *sink, uint64_t num_
     uint64_t now = now_ns();
     if (progress->wanted && now - progress->shown_ns >= SHOW_EVERY_NS) {
         fprintf(stderr, "\r\033[K%s: %" PRIu64 " events to deliver", sink, num_waiting);
-        fflush(stderr);
+        (void)fflush(stderr);
         progress->shown_ns = now;
     } else if (!progress->wanted && !progress->quiet && now - progress->shown_ns >= SAY_EVERY_NS) {
         if (progress->shown_ns != 0)

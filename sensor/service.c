@@ -88,7 +88,7 @@ void service_resume(struct run *run) {
         return;
     log_line(LEVEL_ERROR, "%s", error);
     run_fail(run, EXIT_RUNTIME);
-    raise(SIGTERM);
+    (void)raise(SIGTERM);
 }
 
 static void hang_up(struct run *run) {

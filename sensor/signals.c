@@ -8,8 +8,8 @@ static volatile sig_atomic_t stop_asked, reopen_asked, counters_asked;
 
 static void ask_stop(int signal_number) {
     if (stop_asked) { /* comes to its default effect once this handler returns */
-        signal(signal_number, SIG_DFL);
-        raise(signal_number);
+        (void)signal(signal_number, SIG_DFL);
+        (void)raise(signal_number);
     }
     stop_asked = 1;
 }
@@ -34,8 +34,8 @@ void signals_catch(bool reopens) {
     sigaction(SIGUSR1, &counters, NULL);
     sigaction(SIGINT, &stop, NULL);
     sigaction(SIGTERM, &stop, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
 }
 
 bool signals_stop(void) {

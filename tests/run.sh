@@ -140,7 +140,7 @@ suite 'hostile: captures' 300 python3 tests/hostile/captures.py build-asan/start
 suite layers 300 python3 tests/layers.py
 suite limits 60 python3 tests/limits.py
 suite style 120 sh tests/style.sh
-suite tidy 900 sh tests/tidy.sh build-asan
+suite tidy 900 sh tests/tidy.sh build-asan ${1:+"$1"}
 suite valgrind 600 sh tests/valgrind.sh build-valgrind
 suite cppcheck 300 sh tests/cppcheck.sh
 suite hardening 30 sh tests/hardening.sh build/starttap

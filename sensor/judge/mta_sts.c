@@ -248,7 +248,7 @@ static bool read_file(const char *path, struct mta_sts_policy *policy, char *err
                      : snprintf(error, error_len, "%s: %s", path, wrong);
     }
     if (file)
-        fclose(file);
+        (void)fclose(file);
     free(text);
     return good;
 }

@@ -235,7 +235,7 @@ static char *read_file(const char *path, size_t *len, char *error, size_t error_
         text = NULL;
         errno = 0;
     }
-    fclose(file);
+    (void)fclose(file);
     return text;
 }
 
