@@ -50,6 +50,7 @@ static struct arena_block *arena_block_for(struct arena *arena, size_t len) {
 static void *arena_take(struct arena *arena, size_t len, size_t align) {
     struct arena_block *block = arena_block_for(arena, len + align - 1);
     if (block == NULL) {
+        arena->failed = true;
         return NULL;
     }
     size_t at = (block->used + align - 1) & ~(align - 1);
@@ -79,6 +80,7 @@ static void free_blocks(struct arena_block *block) {
 }
 
 void arena_reset(struct arena *arena) {
+    arena->failed = false;
     if (arena->blocks != NULL) {
         free_blocks(arena->blocks->next);
         arena->blocks->next = NULL;

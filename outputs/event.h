@@ -119,6 +119,7 @@ const struct finding_info *finding_info(enum finding finding);
 /* Memory of an event: grows, is given back at once by arena_cleanup(). */
 struct arena {
     struct arena_block *blocks;
+    bool failed; /* there was no memory for something, since the last reset */
 };
 
 void *arena_alloc(struct arena *arena, size_t len); /* zeroed, aligned; NULL when out of memory */

@@ -1,5 +1,6 @@
 #include "offline.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,13 +53,14 @@ static void read_file(struct run *run, const char *path, bool from_directory) {
         return;
     }
     struct source *source = source_open(path, error, sizeof error);
-    if (!source && from_directory && can_read(path) && !is_named_like_a_capture(path)) {
+    bool no_memory = !source && errno == ENOMEM;
+    if (!source && !no_memory && from_directory && can_read(path) && !is_named_like_a_capture(path)) {
         log_line(LEVEL_INFO, "passed over: %s", error);
         return;
     }
     if (!source) {
         log_line(LEVEL_ERROR, "%s", error);
-        run_fail(run, can_read(path) ? EXIT_DAMAGED : EXIT_RUNTIME);
+        run_fail(run, !no_memory && can_read(path) ? EXIT_DAMAGED : EXIT_RUNTIME);
         return;
     }
     log_line(LEVEL_INFO, "reading: %s", path);

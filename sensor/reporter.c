@@ -54,13 +54,15 @@ struct reporter {
     struct alerts *alerts; /* NULL: none are asked for */
     struct event event;    /* the sensor's */
     uint64_t flows, flows_peak;
-    struct session_totals totals;                                                   /* since the start */
+    uint64_t events_cut;          /* that lack something for want of memory */
+    struct session_totals totals; /* since the start */
     uint64_t counters_before[NUM_COUNTERS], limits_before[NUM_LIMITS], reported_ns; /* at the last report */
 };
 
 static void emit_event(struct reporter *reporter, struct event *event) {
     event->observer_name = reporter->config->observer_name;
     event->observer_version = STARTTAP_VERSION;
+    reporter->events_cut += event->arena.failed;
     reporter->emit(reporter->context, event);
 }
 
@@ -223,6 +225,9 @@ static uint64_t limit_reached(const struct reporter *reporter, const struct repo
         return reporter->names ? names_dropped(reporter->names) : 0;
     if (limit == LIMIT_FRAGMENTS)
         return facts->decoded.fragment_limit;
+    if (limit == LIMIT_MEMORY)
+        return facts->trackers.limits[LIMIT_MEMORY] + reporter->events_cut + peers_lost(reporter->peers) +
+               memory_lost(reporter->memory);
     return limit == LIMIT_TUNNEL_DEPTH ? facts->decoded.depth_limit : facts->trackers.limits[limit];
 }
 

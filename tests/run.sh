@@ -137,6 +137,7 @@ suite 'threads, live' 300 python3 tests/live/threads.py build-tsan/starttap --to
 suite 'hostile: work' 900 python3 tests/hostile/work.py build/starttap
 suite 'hostile: memory' 600 python3 tests/hostile/memory.py build/starttap
 suite 'hostile: captures' 300 python3 tests/hostile/captures.py build-asan/starttap --number=280
+suite 'hostile: failures' 300 python3 tests/hostile/failures.py build/starttap --sanitizers=build-asan/starttap
 suite layers 300 python3 tests/layers.py
 suite limits 60 python3 tests/limits.py
 suite style 120 sh tests/style.sh

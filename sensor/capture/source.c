@@ -1,6 +1,7 @@
 #include "source.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -75,10 +76,12 @@ struct source *source_open(const char *path, char *error, size_t error_len) {
         return source;
     describe_stranger(source, error, error_len);
     source_close(source);
+    errno = EIO;
     return NULL;
 fail:
     (void)snprintf(error, error_len, "%s: %s", name, cause);
     source_close(source);
+    errno = strcmp(cause, "out of memory") == 0 ? ENOMEM : EIO;
     return NULL;
 }
 

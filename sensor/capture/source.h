@@ -21,7 +21,7 @@ struct source;
  * sections and interfaces, also of different link types), plain, gzip or zstd by their magic; "-" is standard
  * input. NULL with a message in error that names the file and the cause: it cannot be opened or read, or it
  * does not begin like a capture. One that begins like a capture and is then cut or of an unknown version
- * opens, and is SOURCE_DAMAGED. */
+ * opens, and is SOURCE_DAMAGED. errno is ENOMEM when there was no memory for it, else something else. */
 struct source *source_open(const char *path, char *error, size_t error_len);
 void source_close(struct source *source); /* NULL is fine */
 

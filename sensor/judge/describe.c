@@ -278,7 +278,7 @@ void describe_session(struct event *event, const struct flow *flow, const struct
 void describe_id(struct event *event, struct digest *digest, const char *subject, uint64_t first_ns,
                  uint64_t window_ns) {
     char text[DESCRIBE_SUBJECT_MAX + 3 * 21], *at = text;
-    uint8_t hash[32];
+    uint8_t hash[32] = {0};
     size_t subject_len = subject ? strnlen(subject, DESCRIBE_SUBJECT_MAX) : 0;
     memcpy(at, subject ? subject : "", subject_len);
     at += subject_len;
@@ -288,5 +288,6 @@ void describe_id(struct event *event, struct digest *digest, const char *subject
         at = put_decimal(at, numbers[i]);
     }
     digest_sha256(digest, text, (size_t)(at - text), hash);
+    event->arena.failed |= digest_failed(digest); /* the event lacks something */
     hex_lower(hash, 16, event->id);
 }

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/core_dispatch.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/provider.h>
 
 #include "../../outputs/buffer.h"
 
@@ -17,38 +19,65 @@ struct hash {
 
 struct digest {
     struct hash md5, sha1, sha256;
+    bool failed;
 };
-
-/* False when there is no memory for it. A hash that is there or not, as memory happens to be, would give the
- * same connection another event.id; so it has to be known why it is not. */
-static bool hash_init(struct hash *hash, const char *name) {
-    ERR_clear_error();
-    hash->algorithm = EVP_MD_fetch(NULL, name, NULL);
-    if (!hash->algorithm) {
-        bool forbidden = ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_UNSUPPORTED;
-        ERR_clear_error();
-        return forbidden;
-    }
-    hash->context = EVP_MD_CTX_new();
-    return hash->context != NULL;
-}
 
 static void hash_cleanup(struct hash *hash) {
     EVP_MD_CTX_free(hash->context);
     EVP_MD_free(hash->algorithm);
 }
 
-static bool hash_once(struct hash *hash, const void *data, size_t len, uint8_t *out, size_t out_len) {
+static bool hash_once(struct digest *digest, const struct hash *hash, const void *data, size_t len,
+                      uint8_t *out, size_t out_len) {
     uint8_t value[EVP_MAX_MD_SIZE];
     unsigned int value_len = 0;
-    if (hash->context == NULL || !EVP_DigestInit_ex2(hash->context, hash->algorithm, NULL) ||
+    if (hash->context == NULL)
+        return false;
+    if (!EVP_DigestInit_ex2(hash->context, hash->algorithm, NULL) ||
         !EVP_DigestUpdate(hash->context, data, len) ||
         !EVP_DigestFinal_ex(hash->context, value, &value_len) || value_len != out_len) {
+        digest->failed = true;
         ERR_clear_error();
         return false;
     }
     memcpy(out, value, out_len);
     return true;
+}
+
+static bool is_among(const OSSL_ALGORITHM *algorithms, const char *name) {
+    size_t len = strlen(name);
+    for (; algorithms && algorithms->algorithm_names; algorithms++) {
+        const char *names = algorithms->algorithm_names; /* SHA1:SHA-1:SSL3-SHA1 */
+        if (strncmp(names, name, len) == 0 && (names[len] == ':' || names[len] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+/* What OpenSSL's default provider has and nobody forbids ought to be there: if not, there was no memory for
+ * it. OpenSSL does not say so, it remembers such an algorithm as one that does not exist. */
+static bool ought_to_be_there(const char *name) {
+    if (EVP_default_properties_is_fips_enabled(NULL) || !OSSL_PROVIDER_available(NULL, "default"))
+        return false;
+    OSSL_PROVIDER *provider = OSSL_PROVIDER_load(NULL, "default");
+    int no_cache = 0;
+    bool there =
+        !provider || is_among(OSSL_PROVIDER_query_operation(provider, OSSL_OP_DIGEST, &no_cache), name);
+    if (provider)
+        OSSL_PROVIDER_unload(provider);
+    return there;
+}
+
+/* False when there is no memory for it. A hash that is there or not, as memory happens to be, would give the
+ * same connection another event.id; so it has to be known why it is not. */
+static bool hash_init(struct hash *hash, const char *name) {
+    hash->algorithm = EVP_MD_fetch(NULL, name, NULL);
+    bool forbidden = !hash->algorithm && !ought_to_be_there(name);
+    ERR_clear_error();
+    if (!hash->algorithm)
+        return forbidden;
+    hash->context = EVP_MD_CTX_new();
+    return hash->context != NULL;
 }
 
 struct digest *digest_new(void) {
@@ -75,15 +104,21 @@ void digest_free(struct digest *digest) {
 }
 
 bool digest_md5(struct digest *digest, const void *data, size_t len, uint8_t out[16]) {
-    return hash_once(&digest->md5, data, len, out, 16);
+    return hash_once(digest, &digest->md5, data, len, out, 16);
 }
 
 bool digest_sha1(struct digest *digest, const void *data, size_t len, uint8_t out[20]) {
-    return hash_once(&digest->sha1, data, len, out, 20);
+    return hash_once(digest, &digest->sha1, data, len, out, 20);
 }
 
 bool digest_sha256(struct digest *digest, const void *data, size_t len, uint8_t out[32]) {
-    return hash_once(&digest->sha256, data, len, out, 32);
+    return hash_once(digest, &digest->sha256, data, len, out, 32);
+}
+
+bool digest_failed(struct digest *digest) {
+    bool failed = digest->failed;
+    digest->failed = false;
+    return failed;
 }
 
 void hex_lower(const uint8_t *bytes, size_t len, char *out) {

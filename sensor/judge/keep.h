@@ -10,6 +10,7 @@
 struct name_pool {
     char *names[NAME_POOL_MAX];
     size_t num;
+    uint64_t lost; /* counts of a name that there was no memory for */
 };
 
 const char *name_pool_keep(struct name_pool *pool, const char *name); /* never NULL */

@@ -23,6 +23,7 @@ struct lru {
     struct lru_node **buckets;
     size_t num_buckets; /* a power of two */
     size_t num;
+    uint64_t lost; /* what its user had no memory to keep; the user counts */
     struct lru_node *oldest, *youngest;
     struct siphash_key key;
 };

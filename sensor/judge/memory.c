@@ -96,6 +96,8 @@ static void *add_node(struct lru *lru, size_t max, size_t size, uint32_t hash) {
     struct lru_node *node = calloc(1, size);
     if (node)
         lru_add(lru, node, hash);
+    else
+        lru->lost++;
     return node;
 }
 
@@ -130,6 +132,10 @@ static struct server *find_server(struct memory *memory, const char *ip, uint16_
     server->facts.port = port;
     server->time = time;
     return server;
+}
+
+uint64_t memory_lost(const struct memory *memory) {
+    return memory->servers.lost + memory->failures.lost + memory->judgements.lost;
 }
 
 struct memory_offer memory_offer(const struct memory *memory, const char *ip) {

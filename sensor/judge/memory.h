@@ -101,7 +101,8 @@ struct memory;
 /* max is the number of servers, and of pairs of ends: beyond it the one used longest ago is forgotten.
  * keeps_judgements: there will be a second run. NULL: out of memory. */
 struct memory *memory_new(size_t max, bool keeps_judgements);
-void memory_free(struct memory *memory); /* NULL is fine */
+void memory_free(struct memory *memory);           /* NULL is fine */
+uint64_t memory_lost(const struct memory *memory); /* things that could not be remembered: out of memory */
 
 /* While it is empty: counts what it holds there (../budget.h), and bounds each of its three tables to one of
  * MEMORY_PARTS. Borrowed. */

@@ -80,6 +80,13 @@ void peers_set_budget(struct peers *peers, struct budget *budget) {
     peers->budget = budget;
 }
 
+uint64_t peers_lost(const struct peers *peers) {
+    uint64_t lost = peers->pool.lost;
+    for (size_t i = 0; i < NUM_KINDS; i++)
+        lost += peers->kinds[i].lost;
+    return lost;
+}
+
 static size_t weight_of(const struct peer *peer) {
     size_t weight = sizeof *peer + peer->texts_size + peer->cert_size + 4 * BUDGET_BLOCK;
     if (peer->window)
@@ -164,6 +171,7 @@ static struct peer *add_peer(struct peers *peers, enum kind kind, const char *na
     if (!peer || !copy) {
         free(peer);
         free(copy);
+        peers->kinds[kind].lost++;
         return NULL;
     }
     const char *domain = kind == KIND_NAME ? org_domain(peers->domains, copy) : NULL;
@@ -250,7 +258,7 @@ static void show_names(struct shown *shown, const struct session_event *s, bool 
 }
 
 /* As they came, for an address: whatever they are. */
-static void add_name(struct peer *peer, const char *name) {
+static void add_name(struct peers *peers, struct peer *peer, const char *name) {
     if (!name || !name[0] || peer->num_names >= PEER_NAMES_MAX)
         return;
     for (size_t i = 0; i < peer->num_names; i++) {
@@ -258,31 +266,33 @@ static void add_name(struct peer *peer, const char *name) {
             return;
     }
     char **grown = realloc(peer->names, (peer->num_names + 1) * sizeof *grown);
-    if (!grown)
+    if (grown)
+        peer->names = grown;
+    if (!grown || (grown[peer->num_names] = strdup(name)) == NULL) {
+        peers->kinds[KIND_IP].lost++;
         return;
-    peer->names = grown;
-    if ((grown[peer->num_names] = strdup(name)) == NULL)
-        return;
+    }
     peer->num_names++;
     peer->texts_size += sizeof *grown + strlen(name) + 1 + BUDGET_BLOCK;
 }
 
-static void add_names(struct peer *peer, const struct session_event *s, bool peer_is_server) {
+static void add_names(struct peers *peers, struct peer *peer, const struct session_event *s,
+                      bool peer_is_server) {
     if (!peer_is_server) {
-        add_name(peer, s->smtp_ehlo);
-        add_name(peer, s->smtp_helo);
-        add_name(peer, s->client_cert.subject_cn);
+        add_name(peers, peer, s->smtp_ehlo);
+        add_name(peers, peer, s->smtp_helo);
+        add_name(peers, peer, s->client_cert.subject_cn);
         return;
     }
-    add_name(peer, s->smtp_server_name);
-    add_name(peer, s->tls_server_name);
-    add_name(peer, s->server_cert.subject_cn);
-    add_name(peer, s->destination.domain);
+    add_name(peers, peer, s->smtp_server_name);
+    add_name(peers, peer, s->tls_server_name);
+    add_name(peers, peer, s->server_cert.subject_cn);
+    add_name(peers, peer, s->destination.domain);
 }
 
 /* --- counting --- */
 
-static void keep_cert(struct peer *peer, const struct session_event *s) {
+static void keep_cert(struct peers *peers, struct peer *peer, const struct session_event *s) {
     if (!s->server_cert.sha256)
         return;
     peer->cert_days_left = s->cert_days_left;
@@ -290,8 +300,10 @@ static void keep_cert(struct peer *peer, const struct session_event *s) {
         return;
     size_t size;
     struct event_cert *kept = cert_keep(&s->server_cert, &size);
-    if (!kept)
+    if (!kept) {
+        peers->kinds[KIND_IP].lost++;
         return;
+    }
     free(peer->cert);
     peer->cert = kept;
     peer->cert_size = size;
@@ -300,12 +312,16 @@ static void keep_cert(struct peer *peer, const struct session_event *s) {
 static struct peer *count_for(struct peers *peers, enum kind kind, const char *name, enum direction direction,
                               const struct session_event *s) {
     struct peer *peer = find_peer(peers, kind, name, direction);
-    if (!peer || !window_of(&peer->window))
+    if (!peer)
         return NULL;
+    if (!window_of(&peer->window)) {
+        peers->kinds[kind].lost++;
+        return NULL;
+    }
     widen(&peer->first_seen_ns, &peer->last_seen_ns, s->start_ns, s->end_ns);
     rollup_add(peer->window, s, &peers->pool);
     if (kind != KIND_DOMAIN && direction != DIRECTION_INBOUND)
-        keep_cert(peer, s);
+        keep_cert(peers, peer, s);
     hold(peers, kind, peer, weight_of(peer));
     return peer;
 }
@@ -326,7 +342,7 @@ void peers_add(struct peers *peers, const struct event *session, enum direction 
         return; /* out of memory, when it was described */
     struct peer *address = count_for(peers, KIND_IP, ip, direction, s);
     if (address) {
-        add_names(address, s, peer_is_server);
+        add_names(peers, address, s, peer_is_server);
         hold(peers, KIND_IP, address, weight_of(address));
     }
     struct shown shown;

@@ -29,6 +29,7 @@ typedef void (*peers_emit)(void *context, struct event *event);
 struct peers *peers_new(size_t max, const struct memory *memory, struct digest *digest, peers_emit emit,
                         void *context);
 void peers_free(struct peers *peers);
+uint64_t peers_lost(const struct peers *peers); /* what could not be counted: out of memory */
 
 /* Before the first session: counts what the peers hold there (../budget.h), and bounds each kind to one of
  * PEERS_PARTS. Borrowed. */

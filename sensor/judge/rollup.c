@@ -42,6 +42,8 @@ static void count(struct tally *tally, const char *name, uint64_t num, struct na
         item = add(tally, name);
     if (item)
         item->num += num;
+    else
+        pool->lost += num;
 }
 
 void rollup_add(struct rollup *r, const struct session_event *s, struct name_pool *pool) {
