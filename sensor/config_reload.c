@@ -12,7 +12,7 @@ static bool can_change(const char *name) {
     static const enum setting_key keys[] = {
         SETTING_MAIL_PORTS, SETTING_TLS_PORTS, SETTING_HOME,    SETTING_FILTER,        SETTING_CA,
         SETTING_NO_VERIFY,  SETTING_QUIET,     SETTING_VERBOSE, SETTING_DRAIN_TIMEOUT, SETTING_POLICY,
-        SETTING_MTA_STS,
+        SETTING_MTA_STS,    SETTING_MMDB,
     };
     const struct setting *setting = setting_by_name(name);
     for (size_t i = 0; setting && i < sizeof keys / sizeof keys[0]; i++) {
@@ -93,6 +93,8 @@ void config_exchange(struct config *running, struct config *fresh) {
     EXCHANGE(no_verify);
     EXCHANGE(policy);
     EXCHANGE(mta_sts);
+    EXCHANGE(mmdb);
+    EXCHANGE(num_mmdb);
     EXCHANGE(quiet);
     EXCHANGE(verbose);
     EXCHANGE(drain_timeout_s);

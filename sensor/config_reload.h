@@ -1,8 +1,8 @@
 /* config_reload.h: the configuration read once more while the program runs.
  *
  * What can change then: mail-ports, tls-ports, home, filter, filter-file, ca, no-verify, mta-sts, policy,
- * quiet, verbose and drain-timeout. Everything else is fixed when interfaces and outputs are opened, and
- * waits for a restart. */
+ * mmdb, quiet, verbose and drain-timeout. Everything else is fixed when interfaces and outputs are opened,
+ * and waits for a restart. */
 #ifndef STARTTAP_SENSOR_CONFIG_RELOAD_H
 #define STARTTAP_SENSOR_CONFIG_RELOAD_H
 

@@ -176,6 +176,13 @@ static void allow_list(struct sandbox *sandbox, const char *list) {
     free(copy);
 }
 
+static void allow_setting(struct sandbox *sandbox, const char *path) {
+    if (!path || path[0] == '\0')
+        return;
+    sandbox_allow(sandbox, SANDBOX_READ, path); /* which may be a directory */
+    sandbox_allow_beside(sandbox, SANDBOX_READ, path);
+}
+
 /* What is read once more at a reload, or grows. */
 static void allow_settings(struct sandbox *sandbox, const struct config *config) {
     const char *paths[] = {config->path,         config->filter_path,    config->ca_path,
@@ -183,12 +190,10 @@ static void allow_settings(struct sandbox *sandbox, const struct config *config)
                            config->kafka_config, getenv("SSL_CERT_FILE")};
     const struct kafka_settings kafka = {config->kafka_config, config->kafka_properties,
                                          config->num_kafka_properties};
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
-        if (!paths[i] || paths[i][0] == '\0')
-            continue;
-        sandbox_allow(sandbox, SANDBOX_READ, paths[i]); /* which may be a directory */
-        sandbox_allow_beside(sandbox, SANDBOX_READ, paths[i]);
-    }
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        allow_setting(sandbox, paths[i]);
+    for (size_t i = 0; i < config->num_mmdb; i++)
+        allow_setting(sandbox, config->mmdb[i]);
     allow_list(sandbox, getenv("SSL_CERT_DIR"));
     if (has_network(config))
         kafka_conf_files(&kafka, allow_file, sandbox);

@@ -52,6 +52,31 @@ static void say_changes(const struct config_changes *changes) {
              changes->changed[0] != '\0' ? changes->changed : "nothing");
 }
 
+/* What sessions are judged by, from files of their own; NULL: not wanted. */
+struct judges {
+    struct policy *policy;
+    struct geo *geo;
+};
+
+static bool open_judges(const struct config *fresh, struct judges *judges, char *error, size_t error_len) {
+    if (fresh->policy && !(judges->policy = policy_open(fresh, error, error_len)))
+        return false;
+    if (fresh->num_mmdb > 0)
+        judges->geo = geo_open(fresh->mmdb, fresh->num_mmdb, error, error_len);
+    return fresh->num_mmdb == 0 || judges->geo;
+}
+
+static void exchange_judges(struct run *run, const struct judges *judges) {
+    pipeline_set_policy(run->pipeline, judges->policy);
+    policy_free(run->policy);
+    run->policy = judges->policy;
+    pipeline_set_geo(run->pipeline, judges->geo);
+    geo_close(run->geo);
+    run->geo = judges->geo;
+    if (judges->policy)
+        log_line(LEVEL_NOTICE, "policy: read again; %zu rules", policy_num_rules(judges->policy));
+}
+
 /* All of it, or nothing; while the pipeline pauses. */
 static void reload(struct run *run) {
     struct service *service = &run->service;
@@ -62,18 +87,16 @@ static void reload(struct run *run) {
         log_line(LEVEL_ERROR, "configuration: what was in force stays so");
         return;
     }
-    struct policy *policy = fresh.policy ? policy_open(&fresh, error, sizeof error) : NULL;
-    if ((fresh.policy && !policy) || !pipeline_reload(run->pipeline, &fresh, error, sizeof error)) {
+    struct judges judges = {0};
+    if (!open_judges(&fresh, &judges, error, sizeof error) ||
+        !pipeline_reload(run->pipeline, &fresh, error, sizeof error)) {
         log_line(LEVEL_ERROR, "configuration: what was in force stays so: %s", error);
-        policy_free(policy);
+        policy_free(judges.policy);
+        geo_close(judges.geo);
         config_cleanup(&fresh);
         return;
     }
-    pipeline_set_policy(run->pipeline, policy);
-    policy_free(run->policy);
-    run->policy = policy;
-    if (policy)
-        log_line(LEVEL_NOTICE, "policy: read again; %zu rules", policy_num_rules(policy));
+    exchange_judges(run, &judges);
     config_exchange(service->config, &fresh);
     config_cleanup(&fresh);
     log_set_level(service->config->quiet, service->config->verbose);

@@ -248,19 +248,6 @@ static bool trim(const struct state *state) {
     return good;
 }
 
-bool state_save(struct state *state, char *error, size_t error_len) {
-    const struct memory_teller teller = {save_server, save_failure, save_judgement, state};
-    bool good = run(state->db, "BEGIN IMMEDIATE") && memory_tell(state->memory, &teller) && trim(state) &&
-                run(state->db, "COMMIT");
-    if (good) {
-        memory_told(state->memory);
-        return true;
-    }
-    snprintf(error, error_len, "--state: cannot write '%s': %s", state->path, sqlite3_errmsg(state->db));
-    (void)run(state->db, "ROLLBACK");
-    return false;
-}
-
 /* --- loading --- */
 
 /* A row while it is read; good is false from the first value on that cannot be ours. */
@@ -573,6 +560,45 @@ static bool open_state(struct state *state, state_log log, void *context, char *
     if (prepare(state))
         return true;
     snprintf(error, error_len, "--state: cannot use '%s': %s", state->path, sqlite3_errmsg(state->db));
+    return false;
+}
+
+/* The file was renamed or removed while it was open: all goes into a new one. Not over one that is
+ * somebody's. */
+static bool follow_name(struct state *state, char *error, size_t error_len) {
+    int moved = 1, version;
+    if (state->db)
+        (void)sqlite3_file_control(state->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (!moved)
+        return true;
+    if (access(state->path, F_OK) == 0) {
+        snprintf(error, error_len,
+                 "--state: '%s' is another file now: nothing is saved before the next start", state->path);
+        return false;
+    }
+    close_file(state);
+    if (open_file(state) && look(state, &version) == KIND_NEW && make_new(state) && prepare(state)) {
+        memory_untold(state->memory);
+        return true;
+    }
+    snprintf(error, error_len, "--state: cannot make '%s': %s", state->path, sqlite3_errmsg(state->db));
+    close_file(state);
+    (void)unlink(state->path); /* what there is of it is ours */
+    return false;
+}
+
+bool state_save(struct state *state, char *error, size_t error_len) {
+    const struct memory_teller teller = {save_server, save_failure, save_judgement, state};
+    if (!follow_name(state, error, error_len))
+        return false;
+    bool good = run(state->db, "BEGIN IMMEDIATE") && memory_tell(state->memory, &teller) && trim(state) &&
+                run(state->db, "COMMIT");
+    if (good) {
+        memory_told(state->memory);
+        return true;
+    }
+    snprintf(error, error_len, "--state: cannot write '%s': %s", state->path, sqlite3_errmsg(state->db));
+    (void)run(state->db, "ROLLBACK");
     return false;
 }
 

@@ -27,7 +27,8 @@ struct state *state_open(const char *path, struct memory *memory, size_t max, st
                          char *error, size_t error_len);
 void state_close(struct state *state); /* without saving; NULL is fine */
 
-/* What changed since the last one. False with a message in error; the next one tries again. */
+/* What changed since the last one; all, into a new file, when somebody renamed or removed it. Where another
+ * file has its name nothing is saved. False with a message in error; the next one tries again. */
 bool state_save(struct state *state, char *error, size_t error_len);
 
 #endif

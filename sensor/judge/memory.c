@@ -386,3 +386,13 @@ void memory_told(struct memory *memory) {
     for (node = memory->judgements.oldest; node; node = node->newer)
         ((struct judgement *)node)->changed = false;
 }
+
+void memory_untold(struct memory *memory) {
+    struct lru_node *node;
+    for (node = memory->servers.oldest; node; node = node->newer)
+        ((struct server *)node)->changed = ((struct server *)node)->time == PRESENT;
+    for (node = memory->failures.oldest; node; node = node->newer)
+        ((struct failure *)node)->changed = !strchr(((struct failure *)node)->facts.ends, '<');
+    for (node = memory->judgements.oldest; node; node = node->newer)
+        ((struct judgement *)node)->changed = true;
+}

@@ -138,6 +138,7 @@ struct memory_teller {
     void *context;
 };
 bool memory_tell(const struct memory *memory, const struct memory_teller *teller);
-void memory_told(struct memory *memory); /* what was told is safe */
+void memory_told(struct memory *memory);   /* what was told is safe */
+void memory_untold(struct memory *memory); /* what was told is lost: all of it is told again */
 
 #endif

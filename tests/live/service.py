@@ -285,6 +285,56 @@ def test_policy(program, folder):
             expect("policy: ends well", sensor.stop() == 0, sensor.said())
 
 
+def mmdb(code):
+    """A database of addresses in which all of IPv4 is one country (MaxMind DB format 2.0)."""
+    def text(word):
+        return bytes([2 << 5 | len(word)]) + word.encode()
+
+    def entries(**members):
+        return bytes([7 << 5 | len(members)]) + b"".join(text(name) + value for name, value in members.items())
+
+    def number(kind, value):
+        return bytes([kind << 5 | 2]) + value.to_bytes(2, "big")
+
+    data = entries(country=entries(iso_code=text(code)))
+    facts = entries(node_count=number(6, 1), record_size=number(5, 24), ip_version=number(5, 4), database_type=text("Country"),
+                    languages=b"\0\4", binary_format_major_version=number(5, 2), binary_format_minor_version=number(5, 0),
+                    build_epoch=b"\1\2\1", description=entries())
+    return (1 + 16).to_bytes(3, "big") * 2 + bytes(16) + data + b"\xab\xcd\xefMaxMind.com" + facts
+
+
+def test_addresses(program, folder):
+    """SIGHUP maps a database of addresses that was replaced; a damaged one, or none, leaves the old one in force."""
+    database = folder / "country.mmdb"
+
+    def put(content):
+        new = database.with_suffix(".new")
+        new.write_bytes(content)
+        new.rename(database)
+
+    put(mmdb("NL"))
+    with Sensor(program, folder, "--mmdb", database) as sensor:
+        def found(expected):
+            before = len(sensor.events())
+            talk(PORT)
+            wait_for("an event with a country", lambda: len(sensor.events()) > before)
+            end = sensor.events()[-1]["source"].get("geo", {}).get("country_iso_code")
+            expect(f"the country: {expected}", end == expected, end)
+
+        found("NL")
+        put(mmdb("DE"))
+        sensor.ask(signal.SIGHUP, "read again; changed: nothing")
+        found("DE")
+        put(b"no database")
+        sensor.ask(signal.SIGHUP, "what was in force stays so")
+        expect("the log names the database", f"--mmdb: cannot read '{database}'" in sensor.said(), sensor.said())
+        found("DE")
+        database.unlink()
+        sensor.ask(signal.SIGHUP, "what was in force stays so")
+        found("DE")
+        expect("addresses: ends well", sensor.stop() == 0, sensor.said())
+
+
 def receive(server):
     """The messages that a syslog server has got."""
     server.setblocking(False)
@@ -495,7 +545,7 @@ def main():
         sys.exit(SKIP)
     folder = net.run_apart()
     net.run("ip", "link", "set", "lo", "up")
-    for test in (test_powers, test_users, test_reload, test_policy, test_alerts_and_reports, test_notify, test_journal, test_two, test_metrics, test_second_signal):
+    for test in (test_powers, test_users, test_reload, test_policy, test_addresses, test_alerts_and_reports, test_notify, test_journal, test_two, test_metrics, test_second_signal):
         began = time.monotonic()
         test(program, folder)
         print(f"{test.__name__}: {time.monotonic() - began:.1f} s", flush=True)

@@ -279,6 +279,40 @@ static void test_wrong_values(void **state) {
     }
 }
 
+/* Removed or renamed while it is open; then another file has its name. */
+static void test_moved(void **state) {
+    (void)state;
+    char aside[128];
+    snprintf(aside, sizeof aside, "%s.old", path);
+    learn();
+    assert_int_equal(unlink(path), 0);
+    see(true, "aa", 1400);
+    save();
+    see(true, "aa", 1500);
+    save();
+    assert_int_equal(rename(path, aside), 0);
+    save(); /* nothing is new, but the file */
+    restart();
+    assert_string_equal(logged, "");
+    assert_int_equal(see(false, NULL, 1003)->findings >> FINDING_FALLBACK_CLEARTEXT & 1, 1);
+    assert_int_equal(see(false, NULL, 1600)->memory_offers, 5);
+    assert_int_equal(unlink(path), 0);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_false(state_save(state_file, error, sizeof error));
+        assert_non_null(strstr(error, "is another file now"));
+    }
+    struct stat status;
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_size, 0);
+    assert_int_equal(unlink(path), 0);
+    save();
+    restart();
+    assert_int_equal(see(false, NULL, 1700)->memory_omissions, 2);
+}
+
 static void test_other_versions(void **state) {
     (void)state;
     learn();
@@ -336,9 +370,9 @@ static void test_limits(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        TEST(test_renewed),        TEST(test_older_capture), TEST(test_next_run),
-        TEST(test_killed),         TEST(test_damaged),       TEST(test_wrong_values),
-        TEST(test_other_versions), TEST(test_refused),       TEST(test_limits),
+        TEST(test_moved),   TEST(test_renewed), TEST(test_older_capture), TEST(test_next_run),
+        TEST(test_killed),  TEST(test_damaged), TEST(test_wrong_values),  TEST(test_other_versions),
+        TEST(test_refused), TEST(test_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
