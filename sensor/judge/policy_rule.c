@@ -9,6 +9,7 @@
 
 #define SHA256_HEX 64
 #define BITS_MAX   1024
+#define SEPARATORS ":, \t\r\n" /* of protocols and of suites; in braces only, but for ':' */
 
 static const char *const levels[NUM_POLICY_LEVELS] = {
     [POLICY_NONE] = "none",           [POLICY_MAY] = "may",
@@ -139,7 +140,7 @@ static bool read_protocols(struct reading *r, char *value) {
     v->text = arena_copy(r->arena, value, strlen(value) + 1);
     if (!v->text)
         return complain(r, "out of memory");
-    for (char *word = strtok_r(value, ": \t", &save); word; word = strtok_r(NULL, ": \t", &save)) {
+    for (char *word = strtok_r(value, SEPARATORS, &save); word; word = strtok_r(NULL, SEPARATORS, &save)) {
         bool bound = (word[0] == '>' || word[0] == '<') && word[1] == '=';
         uint16_t version = version_of(word + (bound ? 2 : word[0] == '!'), bound);
         if (version == 0)
@@ -170,7 +171,7 @@ static bool read_ciphers(struct reading *r, char *value) {
 
 static bool read_exclude(struct reading *r, char *value) {
     char *save;
-    for (char *word = strtok_r(value, ": \t", &save); word; word = strtok_r(NULL, ": \t", &save)) {
+    for (char *word = strtok_r(value, SEPARATORS, &save); word; word = strtok_r(NULL, SEPARATORS, &save)) {
         if (!suite_word_known(word))
             remark(r, "exclude=%s is not judged: no session below TLS 1.3 can pass", word);
         if (!keep(r, &r->excludes, word))
@@ -325,8 +326,11 @@ bool policy_read_value(struct policy_rule *rule, struct arena *arena, char *text
     if (!read_level(&r, word))
         return false;
     while ((word = next_word(&text)) != NULL) {
-        if (!read_attribute(&r, word))
+        if (read_attribute(&r, word))
+            continue;
+        if (rule->level != POLICY_NONE)
             return false;
+        remark(&r, "ignored at level none: %.*s", POLICY_WHY_MAX - 32, why); /* as Postfix does */
     }
     if (rule->level == POLICY_FINGERPRINT && r.matches.num == 0)
         return complain(&r, "fingerprint needs match=, the fingerprints");

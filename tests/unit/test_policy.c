@@ -88,6 +88,9 @@ static void test_errors(void **state) {
     assert_string_equal(error, "/nonexistent/policy: No such file or directory");
 }
 
+#define SHA256_A                                                                                             \
+    "AA:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99:AA:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99"
+
 static void test_what_postfix_takes(void **state) {
     (void)state;
     static const char *const texts[] = {
@@ -103,6 +106,12 @@ static void test_what_postfix_takes(void **state) {
         ("b\xc3\xbc"
          "cher.example may\nex_ample.net:smtp may\n"),
         "example.net { secure } { match = .example.com }\n",
+        "example.net encrypt { protocols = !SSLv2, !SSLv3, !TLSv1 } { exclude = aNULL, RC4:3DES }\n",
+        "example.net\tsecure\n# between\n\n  # and "
+        "this\n\tmatch=nexthop:dot-nexthop:hostname:mx.example.org\n",
+        "example.net none foo=bar ciphers=strong\n", /* a warning */
+        "example.net fingerprint match=" SHA256_A "|" SHA256_A "\n    match=" SHA256_A "\n",
+        "[mx.example.net]:submissions encrypt\nexample.net:2525 encrypt\n",
         "example.net may", /* no newline at the end */
     };
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
@@ -124,6 +133,10 @@ static void test_notes(void **state) {
     assert_string_equal(policy_note(policy, 2),
                         "f:3: 'EXAMPLE.net' has a rule already, on line 1, which counts");
     assert_true(policy_has_direction(policy));
+    policy_free(policy);
+    policy = good("example.net none foo=bar\n"); /* Postfix ignores it, and warns */
+    assert_int_equal(policy_num_notes(policy), 1);
+    assert_string_equal(policy_note(policy, 0), "f:1: ignored at level none: 'foo' is no attribute");
     policy_free(policy);
 }
 

@@ -99,6 +99,11 @@ static void test_versions(void **state) {
         encrypted()->tls_version = cases[i].version;
         expect(text, cases[i].pass ? "pass" : why);
     }
+    encrypted()->tls_version = "1.0";
+    expect("* encrypt { protocols = !SSLv2, !SSLv3, !TLSv1 }\n",
+           "fail: TLS 1.0: protocols=!SSLv2, !SSLv3, !TLSv1");
+    encrypted()->tls_version = "1.1";
+    expect("* encrypt { protocols = !SSLv2, !SSLv3, !TLSv1 }\n", "pass");
     encrypted()->tls_version = "3.0";
     event.session.tls_version_protocol = "ssl";
     expect("* encrypt\n", "fail: SSL 3.0: protocols=>=TLSv1");
