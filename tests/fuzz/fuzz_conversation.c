@@ -1,5 +1,6 @@
 /* The whole sensor behind TCP connections that a script describes (talk.h): the events are good (whole.h),
- * come again from the same packets, also from two workers, and there is one for each connection. */
+ * come again from the same packets, also from two workers, there is one for each connection, and it says the
+ * same when nothing was cut, turned round, repeated or in fragments on the way. */
 #include "talk.h"
 #include "whole.h"
 
@@ -11,6 +12,7 @@ size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t a_len, const uint8_t *
 struct script {
     const uint8_t *data;
     size_t len;
+    bool plain;
 };
 
 static struct talk talk;
@@ -22,18 +24,32 @@ static void take(void *context, const struct packet *packet) {
 static void feed(void *context, struct pipeline *pipeline) {
     const struct script *script = context;
     talk_begin(&talk, take, pipeline);
+    talk.plain = script->plain;
     talk_play(&talk, script->data, script->len);
 }
 
+/* What is cut, turned round, repeated or in fragments says the same as what is not. */
+static void compare_with_plain(struct script *script, const struct whole *whole) {
+    struct whole plain;
+    script->plain = true;
+    whole_run(script->data[0], feed, script, NULL, &plain);
+    if (!talk.odd)
+        whole_require_same_sessions(whole, &plain);
+    whole_cleanup(&plain);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-    struct script script = {data, len};
+    struct script script = {data, len, false};
     struct whole whole;
     if (len < TALK_HEADER)
         return 0;
     whole_run_twice(data[0], feed, &script, &whole);
-    if (!talk.odd && !(data[0] & WHOLE_FEW_FLOWS))
+    if (!talk.odd && !(data[0] & WHOLE_FEW_FLOWS)) {
         WHOLE_REQUIRE(whole.num_sessions == talk_num_sessions(&talk), "%u sessions of %u connections:\n%.*s",
                       whole.num_sessions, talk_num_sessions(&talk), (int)whole.out.len, whole.out.data);
+        if (talk.tricky && !talk.lossy && talk.snap_len == 0)
+            compare_with_plain(&script, &whole);
+    }
     whole_cleanup(&whole);
     return 0;
 }

@@ -203,8 +203,16 @@ void talk_say(struct talk *t, unsigned connection, enum side side, const uint8_t
     struct talk_end *end = &c->ends[side];
     uint32_t offset = end->len;
     open_connection(t, c);
-    if (len == 0 || len > TALK_SAID_MAX - end->len || t->num_frames >= TALK_FRAMES_MAX)
+    if (len == 0)
         return;
+    if (len > TALK_SAID_MAX - end->len || t->num_frames >= TALK_FRAMES_MAX) {
+        t->odd = true;
+        return;
+    }
+    t->tricky |= (how & TALK_TRICKS) != 0;
+    t->lossy |= (how & (TALK_LATE | TALK_LOST)) != 0 || c->midstream;
+    if (t->plain)
+        how &= (uint8_t)~TALK_TRICKS;
     memcpy(end->said + end->len, bytes, len);
     end->len += (uint32_t)len;
     talk_repeat(t, connection, side, offset, bytes, len, how);

@@ -31,6 +31,7 @@ enum talk_how {
     TALK_LATE = 0x20, /* behind what is sent next */
     TALK_FRAGMENTS = 0x40,
     TALK_LOST = 0x80, /* of several segments, two of three */
+    TALK_TRICKS = TALK_CUT | TALK_BACKWARDS | TALK_TWICE | TALK_FRAGMENTS,
 };
 
 enum talk_what {
@@ -73,6 +74,9 @@ struct talk {
     uint64_t ts_ns;
     uint32_t num_frames, num_late, datagram_id;
     uint32_t snap_len; /* 0: none */
+    bool plain;        /* to be set before: nothing is cut, backwards, twice or in fragments */
+    bool tricky;       /* something was, or would have been */
+    bool lossy;        /* and what arrives, or in which order it does, is not the same without that */
     bool odd;          /* something was sent after which a connection may count twice, or not at all */
     struct talk_connection connections[TALK_CONNECTIONS];
     struct talk_frame late[TALK_LATE_MAX];

@@ -180,6 +180,7 @@ static void repeat(struct talk *t, const struct talk_step *step, enum side side,
     uint8_t others[UINT8_MAX + 1];
     if (!t->connections[step->who >> 1 & 3].opened || back > end->len)
         return;
+    t->lossy = true;
     const uint8_t *bytes = end->said + end->len - back;
     if (kind & 1) {
         len = back < sizeof others ? back : sizeof others;

@@ -47,6 +47,16 @@ static void keep_id(struct whole *whole, const char *id) {
     memcpy(whole->ids[whole->num_ids++], id, sizeof *whole->ids);
 }
 
+static void keep_session(struct whole *whole, const struct event *event) {
+    struct event copy = *event;
+    struct session_event *s = &copy.session;
+    s->start_ns = s->end_ns = 0;
+    s->source.packets = s->destination.packets = 0;
+    s->out_of_order = s->retransmits = s->duplicates = 0;
+    memset(copy.id, '0', sizeof copy.id - 1);
+    json_encode(&copy, &whole->sessions);
+}
+
 static void on_event(void *context, const struct event *event) {
     struct whole *whole = context;
     size_t before = whole->out.len;
@@ -58,6 +68,7 @@ static void on_event(void *context, const struct event *event) {
         return;
     const struct session_event *s = &event->session;
     whole->num_sessions++;
+    keep_session(whole, event);
     WHOLE_REQUIRE(s->verdict < NUM_VERDICTS && s->start_ns <= s->end_ns, "verdict or time");
     WHOLE_REQUIRE((s->verdict == VERDICT_UNKNOWN) == (s->unknown_reason != UNKNOWN_NONE), "%s",
                   whole->out.data + before);
@@ -72,6 +83,39 @@ static void check_ids(struct whole *whole) {
     for (size_t i = 1; i < whole->num_ids; i++)
         WHOLE_REQUIRE(strcmp(whole->ids[i - 1], whole->ids[i]) != 0, "twice %s in:\n%.*s", whole->ids[i],
                       (int)whole->out.len, whole->out.data);
+}
+
+/* --- sessions --- */
+
+static int compare_lines(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The lines of a text, sorted; the caller frees them, and the copy that they are in. */
+static char **sorted_lines(const struct buffer *text, unsigned num, char **copy) {
+    char **lines = calloc(num + 1, sizeof *lines);
+    *copy = strndup(text->len > 0 ? text->data : "", text->len);
+    WHOLE_REQUIRE(lines && *copy, "out of memory");
+    char *rest = *copy;
+    for (unsigned i = 0; i < num; i++)
+        lines[i] = strsep(&rest, "\n");
+    qsort(lines, num, sizeof *lines, compare_lines);
+    return lines;
+}
+
+void whole_require_same_sessions(const struct whole *a, const struct whole *b) {
+    char *a_copy, *b_copy;
+    WHOLE_REQUIRE(a->num_sessions == b->num_sessions, "%u sessions, and %u", a->num_sessions,
+                  b->num_sessions);
+    char **a_lines = sorted_lines(&a->sessions, a->num_sessions, &a_copy);
+    char **b_lines = sorted_lines(&b->sessions, b->num_sessions, &b_copy);
+    for (unsigned i = 0; i < a->num_sessions; i++)
+        WHOLE_REQUIRE(strcmp(a_lines[i], b_lines[i]) == 0, "not the same session:\n%s\n%s", a_lines[i],
+                      b_lines[i]);
+    free(a_lines);
+    free(b_lines);
+    free(a_copy);
+    free(b_copy);
 }
 
 /* --- settings --- */
@@ -158,6 +202,7 @@ void whole_run_twice(uint8_t switches, whole_feed feed, void *context, struct wh
 
 void whole_cleanup(struct whole *whole) {
     buffer_cleanup(&whole->out);
+    buffer_cleanup(&whole->sessions);
     free(whole->ids);
     *whole = (struct whole){0};
 }

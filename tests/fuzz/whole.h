@@ -21,7 +21,9 @@ enum whole_switch {
 typedef void (*whole_feed)(void *context, struct pipeline *pipeline);
 
 struct whole {
-    struct buffer out; /* all events, as JSON */
+    struct buffer out;      /* all events, as JSON */
+    struct buffer sessions; /* those of sessions, without what may change with the habits of a network: ids,
+                             * times and counters of packets */
     unsigned num_sessions;
     size_t num_ids, room_ids;
     char (*ids)[33];
@@ -35,6 +37,9 @@ void whole_require(bool condition, int line, const char *format, ...) __attribut
 void whole_run(uint8_t switches, whole_feed feed, void *context, struct recorder *recorder,
                struct whole *whole);
 void whole_cleanup(struct whole *whole);
+
+/* Ends when the sessions of these are not the same, in any order. */
+void whole_require_same_sessions(const struct whole *a, const struct whole *b);
 
 /* Twice: the same bytes again. With WHOLE_WORKERS, once by two workers. */
 void whole_run_twice(uint8_t switches, whole_feed feed, void *context, struct whole *whole);
