@@ -38,7 +38,7 @@ for source in tests/fuzz/fuzz_*.c; do
     done
     [ $# -gt 0 ] || continue
     LLVM_PROFILE_FILE="$build/profiles/$target.profraw" "$build/$target" "$@" 2>/dev/null || echo "$target: failed"
-    objects="$objects -object $build/$target"
+    objects="$objects ${objects:+-object} $build/$target"
 done
 "$profdata" merge -sparse -o "$build/all.profdata" "$build"/profiles/*.profraw
 

@@ -1,6 +1,6 @@
 /* The whole sensor behind TCP connections that a script describes (talk.h): the events are good (whole.h),
  * come again from the same packets, also from two workers, there is one for each connection, and it says the
- * same when nothing was cut, turned round, repeated or in fragments on the way. */
+ * same when nothing was cut, turned round, repeated, folded or in fragments on the way. */
 #include "talk.h"
 #include "whole.h"
 

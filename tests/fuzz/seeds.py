@@ -14,6 +14,10 @@ import struct
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests/golden"))
+import framing  # noqa: E402
+import wrappings  # noqa: E402
+
 PCAPS = ROOT / "pcaps"
 FILE_MAX = 20000      # of a capture that is a seed itself
 SAID_MAX = 6000       # of a conversation
@@ -104,8 +108,7 @@ def from_capture(seeds, path):
     name, data = path.name.split(".")[0], path.read_bytes()
     if len(data) <= FILE_MAX:
         seeds.add("source", name, data)
-        seeds.add("pipeline", name, b"\0" + data)
-        seeds.add("pipeline", name + "-workers", b"\x0e" + data)
+        seeds.add("pipeline", name, (b"\x0e" if len(data) % 4 == 0 else b"\0") + data)
     if path.suffix == ".gz":
         data = gzip.decompress(data)
     linktype, found = frames(data)
@@ -131,6 +134,19 @@ def from_capture(seeds, path):
     message = re.search(rb"\r\nDATA\r\n(.*?\r\n)\.\r\n", b"".join(data for side, data in clear if side == CLIENT), re.DOTALL)
     if message:
         seeds.add("received", name, b"\x20" + message.group(1)[:2000])
+
+
+def from_layers(seeds):
+    """A few packets in each link layer, tunnel and kind of file that is known."""
+    packets = list(framing.read_ip(PCAPS / "postfix-quit-after-ehlo.pcap"))[:6]
+    for name, data in wrappings.files(packets):
+        name = "layer-" + re.sub(r"[^a-z0-9]+", "-", name.lower())
+        linktype, found = frames(data)
+        if found:
+            packed = b"".join(struct.pack(">HB", len(frame), 0) + frame for frame, _ in found)
+            seeds.add("decode", name, struct.pack(">HB", linktype, 0) + packed[:4000])
+        seeds.add("source", name, data)
+        seeds.add("pipeline", name, b"\0" + data)
 
 
 # --- files ---
@@ -164,8 +180,9 @@ def main():
     for path in sorted(PCAPS.iterdir()):
         if ".pcap" in path.name:
             from_capture(seeds, path)
+    from_layers(seeds)
     from_files(seeds)
-    steps = b"".join(bytes([what, 0, 0, 8]) + b"\xffsecret\n" for what in (0, 1, 2, 3, 4, 5, 7, 6, 4, 9))
+    steps = b"".join(bytes([what, 0, 0, 8]) + b"\xffsecret\n" for what in (0, 1, 2, 3, 4, 5, 6, 3, 9, 7, 8))
     seeds.add("scrub", "all", bytes(4) + steps)
 
 

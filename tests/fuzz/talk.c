@@ -5,6 +5,7 @@
 
 #define LINKTYPE_RAW  101
 #define NS_PER_MS     UINT64_C(1000000)
+#define CROWD         1100u /* more than FLOWS_WHOLE */
 #define FRAGMENT_LEN  24u
 #define IPV6_FRAGMENT 44
 #define PROTOCOL_TCP  6
@@ -225,6 +226,25 @@ void talk_flags(struct talk *t, unsigned connection, enum side side, uint8_t fla
     send_segment(t, c, side, end->isn + 1 + end->len + end->ended + (uint32_t)astray, flags, NULL, 0, 0);
     if (flags & TCP_FIN && astray == 0)
         end->ended = true;
+}
+
+void talk_crowd(struct talk *t) {
+    static uint8_t frame[40] = {0x45, 0, 0, 40, 0, 0, 0, 0, 64, PROTOCOL_TCP, 0, 0, 10, 1, 0, 0, 10, 0, 0, 9};
+    if (t->crowded || t->plain)
+        return;
+    t->crowded = t->tricky = true;
+    for (uint32_t i = 0; i < CROWD; i++) {
+        put16(frame + 14, i);
+        put16(frame + 10, 0);
+        put16(frame + 10, folded(sum_of(frame, 20)));
+        put32(frame + 20, TALK_CLIENT_PORT << 16 | 25);
+        put32(frame + 24, i);
+        put32(frame + 32, (0x5000u | TCP_SYN) << 16 | 0x2000);
+        put32(frame + 36, 0);
+        put16(frame + 36, folded(sum_of(frame + 12, 8) + PROTOCOL_TCP + 20 + sum_of(frame + 20, 20)));
+        const struct packet packet = {frame, sizeof frame, sizeof frame, LINKTYPE_RAW, t->ts_ns};
+        t->take(t->context, &packet);
+    }
 }
 
 unsigned talk_num_sessions(const struct talk *t) {

@@ -44,6 +44,7 @@ enum talk_what {
     TALK_GAP,    /* so many bytes are sent and never captured */
     TALK_REPEAT, /* bytes of before once more, or others in their place */
     TALK_ASTRAY, /* bytes whose sequence number is off by a lot */
+    TALK_CROWD,  /* so many others open connections that those here are folded (flow.h) */
     NUM_TALK_WHATS,
 };
 
@@ -76,6 +77,7 @@ struct talk {
     uint32_t snap_len; /* 0: none */
     bool plain;        /* to be set before: nothing is cut, backwards, twice or in fragments */
     bool tricky;       /* something was, or would have been */
+    bool crowded;      /* once is enough */
     bool lossy;        /* and what arrives, or in which order it does, is not the same without that */
     bool odd;          /* something was sent after which a connection may count twice, or not at all */
     struct talk_connection connections[TALK_CONNECTIONS];
@@ -91,6 +93,7 @@ void talk_repeat(struct talk *talk, unsigned connection, enum side side, uint32_
                  const uint8_t *bytes, size_t len, uint8_t how);
 void talk_flags(struct talk *talk, unsigned connection, enum side side, uint8_t flags, int32_t astray);
 void talk_flush(struct talk *talk); /* what is late comes now */
+void talk_crowd(struct talk *talk);
 
 /* How many sessions there have to be; only when not odd. */
 unsigned talk_num_sessions(const struct talk *talk);

@@ -225,6 +225,9 @@ static void play_step(struct talk *t, const struct talk_step *step) {
     case TALK_REPEAT:
         repeat(t, step, side, kind);
         break;
+    case TALK_CROWD:
+        talk_crowd(t);
+        break;
     default:
         t->odd = true;
         talk_repeat(t, connection, side, t->connections[connection].ends[side].len + (1u << kind),
