@@ -36,7 +36,9 @@ void smtp_free(struct smtp *smtp) {
 }
 
 void smtp_keep(struct smtp *smtp, struct smtp_list *list, struct reader text, size_t max) {
+    size_t held = smtp_list_held(list);
     smtp->limits_hit += smtp_list_add(list, text, max) != SMTP_KEPT;
+    smtp->texts_held += (uint32_t)(smtp_list_held(list) - held);
 }
 
 void smtp_keep_one(struct smtp *smtp, struct smtp_list *list, struct reader text) {

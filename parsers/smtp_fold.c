@@ -20,6 +20,7 @@ bool smtp_fold(const struct smtp *smtp, struct fold *fold) {
         kept |= (unsigned)(smtp_list_num(&smtp->texts[i]) > 0) << i;
         state.texts[i] = (struct smtp_list){0};
     }
+    state.texts_held = 0;
     state.report = NULL; /* made anew when somebody asks */
     fold_state(fold, &state, sizeof(state));
     fold_u8(fold, (uint8_t)(kept >> 8));
@@ -36,10 +37,7 @@ size_t smtp_held(const struct smtp *smtp) {
     size_t held = sizeof(*smtp) + smtp->client.line.room + smtp->server.line.room + smtp->queue.room;
     held += smtp->received != NULL ? sizeof(*smtp->received) : 0;
     held += smtp->hiding != NULL ? sizeof(*smtp->hiding) : 0;
-    for (unsigned i = 0; i < SMTP_NUM_TEXTS; i++) {
-        held += smtp_list_held(&smtp->texts[i]);
-    }
-    return held;
+    return held + smtp->texts_held;
 }
 
 struct smtp *smtp_unfold(struct reader *in) {
@@ -54,6 +52,7 @@ struct smtp *smtp_unfold(struct reader *in) {
             smtp_free(smtp);
             return NULL;
         }
+        smtp->texts_held += (uint32_t)smtp_list_held(&smtp->texts[i]);
     }
     return smtp;
 }

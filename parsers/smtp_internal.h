@@ -120,6 +120,7 @@ struct smtp {
     uint64_t injected_command_bytes, injected_reply_bytes;
     uint32_t num_starttls, num_starttls_answered, num_ehlo, num_ehlo_answered;
     uint32_t limits_hit;
+    uint32_t texts_held; /* bytes of memory that the texts take: asked for with each segment */
     uint16_t banner_code, last_code, starttls_code;
     uint8_t masked_len;
     char masked[8];

@@ -231,7 +231,7 @@ static void finish_ehlo(struct smtp *smtp, int code) {
         struct smtp_list done = smtp->texts[SMTP_INCOMING];
         smtp->texts[SMTP_INCOMING] = smtp->texts[SMTP_EHLO_REPLY];
         smtp->texts[SMTP_EHLO_REPLY] = done;
-        smtp_list_fit(&smtp->texts[SMTP_EHLO_REPLY]);
+        smtp->texts_held -= (uint32_t)smtp_list_fit(&smtp->texts[SMTP_EHLO_REPLY]);
         keep_masked(smtp);
     }
 }

@@ -168,10 +168,12 @@ static bool resize(struct smtp_list *list, size_t room) {
     return true;
 }
 
-void smtp_list_fit(struct smtp_list *list) {
+size_t smtp_list_fit(struct smtp_list *list) {
+    size_t held = smtp_list_held(list);
     if (list->texts != NULL && list->texts->len < list->texts->room) {
         (void)resize(list, list->texts->len);
     }
+    return held - smtp_list_held(list);
 }
 
 /* Room for more bytes behind those that are there; the first text gets what it needs. Lists are bounded by

@@ -65,7 +65,7 @@ size_t smtp_list_num(const struct smtp_list *list);
 size_t smtp_list_held(const struct smtp_list *list); /* bytes of memory */
 void smtp_list_cleanup(struct smtp_list *list);
 void smtp_list_clear(struct smtp_list *list); /* keeps the memory */
-void smtp_list_fit(struct smtp_list *list);   /* no more will come: gives back what is too much */
+size_t smtp_list_fit(struct smtp_list *list); /* no more will come: gives back what is too much; bytes */
 
 enum smtp_kept {
     SMTP_KEPT,

@@ -10,6 +10,7 @@
 #include "record/recorder.h"
 #include "track/connection.h"
 #include "track/dns_streams.h"
+#include "track/history.h"
 
 /* How long a flow stays in its queue without a packet. */
 static const uint64_t patience_ns[NUM_QUEUES] = {
@@ -47,8 +48,9 @@ static bool open_tools(struct tracker *tracker, size_t max_flows, char *error, s
                                   .num_sharing = config->record ? 1 : config->workers};
     snprintf(error, error_len, "out of memory");
     tracker->flows = flow_table_new(max_flows, tools);
+    tools->histories = history_pool_new();
     tools->digest = digest_new();
-    if (!tracker->flows || !tools->digest)
+    if (!tracker->flows || !tools->histories || !tools->digest)
         return false;
     tools->hellos = hello_cache_new(tools->digest);
     tools->trust = trust_new(&trust, tools->digest, error, error_len);
@@ -130,6 +132,7 @@ void tracker_free(struct tracker *tracker) {
     trust_free(tracker->tools.trust);
     hello_cache_free(tracker->tools.hellos);
     digest_free(tracker->tools.digest);
+    history_pool_free(tracker->tools.histories);
     free(tracker);
 }
 

@@ -75,8 +75,9 @@ void connection_begin(struct flow *flow, const struct flow *before, const struct
 
 static size_t feed(struct flow *flow, enum side side, const uint8_t *data, size_t len, bool force) {
     size_t used = session_push(flow->session, side, data, len, force);
-    history_add(&flow->streams[side].history, flow->streams[side].next, data, used);
-    stream_consume(&flow->streams[side], used);
+    struct stream *stream = &flow->streams[side];
+    history_add(&stream->history, flow->session->tools->histories, stream->next, data, used);
+    stream_consume(stream, used);
     return used;
 }
 

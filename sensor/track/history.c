@@ -3,59 +3,107 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HISTORY_MIN 512u
+#define BLOCK_LEN  2048u
+#define NUM_BLOCKS (HISTORY_MAX / BLOCK_LEN)
 
-/* A ring: the byte at an offset stands at that offset, modulo room. */
-struct history {
-    uint64_t from, end; /* what is kept is [from, end), at most room bytes */
-    size_t room;        /* a power of two */
-    uint8_t bytes[];
+union block {
+    union block *spare; /* the next one, in a pool */
+    uint8_t bytes[BLOCK_LEN];
 };
 
+struct history_pool {
+    union block *spares;
+    size_t num_spares;
+};
+
+/* The byte at an offset stands at that offset, modulo HISTORY_MAX. */
+struct history {
+    struct history_pool *pool;
+    uint64_t from, end; /* what is kept is [from, end), at most HISTORY_MAX bytes */
+    size_t held;
+    union block *blocks[NUM_BLOCKS]; /* NULL: none yet */
+};
+
+struct history_pool *history_pool_new(void) {
+    return calloc(1, sizeof(struct history_pool));
+}
+
+void history_pool_free(struct history_pool *pool) {
+    while (pool && pool->spares) {
+        union block *block = pool->spares;
+        pool->spares = block->spare;
+        free(block);
+    }
+    free(pool);
+}
+
+static union block *take_block(struct history_pool *pool) {
+    union block *block = pool->spares;
+    if (!block)
+        return malloc(sizeof *block);
+    pool->spares = block->spare;
+    pool->num_spares--;
+    return block;
+}
+
+static void give_back(struct history_pool *pool, union block *block) {
+    if (pool->num_spares == HISTORY_SPARES) {
+        free(block);
+        return;
+    }
+    block->spare = pool->spares;
+    pool->spares = block;
+    pool->num_spares++;
+}
+
+static struct history *history_new(struct history_pool *pool) {
+    struct history *history = calloc(1, sizeof *history);
+    if (history) {
+        history->pool = pool;
+        history->held = sizeof *history;
+    }
+    return history;
+}
+
 void history_free(struct history *history) {
+    for (size_t i = 0; history && i < NUM_BLOCKS; i++) {
+        if (history->blocks[i])
+            give_back(history->pool, history->blocks[i]);
+    }
     free(history);
 }
 
 size_t history_held(const struct history *history) {
-    return history ? sizeof *history + history->room : 0;
+    return history ? history->held : 0;
 }
 
-/* Of len bytes from this offset on, those that stand in one piece. */
-static size_t piece(const struct history *history, uint64_t offset, size_t len) {
-    size_t left = history->room - (offset & (history->room - 1));
+/* Of len bytes from this offset on, those that stand in its block. */
+static size_t piece(uint64_t offset, size_t len) {
+    size_t left = BLOCK_LEN - offset % BLOCK_LEN;
     return len < left ? len : left;
 }
 
-static void put(struct history *history, uint64_t offset, const uint8_t *data, size_t len) {
-    size_t first = piece(history, offset, len);
-    memcpy(history->bytes + (offset & (history->room - 1)), data, first);
-    memcpy(history->bytes, data + first, len - first);
-    history->end = offset + len;
-    if (history->end - history->from > history->room)
-        history->from = history->end - history->room;
+static bool put(struct history *history, uint64_t offset, const uint8_t *data, size_t len) {
+    while (len > 0) {
+        union block **block = &history->blocks[offset / BLOCK_LEN % NUM_BLOCKS];
+        if (!*block) {
+            *block = take_block(history->pool);
+            if (!*block)
+                return false;
+            history->held += sizeof **block;
+        }
+        size_t num = piece(offset, len);
+        __asm__("" : "+r"(num)); /* gcc would write a loop of words for what it knows to be short */
+        memcpy((*block)->bytes + offset % BLOCK_LEN, data, num);
+        offset += num;
+        data += num;
+        len -= num;
+    }
+    return true;
 }
 
-/* With room for so many bytes more, as far as it may grow; NULL, and the old one freed: out of memory. */
-static struct history *with_room(struct history *old, size_t len) {
-    size_t kept = old ? (size_t)(old->end - old->from) : 0, room = old ? old->room : HISTORY_MIN;
-    while (room < HISTORY_MAX && kept + len > room)
-        room *= 2;
-    if (old && room == old->room)
-        return old;
-    struct history *history = malloc(sizeof *history + room);
-    if (history) {
-        history->room = room;
-        history->from = history->end = old ? old->from : 0;
-    }
-    for (size_t len_moved; history && old && old->from < old->end; old->from += len_moved) {
-        len_moved = piece(old, old->from, (size_t)(old->end - old->from));
-        put(history, old->from, old->bytes + (old->from & (old->room - 1)), len_moved);
-    }
-    free(old);
-    return history;
-}
-
-void history_add(struct history **history, uint64_t offset, const uint8_t *data, size_t len) {
+void history_add(struct history **history, struct history_pool *pool, uint64_t offset, const uint8_t *data,
+                 size_t len) {
     if (len == 0)
         return;
     if (len > HISTORY_MAX) {
@@ -63,12 +111,19 @@ void history_add(struct history **history, uint64_t offset, const uint8_t *data,
         offset += len - HISTORY_MAX;
         len = HISTORY_MAX;
     }
-    struct history *h = *history = with_room(*history, len);
+    struct history *h = *history ? *history : history_new(pool);
+    if (h && !put(h, offset, data, len)) {
+        history_free(h);
+        h = NULL;
+    }
+    *history = h;
     if (!h)
         return;
     if (h->end != offset)
         h->from = offset;
-    put(h, offset, data, len);
+    h->end = offset + len;
+    if (h->end - h->from > HISTORY_MAX)
+        h->from = h->end - HISTORY_MAX;
 }
 
 bool history_differs(const struct history *history, int64_t offset, const uint8_t *data, size_t len) {
@@ -77,9 +132,9 @@ bool history_differs(const struct history *history, int64_t offset, const uint8_
     int64_t from = (int64_t)history->from, to = (int64_t)history->end, end = offset + (int64_t)len;
     int64_t first = offset > from ? offset : from, last = end < to ? end : to;
     while (first < last) {
-        size_t at = (size_t)first & (history->room - 1),
-               num = piece(history, (uint64_t)first, (size_t)(last - first));
-        if (memcmp(history->bytes + at, data + (first - offset), num) != 0)
+        const union block *block = history->blocks[(uint64_t)first / BLOCK_LEN % NUM_BLOCKS];
+        size_t num = piece((uint64_t)first, (size_t)(last - first));
+        if (memcmp(block->bytes + (uint64_t)first % BLOCK_LEN, data + (first - offset), num) != 0)
             return true;
         first += (int64_t)num;
     }
