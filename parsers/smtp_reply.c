@@ -87,8 +87,9 @@ enum smtp_keyword smtp_keyword_of(struct reader text, struct reader *parameters)
         return SMTP_KEYWORD_AUTH;
     }
     for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
-        if (reader_left(&word) == keywords[i].len && first == keywords[i].name[0] &&
-            smtp_is(word, keywords[i].name)) {
+        const char *name = keywords[i].name;
+        if (reader_left(&word) == keywords[i].len && first == name[0] &&
+            (memcmp(word.pos, name, keywords[i].len) == 0 || smtp_is(word, name))) {
             return keywords[i].keyword;
         }
     }

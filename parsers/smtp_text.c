@@ -176,16 +176,19 @@ size_t smtp_list_fit(struct smtp_list *list) {
     return held - smtp_list_held(list);
 }
 
-/* Room for more bytes behind those that are there; the first text gets what it needs. Lists are bounded by
- * their callers' limits: (SMTP_CAPABILITIES_MAX + 1) texts of SMTP_TEXT_MAX fit in 16 bits. */
-static bool grow(struct smtp_list *list, size_t more) {
+#define ROOM_FIRST 128 /* of a list that may hold several texts; one text gets what it needs */
+
+/* Room for more bytes behind those that are there. Lists are bounded by their callers' limits:
+ * (SMTP_CAPABILITIES_MAX + 1) texts of SMTP_TEXT_MAX fit in 16 bits. */
+static bool grow(struct smtp_list *list, size_t more, bool several) {
     const struct smtp_texts *texts = list->texts;
     size_t need = texts != NULL ? texts->len + more : more;
     size_t room = texts != NULL ? texts->room : 0;
     if (texts != NULL && need <= room) {
         return true;
     }
-    room = 2 * room < need ? need : 2 * room;
+    room = room == 0 && several ? ROOM_FIRST : 2 * room;
+    room = room < need ? need : room;
     room = room > UINT16_MAX ? UINT16_MAX : room;
     return need <= room && resize(list, room);
 }
@@ -199,7 +202,7 @@ enum smtp_kept smtp_list_add(struct smtp_list *list, struct reader text, size_t 
     size_t whole = reader_left(&text);
     uint8_t number = smtp_keyword_number(text);
     size_t len = number > 0 ? 0 : whole < SMTP_TEXT_MAX ? whole : SMTP_TEXT_MAX;
-    if (smtp_list_num(list) >= max || !grow(list, BEGIN_MAX + len)) {
+    if (smtp_list_num(list) >= max || !grow(list, BEGIN_MAX + len, max > 1)) {
         return SMTP_NOT_KEPT;
     }
     struct smtp_texts *texts = list->texts;

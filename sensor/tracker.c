@@ -381,11 +381,10 @@ static struct flow *add_flow(struct tracker *tracker, const struct segment *segm
     return flow;
 }
 
-/* The flow that the segment belongs to, made when it begins one. NULL: not to be followed. */
-static struct flow *follow(struct tracker *tracker, const struct segment *segment, uint8_t *sender) {
-    struct flow *flow = flow_find(tracker->flows, segment, sender);
-    if (flow && !connection_is_new(flow, segment, flow_side(flow, *sender)))
-        return flow;
+/* The flow that the segment begins, in the place of the one (NULL: none) that it does not belong to. NULL:
+ * not to be followed. Not inlined: most segments begin nothing. */
+static __attribute__((noinline)) struct flow *begin_flow(struct tracker *tracker, struct flow *flow,
+                                                         const struct segment *segment, uint8_t *sender) {
     bool begins = (segment->flags & TCP_SYN) != 0 || segment->payload_len > 0;
     if (!flow)
         return begins && !(segment->flags & TCP_RST) ? add_flow(tracker, segment, NULL, sender) : NULL;
@@ -398,6 +397,14 @@ static struct flow *follow(struct tracker *tracker, const struct segment *segmen
         report(tracker, flow);
     remove_flow(tracker, flow);
     return add_flow(tracker, segment, &before, sender);
+}
+
+/* The flow that the segment belongs to, made when it begins one. NULL: not to be followed. */
+static struct flow *follow(struct tracker *tracker, const struct segment *segment, uint8_t *sender) {
+    struct flow *flow = flow_find(tracker->flows, segment, sender);
+    if (flow && !connection_is_new(flow, segment, flow_side(flow, *sender)))
+        return flow;
+    return begin_flow(tracker, flow, segment, sender);
 }
 
 static void recognise(struct tracker *tracker, struct flow *flow, const struct segment *segment,

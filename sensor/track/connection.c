@@ -76,7 +76,9 @@ void connection_begin(struct flow *flow, const struct flow *before, const struct
 static size_t feed(struct flow *flow, enum side side, const uint8_t *data, size_t len, bool force) {
     size_t used = session_push(flow->session, side, data, len, force);
     struct stream *stream = &flow->streams[side];
+    size_t held = history_held(stream->history);
     history_add(&stream->history, flow->session->tools->histories, stream->next, data, used);
+    stream->held += (uint32_t)(history_held(stream->history) - held);
     stream_consume(stream, used);
     return used;
 }
@@ -161,6 +163,7 @@ static enum stream_push_result take_bytes(struct flow *flow, enum side side, int
 
 /* Nobody listens any more: only how far the stream went is kept. */
 static void pass_over(struct stream *stream, int64_t end) {
+    stream->held -= (uint32_t)history_held(stream->history);
     history_free(stream->history);
     stream->history = NULL;
     if (end > (int64_t)stream->next)

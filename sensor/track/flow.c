@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "history.h"
 #include "session.h"
 
 #define BUCKETS_MIN 1024u
@@ -140,8 +139,6 @@ static size_t entry_cost(const struct flow_entry *entry) {
 void flow_weigh(struct flow_table *table, struct flow *flow) {
     size_t now =
         sizeof *flow + BUDGET_BLOCK + flow->streams[SIDE_CLIENT].held + flow->streams[SIDE_SERVER].held;
-    now +=
-        history_held(flow->streams[SIDE_CLIENT].history) + history_held(flow->streams[SIDE_SERVER].history);
     if (flow->session)
         now += session_held(flow->session);
     hold(table, flow->held, now);
@@ -270,6 +267,7 @@ static __attribute__((noinline)) void fold_flow(struct flow_table *table, struct
     struct flow state = *flow;
     state.session = NULL;
     state.streams[SIDE_CLIENT].history = state.streams[SIDE_SERVER].history = NULL;
+    state.streams[SIDE_CLIENT].held = state.streams[SIDE_SERVER].held = 0;
     to_differences(&state);
     fold_u8(&fold, flow->session != NULL);
     fold_state(&fold, (uint8_t *)&state + FOLDED_FROM, sizeof state - FOLDED_FROM);

@@ -98,6 +98,7 @@ struct session *session_new(const struct session_tools *tools) {
         smtp_read_received(session->smtp);
     if (tools->veils)
         open_veils(session);
+    session->smtp_held = (uint32_t)smtp_held(session->smtp);
     return session;
 }
 
@@ -120,6 +121,7 @@ static void end_tls(struct session *session) {
     decrypt_free(session->decrypt);
     inner_free(session->inner);
     session->tls = NULL;
+    session->tls_held = 0;
     session->notes = NULL;
     session->decrypt = NULL;
     session->inner = NULL;
@@ -249,7 +251,10 @@ static bool begin_tls(struct session *session) {
     if (session->decrypt)
         handler.protected_record = on_protected_record;
     session->tls = session->notes ? tls_new(&handler) : NULL;
-    return session->tls != NULL;
+    if (!session->tls)
+        return false;
+    session->tls_held = (uint32_t)tls_held(session->tls);
+    return true;
 }
 
 /* --- prelude --- */
@@ -303,21 +308,24 @@ static void enter_found_tls(struct session *session, enum side side) {
 }
 
 /* How much of data to offer: line by line while another protocol's TLS may come, as the next line may be
- * SMTP, and not beyond where that TLS shows. */
-static size_t search_ahead(const struct session *session, enum side side, const uint8_t *data, size_t len) {
-    struct tls_search ahead = session->prelude->searches[side];
+ * SMTP, and not beyond where that TLS shows. ahead is the search behind that. */
+static size_t search_ahead(const struct session *session, enum side side, const uint8_t *data, size_t len,
+                           struct tls_search *ahead) {
+    *ahead = session->prelude->searches[side];
     const uint8_t *line_end = memchr(data, '\n', len);
-    return tls_search_push(&ahead, side, data, line_end ? (size_t)(line_end - data) + 1 : len);
+    return tls_search_push(ahead, side, data, line_end ? (size_t)(line_end - data) + 1 : len);
 }
 
 static size_t push_smtp(struct session *session, enum side side, const uint8_t *data, size_t len,
                         bool force) {
+    struct tls_search ahead;
     bool searched = searches(session, side);
     if (searched)
-        len = search_ahead(session, side, data, len);
+        len = search_ahead(session, side, data, len, &ahead);
     if (session->veils)
         smtp_hide_at(session->smtp, side, session->veils[side].pos);
     size_t used = smtp_push(session->smtp, side, data, len, force);
+    session->smtp_held = (uint32_t)smtp_held(session->smtp);
     if (smtp_state(session->smtp, side) == SMTP_TLS) {
         if (!session->tls_began[side] && !session->spoke[side] && used == 0)
             session->tls_from_start[side] = true;
@@ -325,7 +333,10 @@ static size_t push_smtp(struct session *session, enum side side, const uint8_t *
         enter_tls(session, side);
     } else if (searched) {
         struct tls_search *search = &session->prelude->searches[side];
-        tls_search_push(search, side, data, used);
+        if (used == len)
+            *search = ahead;
+        else
+            tls_search_push(search, side, data, used);
         if (search->found && session->veils)
             show_found_tls(session, side, used);
         if (search->found)
@@ -355,7 +366,9 @@ static size_t push_tls(struct session *session, enum side side, const uint8_t *d
     if (session->tls_after_gap[side] && !settle_tls_after_gap(session, side, data, len, force))
         return 0;
     size_t used = 0;
-    if (tls_push(session->tls, side, data, len, &used) != PARSE_BAD)
+    enum parse_result result = tls_push(session->tls, side, data, len, &used);
+    session->tls_held = (uint32_t)tls_held(session->tls);
+    if (result != PARSE_BAD)
         return len;
     if (tls_facts(session->tls)->outcome == TLS_ESTABLISHED) {
         session->lanes[side] = LANE_DONE;
@@ -449,11 +462,9 @@ bool session_listens(const struct session *session, enum side side) {
 #define BLOCKS 8 /* of a session, about */
 
 size_t session_held(const struct session *session) {
-    size_t held = sizeof *session + smtp_held(session->smtp) + BLOCKS * BUDGET_BLOCK;
+    size_t held = sizeof *session + session->smtp_held + session->tls_held + BLOCKS * BUDGET_BLOCK;
     if (session->prelude)
         held += sizeof *session->prelude;
-    if (session->tls)
-        held += tls_held(session->tls);
     if (session->notes)
         held += sizeof *session->notes;
     if (session->decrypt)
@@ -501,6 +512,7 @@ bool session_fold(const struct session *session, struct fold *fold) {
     state.tls = NULL;
     state.notes = NULL;
     state.prelude = NULL;
+    state.smtp_held = state.tls_held = 0;
     fold_u8(fold, (uint8_t)parts_of(session));
     if (session->notes)
         fold_notes(session->notes, fold);
@@ -545,9 +557,13 @@ static bool unfold_rest(struct session *session, unsigned parts, struct reader *
         session->tls = tls_unfold(in, &handler);
         if (!session->tls)
             return false;
+        session->tls_held = (uint32_t)tls_held(session->tls);
     }
     session->smtp = smtp_unfold(in);
-    return session->smtp != NULL;
+    if (!session->smtp)
+        return false;
+    session->smtp_held = (uint32_t)smtp_held(session->smtp);
+    return true;
 }
 
 /* The notes first: what the fold holds for them is given up when there is no memory. */

@@ -68,6 +68,8 @@ struct session {
     bool tls_from_start[2];  /* and it was the first byte of its stream */
     bool clear_after_tls[2]; /* and what followed was clear text again */
     uint32_t tls_failures;   /* earlier handshakes on this connection that failed */
+    uint32_t smtp_held;      /* bytes of memory that smtp took when it last read, */
+    uint32_t tls_held;       /* and tls: not to fetch for each segment what only one of them reads */
     bool spoke[2];           /* any byte came */
     bool after_gap[2];       /* the next byte comes right after a hole */
     bool tls_after_gap[2];   /* the next byte begins TLS there: unless by a hello, records were lost */

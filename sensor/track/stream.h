@@ -32,7 +32,7 @@ struct stream {
     uint64_t gap_bytes;      /* given up */
     uint32_t first_seq;      /* sequence number of offset 0 */
     uint32_t buffered;       /* bytes in chunks */
-    uint32_t held;           /* bytes of memory that the chunks take */
+    uint32_t held;           /* bytes of memory that the chunks and the history take */
     uint16_t num_chunks;
     bool started;  /* first_seq is known */
     bool syn_seen; /* from a SYN or the other side's SYN-ACK: offset 0 is truly the first byte */
