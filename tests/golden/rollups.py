@@ -3,8 +3,8 @@
 
     python3 tests/golden/rollups.py PROGRAM
 
-Folds the sessions of all bundled captures, without and with home networks; then once more with room for a few peers
-only, where the sums of each kind must be the same and no peer may have more than is its own.
+Folds the sessions of all bundled captures, without and with home networks; then those of each window; then once more with room
+for a few peers only, where the sums of each kind must be the same and no peer may have more than is its own.
 """
 import collections
 import re
@@ -100,8 +100,12 @@ def told(event):
     return +numbers
 
 
+def stream(starttap, *arguments):
+    return bundled.parse(bundled.run(starttap, *bundled.SETTINGS, "-o", "json:-", "-r", bundled.PCAPS, *arguments))
+
+
 def events(starttap, *arguments):
-    found = bundled.parse(bundled.run(starttap, *bundled.SETTINGS, "-o", "json:-", "-r", bundled.PCAPS, *arguments))
+    found = stream(starttap, *arguments)
     sessions = [bundled.flatten(event) for event in found if event["event"]["dataset"] == "starttap.session"]
     return sessions, [event for event in found if event["event"]["dataset"] == "starttap.peer"]
 
@@ -120,6 +124,26 @@ def check_all(starttap, *arguments):
     assert {kind for kind, _, _ in found} == set(KINDS), "a kind is missing"
     assert found == expected, sorted(set(map(str, found.items())) ^ set(map(str, expected.items())))[:4]
     return len(peers)
+
+
+def check_windows(starttap, *arguments):
+    """Each window's events are a fold over the sessions that came since the window before."""
+    windows, sessions, peers = [], [], []
+    for event in [*stream(starttap, *arguments), None]:
+        dataset = event and event["event"]["dataset"]
+        if dataset == "starttap.peer":
+            peers.append(event)
+        elif peers and dataset != "starttap.sensor":
+            window, = {(peer["event"]["start"], peer["event"]["end"]) for peer in peers}
+            found, expected = {key(peer): told(peer) for peer in peers}, fold(sessions)
+            assert len(found) == len(peers) and found == expected, sorted(set(map(str, found.items())) ^ set(map(str, expected.items())))[:4]
+            assert not windows or windows[-1][1] <= window[0], f"{window} after {windows[-1]}"
+            windows.append(window)
+            sessions, peers = [], []
+        if dataset == "starttap.session":
+            sessions.append(bundled.flatten(event))
+    assert not sessions and len(windows) > 4, f"only {len(windows)} windows: this test is broken"
+    return len(windows)
 
 
 def check_sums(starttap, *arguments):
@@ -146,8 +170,9 @@ def main():
     num = check_all(starttap) + check_all(starttap, *home) + check_all(starttap, "--workers", "2")
     rolled_up = sum(check_sums(starttap, "--max-peers", str(most), *more)
                     for most in (1, 2, 3) for more in ((), home, ("--peer-window", "60")))
+    windows = check_windows(starttap, "--peer-window", "60") + check_windows(starttap, "--peer-window", "60", *home, "--workers", "2")
     assert rolled_up > 100, f"only {rolled_up} peers made room: this test is broken"
-    print(f"rollups: {num} events of peers are what their sessions add up to; {rolled_up} peers made room, and sums stayed")
+    print(f"rollups: {num} events of peers are what their sessions add up to, and so are those of {windows} windows; {rolled_up} peers made room, and sums stayed")
 
 
 if __name__ == "__main__":
