@@ -115,6 +115,19 @@ run_live() {
     suite kafka 600 python3 tests/kafka/run.py build/starttap "$logs/kafka"
 }
 
+# What looks at the sources and the program from outside, beside what runs the program. $1: --long or nothing.
+run_static() {
+    suite layers 300 python3 tests/layers.py
+    suite limits 60 python3 tests/limits.py
+    suite style 120 sh tests/style.sh
+    suite tidy 900 sh tests/tidy.sh build-asan ${1:+"$1"}
+    suite valgrind 600 sh tests/valgrind.sh build-valgrind
+    suite cppcheck 300 sh tests/cppcheck.sh
+    suite hardening 30 sh tests/hardening.sh build/starttap
+    suite proofs 900 sh tests/proofs/run.sh build-proofs ${1:+"$1"}
+    suite install 120 sh tests/install.sh
+}
+
 sh sensor/packages.sh build test || note fail packages
 clang=$(command -v clang-14 || command -v clang)
 ASAN_SYMBOLIZER_PATH=$(command -v llvm-symbolizer-14 || command -v llvm-symbolizer)
@@ -129,6 +142,8 @@ run_cli
 suite promtool 180 sh tests/promtool.sh build-promtool build/starttap
 run_live &
 live=$!
+run_static "$@" &
+static=$!
 run_golden
 suite 'hostile: strings' 300 python3 tests/hostile/strings.py build-asan/hostile_strings build/starttap
 suite 'bench, short' 300 sh tests/bench/run.sh --short --build=build-asan --starttap=build/starttap
@@ -138,15 +153,6 @@ suite 'hostile: work' 900 python3 tests/hostile/work.py build/starttap
 suite 'hostile: memory' 600 python3 tests/hostile/memory.py build/starttap
 suite 'hostile: captures' 300 python3 tests/hostile/captures.py build-asan/starttap --number=280
 suite 'hostile: failures' 300 python3 tests/hostile/failures.py build/starttap --sanitizers=build-asan/starttap
-suite layers 300 python3 tests/layers.py
-suite limits 60 python3 tests/limits.py
-suite style 120 sh tests/style.sh
-suite tidy 900 sh tests/tidy.sh build-asan ${1:+"$1"}
-suite valgrind 600 sh tests/valgrind.sh build-valgrind
-suite cppcheck 300 sh tests/cppcheck.sh
-suite hardening 30 sh tests/hardening.sh build/starttap
-suite proofs 900 sh tests/proofs/run.sh build-proofs ${1:+"$1"}
-suite install 120 sh tests/install.sh
 if [ -z "$clang" ]; then
     note skip fuzz 'no clang here'
 else
@@ -154,7 +160,7 @@ else
         -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER="$clang" -DSTARTTAP_FUZZ=ON
     suite fuzz $((fuzz_seconds * 20 + 300)) sh tests/fuzz/run.sh --jobs="$jobs" "$fuzz_seconds"
 fi
-wait "$live"
+wait "$live" "$static"
 
 count() {
     grep -c "^$1 " "$logs/results"
