@@ -204,6 +204,17 @@ static const char *outcome_name(enum fact outcome) {
     return outcome == FACT_YES ? "success" : outcome == FACT_NO ? "failure" : "unknown";
 }
 
+const char *field_word(const struct field *field, const void *member) {
+    switch ((enum field_kind)field->kind) {
+    case FIELD_OUTCOME:
+        return outcome_name(*(const enum fact *)member);
+    case FIELD_IP_VERSION:
+        return *(const bool *)member ? "ipv6" : "ipv4";
+    default:
+        return verdict_name(*(const enum verdict *)member);
+    }
+}
+
 void fields_make(const struct event *event, const struct field *field, const void *at,
                  struct field_value *value) {
     const uint64_t *pair = at;
@@ -220,25 +231,21 @@ void fields_make(const struct event *event, const struct field *field, const voi
         set_counts(value, at);
         break;
     case FIELD_DURATION:
-        set_unsigned(value, pair[1] >= pair[0] ? pair[1] - pair[0] : 0);
+        set_unsigned(value, field_duration(at));
         break;
     case FIELD_RATIO:
         set_ratio(value, pair[0], pair[1]);
         break;
     case FIELD_OUTCOME:
-        set_word(value, outcome_name(*(const enum fact *)at));
-        break;
     case FIELD_IP_VERSION:
-        set_word(value, *(const bool *)at ? "ipv6" : "ipv4");
+    case FIELD_VERDICT:
+        set_word(value, field_word(field, at));
         break;
     case FIELD_CATEGORY:
         set_category(value, event);
         break;
     case FIELD_TYPE:
         set_type(value, event);
-        break;
-    case FIELD_VERDICT:
-        set_word(value, verdict_name(*(const enum verdict *)at));
         break;
     case FIELD_UNKNOWN_REASON:
         set_word(value, unknown_reason_name(*(const enum unknown_reason *)at));

@@ -67,6 +67,17 @@ static inline bool field_surely_absent(const struct event *event, const struct f
     return (bits & absence->counting.bits) == absence->value;
 }
 
+/* The word that stands for a value of FIELD_OUTCOME, FIELD_IP_VERSION and FIELD_VERDICT: FIELD_WORD_MAX bytes
+ * at most. */
+#define FIELD_WORD_MAX 31
+const char *field_word(const struct field *field, const void *member);
+
+/* Of two times in a row; 0 where the second is the earlier one. */
+static inline uint64_t field_duration(const void *member) {
+    const uint64_t *times = member;
+    return times[1] >= times[0] ? times[1] - times[0] : 0;
+}
+
 /* The kinds that are made from what the event holds rather than copied from it. */
 void fields_make(const struct event *event, const struct field *field, const void *at,
                  struct field_value *value);

@@ -162,6 +162,16 @@ static inline void stand_at(struct writing *writing, const char *at) {
     writing->out->len = (size_t)(at - writing->out->data);
 }
 
+/* A word that fits. */
+static inline char *put_word(char *at, const char *word) {
+    size_t len = strlen(word);
+    *at++ = '"';
+    memcpy(at, word, len);
+    at += len;
+    *at++ = '"';
+    return at;
+}
+
 /* A value that fits into what begin_field() made room for, and its comma. Returns where it ends. */
 static inline char *put_short(char *at, const struct field *field, const void *member) {
     switch ((enum field_kind)field->kind) {
@@ -172,6 +182,14 @@ static inline char *put_short(char *at, const struct field *field, const void *m
         *at = '"';
         at += 1 + text_time_ns(at + 1, *(const uint64_t *)member);
         *at++ = '"';
+        break;
+    case FIELD_OUTCOME:
+    case FIELD_IP_VERSION:
+    case FIELD_VERDICT:
+        at = put_word(at, field_word(field, member));
+        break;
+    case FIELD_DURATION:
+        at = buffer_put_unsigned(at, field_duration(member));
         break;
     case FIELD_PORT:
         at = buffer_put_unsigned(at, *(const uint16_t *)member);
@@ -233,6 +251,10 @@ static void add_field(struct writing *writing, const struct field *field) {
     case FIELD_FIXED_NUMBER:
     case FIELD_FACT:
     case FIELD_TIME_NS:
+    case FIELD_OUTCOME:
+    case FIELD_IP_VERSION:
+    case FIELD_VERDICT:
+    case FIELD_DURATION:
     case FIELD_PORT:
     case FIELD_UNSIGNED:
         add_short(writing, field, member);

@@ -302,7 +302,8 @@ static size_t list_mechanisms(const struct smtp_text *keywords, size_t num_keywo
     size_t num = 0;
     for (size_t i = 0; i < num_keywords; i++) {
         struct reader words;
-        if (!smtp_is_auth(smtp_reader_of(keywords[i]), &words)) {
+        bool may_be = keywords[i].len > 0 && smtp_upper_of((uint8_t)keywords[i].data[0]) == 'A';
+        if (!may_be || !smtp_is_auth(smtp_reader_of(keywords[i]), &words)) {
             continue;
         }
         while (reader_left(&words) > 0 && num < SMTP_MECHANISMS_MAX) {
@@ -345,6 +346,7 @@ const struct smtp_facts *smtp_facts(const struct smtp *smtp) {
     if (num > 0) { /* the first line is the greeting */
         facts->capabilities = texts + 1;
         facts->num_capabilities = num - 1;
+        facts->capabilities_kept = smtp_list_behind_first(&smtp->texts[SMTP_EHLO_REPLY]);
     }
     texts += num;
     facts->auth_mechanisms = texts;

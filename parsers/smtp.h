@@ -70,6 +70,8 @@ struct smtp_facts {
     const struct smtp_text
         *capabilities; /* keyword lines of the last complete EHLO reply, greeting line left out */
     size_t num_capabilities;
+    struct smtp_text capabilities_kept;      /* as the parser keeps them: from the same bytes come the same
+                                                capabilities and mechanisms */
     const struct smtp_text *auth_mechanisms; /* words after AUTH (also "AUTH=") in it */
     size_t num_auth_mechanisms;
     int last_reply_code;

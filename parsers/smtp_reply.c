@@ -100,8 +100,11 @@ _Static_assert(sizeof(keywords) / sizeof(keywords[0]) < 63, "numbered by six bit
 
 uint8_t smtp_keyword_number(struct reader text) {
     size_t len = reader_left(&text);
+    struct reader first_byte = text;
+    char first = (char)reader_u8(&first_byte);
     for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
-        if (len == keywords[i].len && memcmp(text.pos, keywords[i].name, len) == 0) {
+        if (len == keywords[i].len && first == keywords[i].name[0] &&
+            memcmp(text.pos, keywords[i].name, len) == 0) {
             return (uint8_t)(i + 1);
         }
     }

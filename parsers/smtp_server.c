@@ -1,6 +1,9 @@
 /* smtp_server.c: the server's stream: replies, and what each of them answers. */
 #include "smtp_internal.h"
 #include "smtp_reply.h"
+#include "smtp_text.h"
+
+#include <string.h>
 
 /* No command of the client can have reached the parser: its side is not captured. */
 static bool client_invisible(const struct smtp *smtp) {
@@ -210,8 +213,14 @@ static void collect(struct smtp *smtp, const struct smtp_reply_line *line) {
     }
 }
 
+/* Nothing is masked without an X, and the list as it is kept has one where any of its texts that is no common
+ * keyword has one. */
 static void keep_masked(struct smtp *smtp) {
+    struct smtp_text kept = smtp_list_behind_first(&smtp->texts[SMTP_EHLO_REPLY]);
     struct smtp_text lines[SMTP_CAPABILITIES_MAX + 1];
+    if (kept.len == 0 || memchr(kept.data, 'X', kept.len) == NULL) {
+        return;
+    }
     size_t num = smtp_list_all(&smtp->texts[SMTP_EHLO_REPLY], lines, SMTP_CAPABILITIES_MAX + 1);
     for (size_t i = 1; i < num; i++) {
         if (smtp_is_masked_starttls(lines + 1, num - 1, i - 1)) {

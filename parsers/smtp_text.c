@@ -263,6 +263,12 @@ size_t smtp_list_all(const struct smtp_list *list, struct smtp_text *texts, size
     return num;
 }
 
+struct smtp_text smtp_list_behind_first(const struct smtp_list *list) {
+    struct reader at = all_of(list);
+    (void)next_text(&at);
+    return smtp_text_of(at);
+}
+
 struct smtp_text smtp_list_at(const struct smtp_list *list, size_t index) {
     struct reader at = all_of(list);
     if (index >= smtp_list_num(list)) {

@@ -77,6 +77,9 @@ enum smtp_kept smtp_list_add(struct smtp_list *list, struct reader text, size_t 
 /* The text at index, borrowed until the list changes; empty when there is none. Linear in index. */
 struct smtp_text smtp_list_at(const struct smtp_list *list, size_t index);
 
+/* The list without its first text, as it is kept: from the same bytes come the same texts. Borrowed. */
+struct smtp_text smtp_list_behind_first(const struct smtp_list *list);
+
 /* Writes up to max texts; returns how many. */
 size_t smtp_list_all(const struct smtp_list *list, struct smtp_text *texts, size_t max);
 

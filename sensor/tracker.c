@@ -54,7 +54,8 @@ static bool open_tools(struct tracker *tracker, size_t max_flows, char *error, s
         return false;
     tools->hellos = hello_cache_new(tools->digest);
     tools->trust = trust_new(&trust, tools->digest, error, error_len);
-    if (!tools->hellos || !tools->trust)
+    tools->ehlos = ehlo_cache_new();
+    if (!tools->hellos || !tools->ehlos || !tools->trust)
         return false;
     if (!config->no_dns && !(tracker->dns = dns_streams_new()))
         return false;
@@ -131,6 +132,7 @@ void tracker_free(struct tracker *tracker) {
     recogniser_free(tracker->recogniser);
     trust_free(tracker->tools.trust);
     hello_cache_free(tracker->tools.hellos);
+    ehlo_cache_free(tracker->tools.ehlos);
     digest_free(tracker->tools.digest);
     history_pool_free(tracker->tools.histories);
     free(tracker);

@@ -2,11 +2,25 @@
 
 #include <string.h>
 
+#include "../../outputs/buffer.h"
+
+static char *put_byte(char *at, uint8_t byte) {
+    if (byte >= 100) {
+        *at++ = (char)('0' + byte / 100);
+        byte %= 100;
+    } else if (byte < 10) {
+        *at++ = (char)('0' + byte);
+        return at;
+    }
+    memcpy(at, buffer_pairs + (size_t)2 * byte, 2);
+    return at + 2;
+}
+
 static char *put_ipv4(char *at, const uint8_t bytes[4]) {
     for (size_t i = 0; i < 4; i++) {
         if (i > 0)
             *at++ = '.';
-        at = put_decimal(at, bytes[i]);
+        at = put_byte(at, bytes[i]);
     }
     return at;
 }

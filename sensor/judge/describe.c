@@ -25,13 +25,6 @@ static const char *text_of(struct event *event, struct smtp_text text) {
     return text.len > 0 ? event_text(event, text.data, text.len) : NULL;
 }
 
-static void list_of(struct event *event, struct text_list *list, const struct smtp_text *texts, size_t num) {
-    if (num == 0 || !event_list(event, list, num))
-        return;
-    for (size_t i = 0; i < list->num; i++)
-        list->items[i] = event_text(event, texts[i].data, texts[i].len);
-}
-
 static void describe_endpoint(struct event *event, struct event_endpoint *out, const struct flow *flow,
                               enum side side) {
     struct endpoint_address end = end_of(flow, side);
@@ -75,14 +68,13 @@ static void describe_capture(struct session_event *s, const struct flow *flow) {
     s->overlap_conflict = flow->overlap_conflict;
 }
 
-static void describe_smtp(struct event *event, const struct smtp_facts *smtp) {
+static void describe_smtp(struct event *event, const struct smtp_facts *smtp, struct ehlo_cache *ehlos) {
     struct session_event *s = &event->session;
     s->smtp_banner = text_of(event, smtp->banner);
     s->smtp_helo = text_of(event, smtp->helo);
     s->smtp_ehlo = text_of(event, smtp->ehlo);
     s->smtp_server_name = text_of(event, smtp->server_name);
-    list_of(event, &s->smtp_capabilities, smtp->capabilities, smtp->num_capabilities);
-    list_of(event, &s->smtp_auth_mechanisms, smtp->auth_mechanisms, smtp->num_auth_mechanisms);
+    ehlo_show(ehlos, smtp, event);
     if (smtp->last_reply_code != 0)
         s->smtp_last_reply_code = smtp->last_reply_code;
     if (smtp->requiretls_offered) /* only inside TLS may it be (RFC 8689 section 2): its absence here says
@@ -119,12 +111,13 @@ static void describe_mail(struct event *event, const struct smtp_facts *smtp, bo
         s->auth_mechanism = text_of(event, smtp->auth_mechanism);
     if (smtp->messages > 0)
         s->mail_transactions = (int64_t)smtp->messages;
-    list_of(event, &s->mail_from_domains, smtp->from_domains, smtp->num_from_domains);
-    list_of(event, &s->mail_rcpt_domains, smtp->rcpt_domains, smtp->num_rcpt_domains);
+    ehlo_list(event, &s->mail_from_domains, smtp->from_domains, smtp->num_from_domains);
+    ehlo_list(event, &s->mail_rcpt_domains, smtp->rcpt_domains, smtp->num_rcpt_domains);
 }
 
 /* What was said inside TLS tells more of the two ends than what was said before it. */
-static void describe_inner_smtp(struct event *event, const struct smtp_facts *inner) {
+static void describe_inner_smtp(struct event *event, const struct smtp_facts *inner,
+                                struct ehlo_cache *ehlos) {
     struct session_event *s = &event->session;
     if (inner->banner_code != 0 && inner->banner.len > 0)
         s->smtp_banner = text_of(event, inner->banner);
@@ -136,8 +129,7 @@ static void describe_inner_smtp(struct event *event, const struct smtp_facts *in
         s->smtp_server_name = text_of(event, inner->server_name);
     if (inner->num_capabilities > 0) {
         s->smtp_capabilities = s->smtp_auth_mechanisms = (struct text_list){0};
-        list_of(event, &s->smtp_capabilities, inner->capabilities, inner->num_capabilities);
-        list_of(event, &s->smtp_auth_mechanisms, inner->auth_mechanisms, inner->num_auth_mechanisms);
+        ehlo_show(ehlos, inner, event);
     }
     if (inner->last_reply_code != 0)
         s->smtp_last_reply_code = inner->last_reply_code;
@@ -156,8 +148,8 @@ static void describe_inner_mail(struct event *event, const struct smtp_facts *in
         return;
     if (inner->messages > 0)
         s->mail_transactions = (int64_t)inner->messages;
-    list_of(event, &s->mail_from_domains, inner->from_domains, inner->num_from_domains);
-    list_of(event, &s->mail_rcpt_domains, inner->rcpt_domains, inner->num_rcpt_domains);
+    ehlo_list(event, &s->mail_from_domains, inner->from_domains, inner->num_from_domains);
+    ehlo_list(event, &s->mail_rcpt_domains, inner->rcpt_domains, inner->num_rcpt_domains);
 }
 
 static struct evidence evidence_of(const struct flow *flow, const struct smtp_facts *smtp) {
@@ -258,7 +250,7 @@ void describe_session(struct event *event, const struct flow *flow, const struct
     describe_verdict(s, &evidence);
     bool clear_text_whole = is_clear_text_whole(&evidence);
     if (s->verdict != VERDICT_NOT_SMTP)
-        describe_smtp(event, smtp);
+        describe_smtp(event, smtp, tools->ehlos);
     if (smtp->received)
         describe_received(event, smtp->received);
     if (s->starttls_requested == FACT_NO && !clear_text_whole)
@@ -266,7 +258,7 @@ void describe_session(struct event *event, const struct flow *flow, const struct
     describe_mail(event, smtp, clear_text_whole);
     if (flow->session->inner && s->verdict != VERDICT_NOT_SMTP) {
         const struct smtp_facts *inner = inner_facts(flow->session->inner);
-        describe_inner_smtp(event, inner);
+        describe_inner_smtp(event, inner, tools->ehlos);
         describe_inner_mail(event, inner);
     }
     describe_tls(event, flow);

@@ -1,3 +1,8 @@
+/* OpenSSL would rather have SHA-1 and SHA-256 called through EVP, which takes two allocations and 700
+ * instructions more for each hash: more than the few bytes of an id take by themselves. So EVP is asked once
+ * whether there is the algorithm, and its own functions do the work. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "digest.h"
 
 #include <stdlib.h>
@@ -7,6 +12,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/provider.h>
+#include <openssl/sha.h>
 
 #include "../../outputs/buffer.h"
 
@@ -108,11 +114,15 @@ bool digest_md5(struct digest *digest, const void *data, size_t len, uint8_t out
 }
 
 bool digest_sha1(struct digest *digest, const void *data, size_t len, uint8_t out[20]) {
-    return hash_once(digest, &digest->sha1, data, len, out, 20);
+    SHA_CTX context;
+    return digest->sha1.context != NULL && SHA1_Init(&context) && SHA1_Update(&context, data, len) &&
+           SHA1_Final(out, &context);
 }
 
 bool digest_sha256(struct digest *digest, const void *data, size_t len, uint8_t out[32]) {
-    return hash_once(digest, &digest->sha256, data, len, out, 32);
+    SHA256_CTX context;
+    return digest->sha256.context != NULL && SHA256_Init(&context) && SHA256_Update(&context, data, len) &&
+           SHA256_Final(out, &context);
 }
 
 bool digest_failed(struct digest *digest) {
@@ -133,9 +143,13 @@ void hex_lower(const uint8_t *bytes, size_t len, char *out) {
 char *put_decimal(char *at, uint64_t number) {
     char digits[20]; /* of UINT64_MAX */
     size_t first = sizeof digits;
+    if (number < 10) {
+        *at = (char)('0' + number);
+        return at + 1;
+    }
     for (; number >= 10; number /= 100)
         memcpy(digits + (first -= 2), buffer_pairs + 2 * (number % 100), 2);
-    if (number > 0 || first == sizeof digits)
+    if (number > 0)
         digits[--first] = (char)('0' + number);
     memcpy(at, digits + first, sizeof digits - first);
     return at + (sizeof digits - first);

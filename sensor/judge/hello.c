@@ -8,6 +8,7 @@
 #include "../../parsers/tls_fingerprint.h"
 #include "../../parsers/tls_hello.h"
 #include "../../parsers/tls_names.h"
+#include "slot_hash.h"
 
 #define TEXT_ENOUGH                                                                                          \
     8192 /* for the fingerprint of what real software sends; longer ones take a larger buffer */
@@ -95,20 +96,6 @@ static void make_key(const struct tls_client_hello *hello, struct key *key) {
             key_add_window(key, extension.data);
     }
     key_add_u16(key, extensions.failed);
-}
-
-/* FNV-1a over 8 bytes at a time. */
-static uint64_t hash_of(const uint8_t *bytes, size_t len) {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (; len >= 8; bytes += 8, len -= 8) {
-        uint64_t word;
-        memcpy(&word, bytes, sizeof word);
-        hash = (hash ^ word) * UINT64_C(1099511628211);
-        hash ^= hash >> 32;
-    }
-    for (; len > 0; bytes++, len--)
-        hash = (hash ^ *bytes) * UINT64_C(1099511628211);
-    return hash ^ hash >> 32;
 }
 
 /* --- the description --- */
@@ -220,7 +207,7 @@ struct hello *hello_describe(struct hello_cache *cache, const struct tls_client_
     make_key(wire, &key);
     if (key.too_long)
         return describe(cache, wire);
-    struct hello **slot = &cache->slots[hash_of(key.bytes, key.len) % HELLO_CACHE_MAX];
+    struct hello **slot = &cache->slots[slot_hash(key.bytes, key.len) % HELLO_CACHE_MAX];
     if (*slot && (*slot)->key_len == key.len && memcmp((*slot)->key, key.bytes, key.len) == 0) {
         (*slot)->holders++;
         return *slot;
@@ -242,7 +229,7 @@ bool hello_ja3s(struct hello_cache *cache, const struct tls_server_hello *wire,
     size_t len = tls_ja3s_text(wire, text, sizeof text);
     if (len == 0)
         return false;
-    struct ja3s_memo *memo = &cache->servers[hash_of((const uint8_t *)text, len) % JA3S_SLOTS];
+    struct ja3s_memo *memo = &cache->servers[slot_hash(text, len) % JA3S_SLOTS];
     if (strcmp(memo->text, text) == 0) {
         memcpy(ja3s, memo->ja3s, sizeof memo->ja3s);
         return true;

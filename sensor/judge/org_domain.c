@@ -1,17 +1,41 @@
 #include "org_domain.h"
 
 #include <libpsl.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "slot_hash.h"
 
 #define LABEL_MAX 63 /* RFC 1035 section 2.3.4 */
 
-/* The library's own type, under the name that others know it by. */
+#define NUM_MEMOS 256 /* domains that are remembered */
+#define MEMO_SIZE 64  /* of the name of one, terminated; longer ones are not */
+#define NO_DOMAIN UINT8_MAX
+
+/* The organisational domain of a domain. */
+struct memo {
+    char name[MEMO_SIZE]; /* "": none yet */
+    uint8_t at;           /* where in it; NO_DOMAIN: it is a public suffix */
+};
+
+struct org_domains {
+    psl_ctx_t *list;
+    struct memo memos[NUM_MEMOS];
+};
+
 struct org_domains *org_domains_new(void) {
-    return (struct org_domains *)psl_latest(NULL);
+    struct org_domains *domains = calloc(1, sizeof *domains);
+    if (domains && (domains->list = psl_latest(NULL)) != NULL)
+        return domains;
+    org_domains_free(domains);
+    return NULL;
 }
 
 void org_domains_free(struct org_domains *domains) {
-    psl_free((psl_ctx_t *)domains);
+    if (!domains)
+        return;
+    psl_free(domains->list);
+    free(domains);
 }
 
 static char lower(char c) {
@@ -54,8 +78,28 @@ bool host_name_normal(const char *name, size_t len, char out[HOST_NAME_SIZE]) {
     return label_len > 0 && num_labels > 0 && !digits;
 }
 
-const char *org_domain(const struct org_domains *domains, const char *name) {
+static const char *find(struct org_domains *domains, const char *name) {
+    size_t len = strlen(name);
+    if (len >= MEMO_SIZE)
+        return psl_registrable_domain(domains->list, name);
+    struct memo *memo = &domains->memos[slot_hash(name, len) % NUM_MEMOS];
+    if (strcmp(memo->name, name) != 0) {
+        const char *domain = psl_registrable_domain(domains->list, name);
+        memcpy(memo->name, name, len + 1);
+        memo->at = domain ? (uint8_t)(domain - name) : NO_DOMAIN;
+    }
+    return memo->at == NO_DOMAIN ? NULL : name + memo->at;
+}
+
+/* The list may have a name and not the domain that it is in (www.ck and *.ck), so both are asked for. */
+const char *org_domain(struct org_domains *domains, const char *name) {
+    if (!domains)
+        return NULL;
     if (strncmp(name, "*.", 2) == 0)
         name += 2;
-    return psl_registrable_domain((const psl_ctx_t *)domains, name);
+    const char *dot = strchr(name, '.');
+    if (!dot || psl_is_public_suffix(domains->list, name))
+        return NULL;
+    const char *domain = find(domains, dot + 1);
+    return domain ? domain : name;
 }

@@ -19,7 +19,8 @@ void org_domains_free(struct org_domains *domains); /* NULL is fine */
  * domain: one label alone, an address, bytes that no name has. A '*' may be its first label. */
 bool host_name_normal(const char *name, size_t len, char out[HOST_NAME_SIZE]);
 
-/* Of such a name, within it; NULL when it has none: it is a public suffix itself. */
-const char *org_domain(const struct org_domains *domains, const char *name);
+/* Of such a name, within it; NULL when it has none: it is a public suffix itself. Remembers what was found of
+ * the domains that names are in, as many names are in few of them. */
+const char *org_domain(struct org_domains *domains, const char *name);
 
 #endif

@@ -10,9 +10,11 @@
 #include "trust_verify.h"
 
 #define DAY_S       INT64_C(86400)
-#define CHAIN_FEW   2  /* certificates: a leaf and who signed it */
-#define RECENT_BITS 10 /* 1024 certificates that can be known without hashing them */
-#define NAME_BITS   9  /* 512 comparisons of a certificate with a name are remembered */
+#define CHAIN_FEW   2   /* certificates: a leaf and who signed it */
+#define RECENT_BITS 10  /* 1024 certificates that can be known without hashing them */
+#define NAME_BITS   9   /* 512 comparisons of a certificate with a name are remembered */
+#define NUM_CHAINS  256 /* whose SHA-256 is remembered, by the first byte of their leaf's */
+#define CHAIN_KNOWN 4   /* certificates of such a chain at most */
 
 /* The years 1 to 9999: as far as dates in certificates go, and as OpenSSL compares. */
 #define TIME_MIN INT64_C(-62135596800)
@@ -26,11 +28,18 @@ struct name_answer {
     enum fact matches;
 };
 
+/* The SHA-256 of the hashes of a chain, by which its answer is found. */
+struct chain_key {
+    size_t num; /* 0: none yet */
+    uint8_t hashes[CHAIN_KNOWN][32], key[32];
+};
+
 struct trust {
     struct digest *digest;
     bool verify;
     struct trust_cert *recent[1 << RECENT_BITS]; /* borrowed; a certificate takes itself out */
     struct name_answer names[1 << NAME_BITS];
+    struct chain_key chains[NUM_CHAINS];
     struct trust_store store;
     struct trust_cache *certificates; /* struct trust_cert, by its SHA-256 */
     struct trust_cache *answers;      /* struct trust_answer, by the SHA-256 of the chain's hashes */
@@ -306,12 +315,28 @@ static struct trust_answer verify_anew(struct trust *trust, const struct trust_c
     return answer;
 }
 
-static struct trust_answer answer_for(struct trust *trust, const struct trust_chain *chain, int64_t at_s) {
+static bool hash_chain(struct trust *trust, const struct trust_chain *chain, uint8_t key[32]) {
     uint8_t hashes[TRUST_CHAIN_MAX][32];
-    uint8_t key[32];
+    size_t len = chain->num * sizeof hashes[0];
     for (size_t i = 0; i < chain->num; i++)
         memcpy(hashes[i], chain->certificates[i]->sha256, sizeof hashes[i]);
-    if (!digest_sha256(trust->digest, hashes, chain->num * sizeof hashes[0], key))
+    struct chain_key *known = &trust->chains[chain->certificates[0]->sha256[0]];
+    bool is_known = known->num == chain->num && memcmp(known->hashes, hashes, len) == 0;
+    if (!is_known && !digest_sha256(trust->digest, hashes, len, key))
+        return false;
+    if (is_known) {
+        memcpy(key, known->key, sizeof known->key);
+    } else if (chain->num <= CHAIN_KNOWN) {
+        known->num = chain->num;
+        memcpy(known->hashes, hashes, len);
+        memcpy(known->key, key, sizeof known->key);
+    }
+    return true;
+}
+
+static struct trust_answer answer_for(struct trust *trust, const struct trust_chain *chain, int64_t at_s) {
+    uint8_t key[32];
+    if (!hash_chain(trust, chain, key))
         return (struct trust_answer){.valid = FACT_UNKNOWN};
     const struct trust_answer *kept = trust_cache_find(trust->answers, key);
     if (kept && kept->after_s < at_s && at_s < kept->before_s)

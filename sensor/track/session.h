@@ -17,6 +17,7 @@
 #include "../../parsers/tls_search.h"
 #include "../budget.h"
 #include "../judge/decrypt.h"
+#include "../judge/ehlo.h"
 #include "../judge/hello.h"
 #include "../judge/trust.h"
 #include "inner.h"
@@ -31,6 +32,7 @@ struct session_tools {
     struct digest *digest;
     struct trust *trust;
     struct hello_cache *hellos;
+    struct ehlo_cache *ehlos;
     struct keylog *keylog; /* NULL: none, nothing is decrypted */
     bool received;         /* Received fields of messages in clear are read */
     bool veils;            /* sessions keep what is to be hidden of their bytes */

@@ -55,7 +55,7 @@ static void test_names(void **state) {
     expect_name(longest + 1, longest + 1);
 }
 
-static void expect_domain(const struct org_domains *domains, const char *name, const char *domain) {
+static void expect_domain(struct org_domains *domains, const char *name, const char *domain) {
     const char *found = org_domain(domains, name);
     if (!domain)
         assert_null(found);
@@ -63,10 +63,7 @@ static void expect_domain(const struct org_domains *domains, const char *name, c
         assert_string_equal(found, domain);
 }
 
-static void test_domains(void **state) {
-    (void)state;
-    struct org_domains *domains = org_domains_new();
-    assert_non_null(domains);
+static void expect_domains(struct org_domains *domains) {
     expect_domain(domains, "mx1.mail.example.co.uk", "example.co.uk");
     expect_domain(domains, "example.co.uk", "example.co.uk");
     expect_domain(domains, "co.uk", NULL);
@@ -76,8 +73,27 @@ static void test_domains(void **state) {
     expect_domain(domains, "mx.corp.internal", "corp.internal");
     const char *name = "mx.example.org";
     assert_ptr_equal(org_domain(domains, name), name + 3);
+    expect_domain(domains, "ck", NULL);
+    expect_domain(domains, "corp.ck", NULL);
+    expect_domain(domains, "mx.corp.ck", "mx.corp.ck"); /* *.ck */
+    expect_domain(domains, "a.mx.corp.ck", "mx.corp.ck");
+    expect_domain(domains, "www.ck", "www.ck");
+    expect_domain(domains, "github.io", NULL);
+    expect_domain(domains, "mx.github.io", "mx.github.io");
+    expect_domain(domains, "a.b.c.d.e.f.g.h.i.j.example.org", "example.org");
+    expect_domain(domains, "abcdefghij.abcdefghij.abcdefghij.abcdefghij.abcdefghij.abcdefghij.example.co.uk",
+                  "example.co.uk");
+}
+
+static void test_domains(void **state) {
+    (void)state;
+    struct org_domains *domains = org_domains_new();
+    assert_non_null(domains);
+    for (int round = 0; round < 2; round++) /* and what is remembered is the same */
+        expect_domains(domains);
     org_domains_free(domains);
     org_domains_free(NULL);
+    assert_null(org_domain(NULL, "mx.example.org"));
 }
 
 int main(void) {
