@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PATH_LEN     4352
@@ -567,6 +568,7 @@ static bool open_state(struct state *state, state_log log, void *context, char *
  * somebody's. */
 static bool follow_name(struct state *state, char *error, size_t error_len) {
     int moved = 1, version;
+    struct stat status;
     if (state->db)
         (void)sqlite3_file_control(state->db, NULL, SQLITE_FCNTL_HAS_MOVED, &moved);
     if (!moved)
@@ -576,6 +578,8 @@ static bool follow_name(struct state *state, char *error, size_t error_len) {
                  "--state: '%s' is another file now: nothing is saved before the next start", state->path);
         return false;
     }
+    if (state->db && errno != ENOENT)
+        return true; /* out of sight, which says nothing */
     close_file(state);
     if (open_file(state) && look(state, &version) == KIND_NEW && make_new(state) && prepare(state)) {
         memory_untold(state->memory);
@@ -583,7 +587,8 @@ static bool follow_name(struct state *state, char *error, size_t error_len) {
     }
     snprintf(error, error_len, "--state: cannot make '%s': %s", state->path, sqlite3_errmsg(state->db));
     close_file(state);
-    (void)unlink(state->path); /* what there is of it is ours */
+    if (stat(state->path, &status) == 0 && status.st_size == 0)
+        (void)unlink(state->path); /* it is what we could not fill */
     return false;
 }
 
