@@ -20,9 +20,10 @@ clang=$(command -v clang-14 || command -v clang)
 profdata=$(command -v llvm-profdata-14 || command -v llvm-profdata)
 cov=$(command -v llvm-cov-14 || command -v llvm-cov)
 
+mkdir -p "$build"
 sh tests/build.sh "$build" --target=fuzz_targets -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_C_COMPILER="$clang" \
-    -DSTARTTAP_FUZZ=ON -DSTARTTAP_COVERAGE=ON >"$build.log" 2>&1 || {
-    tail -n 20 "$build.log"
+    -DSTARTTAP_FUZZ=ON -DSTARTTAP_COVERAGE=ON >"$build/build.log" 2>&1 || {
+    tail -n 20 "$build/build.log"
     exit 1
 }
 rm -rf "$build/profiles"

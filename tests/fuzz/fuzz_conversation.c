@@ -1,6 +1,9 @@
 /* The whole sensor behind TCP connections that a script describes (talk.h): the events are good (whole.h),
  * come again from the same packets, also from two workers, there is one for each connection, and it says the
  * same when nothing was cut, turned round, repeated, folded or in fragments on the way. */
+#include <unistd.h>
+
+#include "../../sensor/record/recorder.h"
 #include "talk.h"
 #include "whole.h"
 
@@ -38,12 +41,27 @@ static void compare_with_plain(struct script *script, const struct whole *whole)
     whole_cleanup(&plain);
 }
 
+/* So does what is recorded meanwhile. */
+static void compare_with_recorded(struct script *script, const struct whole *whole) {
+    struct whole recorded;
+    char path[64];
+    int fd;
+    struct recorder *recorder = whole_recorder(&fd, path);
+    whole_run(script->data[0], feed, script, recorder, &recorded);
+    whole_require_same_sessions(whole, &recorded);
+    WHOLE_REQUIRE(recorder_close(recorder), "cannot write");
+    whole_cleanup(&recorded);
+    (void)close(fd);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     struct script script = {data, len, false};
     struct whole whole;
     if (len < TALK_HEADER)
         return 0;
     whole_run_twice(data[0], feed, &script, &whole);
+    if (data[0] & WHOLE_RECORD)
+        compare_with_recorded(&script, &whole);
     if (!talk.odd && !(data[0] & WHOLE_FEW_FLOWS)) {
         WHOLE_REQUIRE(whole.num_sessions == talk_num_sessions(&talk), "%u sessions of %u connections:\n%.*s",
                       whole.num_sessions, talk_num_sessions(&talk), (int)whole.out.len, whole.out.data);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../../sensor/capture/decode.h"
@@ -294,25 +293,14 @@ static void check_recording(const char *path) {
     decoder_free(decoder);
 }
 
-static int no_sync(int fd) {
-    (void)fd;
-    return 0;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data_bytes, size_t len) {
-    static const struct sink_path_io io = {write, no_sync, rename};
-    static const struct record_file_settings settings = {.io = &io, .force = true};
     struct script script = {data_bytes, len};
     struct whole whole;
-    char path[64], error[256];
+    char path[64];
+    int fd;
     if (len < TALK_HEADER)
         return 0;
-    int fd = memfd_create("recording", MFD_CLOEXEC);
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    struct record_file *file = record_file_open(path, &settings, error, sizeof error);
-    WHOLE_REQUIRE(file, "%s", error);
-    struct recorder *recorder = recorder_new(file, true);
-    WHOLE_REQUIRE(recorder, "out of memory");
+    struct recorder *recorder = whole_recorder(&fd, path);
     whole_run(data_bytes[0], feed, &script, recorder, &whole);
     WHOLE_REQUIRE(recorder_close(recorder), "cannot write");
     check_recording(path);

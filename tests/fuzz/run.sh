@@ -7,9 +7,9 @@
 # -DCMAKE_C_COMPILER=clang-14; with -DSTARTTAP_FUZZ_FAST=ON there are no sanitizers, and several times as many
 # executions. Without targets, all of them. First each file of regressions/ and corpus/ is replayed, then the search
 # goes on from those, from what seeds.py makes of the bundled captures, and from what earlier runs found
-# (DIRECTORY/fuzz/). A line for each target: executions, executions per second, edges and features of the program that
-# the inputs reach, inputs kept, and executions in this directory ever. The exit status is 0 when nothing was found; what
-# was is in DIRECTORY/fuzz/found/.
+# (DIRECTORY/fuzz/). A line for each target: executions, processor seconds, edges and features of the program that the
+# inputs reach, inputs kept; and executions and processor seconds in this directory ever (DIRECTORY/fuzz/executions.tsv).
+# The exit status is 0 when nothing was found; what was is in DIRECTORY/fuzz/found/.
 set -u
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
@@ -81,10 +81,12 @@ run_one() {
         -artifact_prefix="$found/$target-" $(options_of "$target") "$corpus" "$@" "$work/seeds/$target" >"$log" 2>&1
     status=$?
     executed=$(value "$log" number_of_executed_units)
-    printf '%s\t%s\t%s\t%s\n' "$(date -u +%FT%TZ)" "$target" "${executed:-0}" "$seconds" >>"$work/executions.tsv"
-    ever=$(awk -v target="$target" '$2 == target { sum += $3 } END { print sum }' "$work/executions.tsv")
-    printf '%-20s %10s %8s %8s %8s %7s %12s\n' "$target" "${executed:--}" "$(value "$log" average_exec_per_sec)" \
-        "$(reached "$log" cov)" "$(reached "$log" ft)" "$(find "$corpus" -type f | wc -l)" "$ever"
+    times >"$log.times" # of the children, in its second line
+    cpu=$(awk 'NR == 2 { gsub("[ms]", " "); print int($1 * 60 + $2 + $3 * 60 + $4 + 0.5) }' "$log.times")
+    printf '%s\t%s\t%s\t%s\n' "$(date -u +%FT%TZ)" "$target" "${executed:-0}" "$cpu" >>"$work/executions.tsv"
+    ever=$(awk -v target="$target" '$2 == target { n += $3; s += $4 } END { printf "%12d %8d", n, s }' "$work/executions.tsv")
+    printf '%-18s %10s %6s %6s %8s %7s %s\n' "$target" "${executed:--}" "$cpu" "$(reached "$log" cov)" \
+        "$(reached "$log" ft)" "$(find "$corpus" -type f | wc -l)" "$ever"
     [ "$status" -eq 0 ] || tail -n 40 "$log"
     return "$status"
 }
@@ -107,5 +109,5 @@ for target in "$@"; do
 done
 mkdir -p "$found"
 python3 tests/fuzz/seeds.py "$work/seeds" || exit 1
-printf '%-20s %10s %8s %8s %8s %7s %12s\n' target executions 'per s' edges features inputs 'ever'
+printf '%-18s %10s %6s %6s %8s %7s %12s %8s\n' target executions 'CPU s' edges features inputs 'ever' 'CPU s'
 printf '%s\n' "$@" | xargs -P "$jobs" -n 1 sh tests/fuzz/run.sh --build="$build" --one "$seconds"

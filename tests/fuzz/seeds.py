@@ -22,6 +22,7 @@ PCAPS = ROOT / "pcaps"
 FILE_MAX = 20000      # of a capture that is a seed itself
 SAID_MAX = 6000       # of a conversation
 CLIENT, SERVER = 0, 1
+CROWD = 9             # TALK_CROWD of talk.h
 
 
 class Seeds:
@@ -120,8 +121,12 @@ def from_capture(seeds, path):
         return
     said = list(until(said, SAID_MAX))
     clear, tls = clear_and_tls(said)
-    talk = bytes([0, 0, 1 if ports[1] == 465 else 0, 0])
-    seeds.add("conversation", name, talk + b"".join(bytes([0, side, 0, len(part)]) + part for side, part in cut(said, 255)))
+    steps = [bytes([0, side, 0, len(part)]) + part for side, part in cut(said, 255)]
+    port = 1 if ports[1] == 465 else 0
+    seeds.add("conversation", name, bytes([0, 0, port, 0]) + b"".join(steps))
+    crowd = [bytes([CROWD, 0, 0, 0])] if len(steps) > 3 else []
+    steps = steps[:len(steps) * 2 // 3] + crowd + steps[len(steps) * 2 // 3:]
+    seeds.add("conversation", name + "-crowd", bytes([0x80, 0, port, 0]) + b"".join(steps))
     chunks = b"".join(bytes([side, len(part)]) + part for side, part in cut(clear, 255))
     seeds.add("smtp", name, b"\0" + chunks)
     seeds.add("hide", name, b"\0" + chunks)

@@ -4,11 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
 #include "../../outputs/json.h"
 #include "../../sensor/judge/policy.h"
+#include "../../sensor/record/recorder.h"
 #include "../unit/rfc8448.h"
 
 #define FEW_FLOWS  3
@@ -83,6 +86,26 @@ static void check_ids(struct whole *whole) {
     for (size_t i = 1; i < whole->num_ids; i++)
         WHOLE_REQUIRE(strcmp(whole->ids[i - 1], whole->ids[i]) != 0, "twice %s in:\n%.*s", whole->ids[i],
                       (int)whole->out.len, whole->out.data);
+}
+
+/* --- recordings --- */
+
+static int no_sync(int fd) {
+    (void)fd;
+    return 0;
+}
+
+struct recorder *whole_recorder(int *fd, char path[64]) {
+    static const struct sink_path_io io = {write, no_sync, rename};
+    static const struct record_file_settings settings = {.io = &io, .force = true};
+    char error[256];
+    *fd = memfd_create("recording", MFD_CLOEXEC);
+    (void)snprintf(path, 64, "/proc/self/fd/%d", *fd);
+    struct record_file *file = record_file_open(path, &settings, error, sizeof error);
+    WHOLE_REQUIRE(file, "%s", error);
+    struct recorder *recorder = recorder_new(file, true);
+    WHOLE_REQUIRE(recorder, "out of memory");
+    return recorder;
 }
 
 /* --- sessions --- */

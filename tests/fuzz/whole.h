@@ -16,6 +16,7 @@ enum whole_switch {
     WHOLE_WORKERS = 0x08,
     WHOLE_FEW_FLOWS = 0x10,
     WHOLE_WINDOWS = 0x20,
+    WHOLE_RECORD = 0x80, /* once more, with a recorder, which must not change a thing */
 };
 
 typedef void (*whole_feed)(void *context, struct pipeline *pipeline);
@@ -37,6 +38,9 @@ void whole_require(bool condition, int line, const char *format, ...) __attribut
 void whole_run(uint8_t switches, whole_feed feed, void *context, struct recorder *recorder,
                struct whole *whole);
 void whole_cleanup(struct whole *whole);
+
+/* A scrubbing recorder into memory. path: where its file can be read as long as *fd is open. */
+struct recorder *whole_recorder(int *fd, char path[64]);
 
 /* Ends when the sessions of these are not the same, in any order. */
 void whole_require_same_sessions(const struct whole *a, const struct whole *b);
