@@ -21,6 +21,8 @@ static struct model {
     uint32_t end; /* nothing was pushed from there on */
 } model;
 
+static struct history_pool *pool;
+
 /* Two bytes can be at each place: what was sent, and what somebody else puts there. */
 static uint8_t byte_at(uint64_t offset, bool other) {
     return (uint8_t)(offset * 7 + (offset >> 8) + (other ? 128 : 0));
@@ -76,7 +78,7 @@ static void read_some(struct stream *stream, size_t most) {
         assert(model.has[model.next + i] && model.bytes[model.next + i] == bytes[i]);
     size_t used = len < most ? len : most;
     if (used > 0)
-        history_add(&stream->history, stream->next, bytes, used);
+        history_add(&stream->history, pool, stream->next, bytes, used);
     assert(!history_differs(stream->history, (int64_t)stream->next, bytes, 0));
     stream_consume(stream, used);
     model.next += used;
@@ -118,6 +120,8 @@ static void step(struct stream *stream, uint8_t what, uint8_t place, uint8_t len
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct stream stream = {.started = true, .first_seq = (uint32_t)size * 0x1000193};
     struct reader in = reader_of(data, size);
+    pool = history_pool_new();
+    assert(pool);
     memset(model.has, 0, model.end);
     model.next = model.end = 0;
     while (reader_left(&in) >= 3) {
@@ -135,5 +139,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     assert(stream.chunks == NULL && stream.buffered == 0 && stream.held == 0);
     stream_cleanup(&stream);
+    history_pool_free(pool);
     return 0;
 }
