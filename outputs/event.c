@@ -31,7 +31,11 @@ static struct arena_block *arena_block_for(struct arena *arena, size_t len) {
     if (first == NULL) {
         first = arena->blocks = block_new(ARENA_BLOCK_LEN);
     }
-    if (first == NULL || first->cap - first->used >= len) {
+    if (first == NULL) {
+        arena->failed = true;
+        return NULL;
+    }
+    if (first->cap - first->used >= len) {
         return first;
     }
     struct arena_block *second = first->next;
@@ -43,6 +47,7 @@ static struct arena_block *arena_block_for(struct arena *arena, size_t len) {
         block->next = second;
         first->next = block;
     }
+    arena->failed |= block == NULL;
     return block;
 }
 
@@ -50,7 +55,6 @@ static struct arena_block *arena_block_for(struct arena *arena, size_t len) {
 static void *arena_take(struct arena *arena, size_t len, size_t align) {
     struct arena_block *block = arena_block_for(arena, len + align - 1);
     if (block == NULL) {
-        arena->failed = true;
         return NULL;
     }
     size_t at = (block->used + align - 1) & ~(align - 1);

@@ -18,6 +18,8 @@ LIMITS = [
     ("MB of memory for connections, certificates, peers and names, all together", "DEFAULT_MEMORY_CAP", "sensor/config.c", "`--memory-cap`; `memory_cap`, and `evicted` in their events"),
     ("bytes kept of one direction while some before them are missing", "STREAM_BUFFER_MAX", "sensor/track/stream.h", "`tcp_buffer`"),
     ("pieces of those", "STREAM_CHUNKS_MAX", "sensor/track/stream.h", "`tcp_buffer`"),
+    ("bytes of one direction, the last ones, that other copies are compared with", "HISTORY_MAX", "sensor/track/history.h", ""),
+    ("connections, those heard last, of which they are kept", "FLOWS_WHOLE", "sensor/track/flow.h", ""),
     ("bytes of all IP fragments that wait for others", "DECODE_FRAGMENT_BYTES_MAX", "sensor/capture/decode.h", "`fragments`"),
     ("datagrams that they belong to", "FRAGMENT_DATAGRAMS_MAX", "sensor/capture/decode_fragment.h", "`fragments`"),
     ("IP headers inside one another", "DECODE_DEPTH_MAX", "sensor/capture/decode.h", "`tunnel_depth`"),

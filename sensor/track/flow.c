@@ -215,6 +215,19 @@ static uint8_t *fold_of(struct flow_entry *entry) {
     return entry->bytes + 2 * entry->addr_len;
 }
 
+/* realloc(), but one that gets smaller moves, too: what it would leave behind is too small for the next
+ * session's, so that all that were closed together would hold twice what the budget knows. */
+static struct flow_entry *resized(struct flow_entry *entry, size_t before, size_t size) {
+    if (size >= before)
+        return realloc(entry, size);
+    struct flow_entry *moved = malloc(size);
+    if (moved) {
+        memcpy(moved, entry, size);
+        free(entry);
+    }
+    return moved;
+}
+
 /* The entry with room for a fold of that many bytes, which may have moved it. NULL: out of memory. */
 static struct flow_entry *with_room(struct flow_table *table, struct flow_entry *entry, size_t len) {
     if (len <= entry->room && len >= entry->room / 2)
@@ -224,7 +237,7 @@ static struct flow_entry *with_room(struct flow_table *table, struct flow_entry 
     size_t size = (before + want + ROOM_STEP - 1) / ROOM_STEP * ROOM_STEP - MALLOC_HEADER;
     struct flow_entry **link = link_to(table, entry);
     uint8_t queue = entry->flow->queue;
-    struct flow_entry *moved = realloc(entry, size);
+    struct flow_entry *moved = resized(entry, before - MALLOC_HEADER + entry->room, size);
     if (!moved)
         return NULL;
     size_t cost = entry_cost(moved);
