@@ -3,9 +3,9 @@
 #
 #     sh tests/run.sh [--long]
 #
-# --long spends minutes instead of seconds on each fuzz target. A suite that cannot run here (no root, no clang)
-# is skipped by name; with CI=true in the environment that is a failure. The log of each suite stays in
-# build-tests/. The last line is `N passed, N failed, N skipped`; the exit status is 0 when none failed.
+# --long spends minutes instead of seconds on each fuzz target, and runs the unit under a real systemd. A suite
+# that cannot run here (no root, no clang) is skipped by name; with CI=true in the environment that is a failure.
+# The log of each suite stays in build-tests/. The last line is `N passed, N failed, N skipped`; the exit status is 0 when none failed.
 set -u
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -16,7 +16,8 @@ mkdir -p "$logs"
 : >"$logs/results"
 
 fuzz_seconds=3
-[ "${1:-}" != --long ] || fuzz_seconds=300
+long=
+[ "${1:-}" != --long ] || { long=yes && fuzz_seconds=300; }
 jobs=$(getconf _NPROCESSORS_ONLN)
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
@@ -110,6 +111,9 @@ run_live() {
     suite 'live: service' 180 python3 tests/live/service.py build/starttap
     suite 'live: names' 120 python3 tests/live/names.py build/starttap
     suite 'live: memory' 120 python3 tests/live/memory.py build/starttap
+    suite 'live: kernels' 120 python3 tests/live/kernels.py build/starttap
+    suite 'live: held up' 120 python3 tests/live/held_up.py build/starttap
+    [ -z "$long" ] || suite 'live: systemd' 600 python3 tests/live/systemd.py build
     suite 'live: interrupted' 240 python3 tests/live/interrupted.py build/starttap
     suite 'live: soak' 300 python3 tests/live/soak.py build/starttap --tools=build-asan
     suite kafka 600 python3 tests/kafka/run.py build/starttap "$logs/kafka"

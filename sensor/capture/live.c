@@ -238,8 +238,9 @@ bool live_share(struct live *live, uint32_t key, int *group, char *message, size
     if (error == 0)
         error = fanout_join(live->fd, key, group);
     if (error != 0)
-        snprintf(message, message_len, "%s: its packets cannot be shared out among --workers: %s",
-                 live->interface, strerror(error));
+        snprintf(message, message_len,
+                 "%s: its packets cannot be shared out among --workers (PACKET_FANOUT): %s", live->interface,
+                 strerror(error));
     return error == 0;
 }
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """live.py: how much does starttap take from an interface without loss, and for how much CPU time?
 
-Started by live.sh. In network namespaces of its own, tcpreplay sends a capture over a veth pair, round after round with
-other addresses, at rising rates; at the other end one program after the other captures, all with the same ring and the same
+Started by live.sh. In network namespaces of its own, send.c (or tcpreplay, which is slower) sends a capture over a veth pair,
+round after round with other addresses, at rising rates; at the other end one program after the other captures, all with the same ring and the same
 filter, that of starttap. A rate is loss-free when the kernel dropped nothing.
 """
 
@@ -40,6 +40,9 @@ def parse_arguments():
     parser.add_argument("--ring-mb", type=int, default=64, help="ring of each program (default %(default)s)")
     parser.add_argument("--cpu-rate", type=int, default=40, help="thousand packets a second at which CPU time is compared")
     parser.add_argument("--cpu-rounds", type=int, default=5, help="rounds of that; medians are printed (default %(default)s)")
+    parser.add_argument("--tcpreplay", action="store_true", help="it sends, instead of send.c")
+    parser.add_argument("--realtime", action="store_true", help="sender and programs come before all else (SCHED_FIFO), where the machine"
+                        " has other work; keep --seconds short")
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -86,6 +89,11 @@ class Bench:
         if "--workers" in subprocess.run([starttap, "--help"], check=True, capture_output=True, text=True).stdout:
             self.programs.append(Program("starttap, 2 workers", [*sensor, "--workers=2"], "capturing: ", from_starttap))
 
+
+    def at_work(self, sends):
+        """The sender has the last processor for itself, but for what the programs with several threads take of it."""
+        return [*(["chrt", "--fifo", 1] if self.arguments.realtime else []), *(["taskset", "-c", os.cpu_count() - 1] if sends else [])]
+
     def generate(self, kind):
         path = self.folder / f"{kind}.pcap"
         subprocess.run([self.build / "bench_generate", f"--pcaps={ROOT / 'pcaps'}", f"--bytes={self.arguments.bytes:.0f}", kind, path],
@@ -94,6 +102,10 @@ class Bench:
 
     def send(self, capture, rate, seconds):
         """Packets a second."""
+        if not self.arguments.tcpreplay:
+            sent, took = net.inside("sender", *self.at_work(True), self.build / "bench_send", "eth0", capture, seconds, rate * 1000,
+                                    capture_output=True, text=True).stdout.split()
+            return int(sent) / float(took)
         number = max(1, int(rate * 1000 * seconds)) if rate else 0
         speed = [f"--pps={rate * 1000}", f"--limit={number}"] if rate else ["--topspeed", f"--duration={max(1, round(seconds))}"]
         done = net.inside("sender", "tcpreplay", "-q", "-i", "eth0", "--preload-pcap", "--unique-ip", "--loop=0", *speed, capture,
@@ -105,7 +117,7 @@ class Bench:
         """(packets a second sent, packets seen, packets dropped, CPU seconds)"""
         log, out = self.folder / "errors", self.folder / "out"
         with open(log, "wb") as errors, open(out, "wb") as output:
-            process = net.start("tap", *program.command, stdout=output, stderr=errors)
+            process = net.start("tap", *self.at_work(False), *program.command, stdout=output, stderr=errors)
         net.wait_until(lambda: program.ready in log.read_text() or process.poll() is not None, program.name)
         before = cpu_of(process.pid)
         speed = self.send(capture, rate, seconds)
@@ -178,13 +190,15 @@ def wire():
     net.silence("sender")
     net.silence("tap")
     net.cable("sender", "eth0", "tap", net.MIRROR)
+    net.inside("sender", "ip", "link", "set", "eth0", "mtu", 2000)  # some frames have two VLAN tags
+    net.inside("tap", "ip", "link", "set", net.MIRROR, "mtu", 2000)
     net.bring_up("tap", net.MIRROR)
     net.bring_up("sender", "eth0")
 
 
 def main():
     arguments = parse_arguments()
-    reason = net.why_not() or (not shutil.which("tcpreplay") and "needs tcpreplay")
+    reason = net.why_not() or (arguments.tcpreplay and not shutil.which("tcpreplay") and "needs tcpreplay")
     if reason:
         print(reason)
         return SKIP
