@@ -198,9 +198,15 @@ static void begin_reply(struct smtp *smtp, const struct smtp_reply_line *line) {
 /* A line of what is, or may be, a reply to EHLO; the first one is the greeting line, and
  * no keyword (RFC 5321 section 4.1.1.1). */
 static void collect(struct smtp *smtp, const struct smtp_reply_line *line) {
-    struct reader parameters;
-    smtp_keep(smtp, &smtp->texts[SMTP_INCOMING], line->text, SMTP_CAPABILITIES_MAX + 1);
-    if (smtp->server.num_lines == 0 || line->code / 100 != 2) {
+    struct reader parameters, text = line->text;
+    bool first = smtp->server.num_lines == 0, positive = line->code / 100 == 2;
+    if (!positive) { /* no keyword; it may repeat what was asked, and is hidden (kind_of) */
+        reader_skip(&text, reader_left(&text));
+    }
+    if (first || positive) {
+        smtp_keep(smtp, &smtp->texts[SMTP_INCOMING], text, SMTP_CAPABILITIES_MAX + 1);
+    }
+    if (first || !positive) {
         return;
     }
     enum smtp_keyword keyword = smtp_keyword_of(line->text, &parameters);
