@@ -198,6 +198,6 @@ def start_tcpdump(path, *options, expression="tcp"):
     return process
 
 
-def stop(process, number=signal.SIGINT, seconds=20):
+def stop(process, number=signal.SIGINT, seconds=90):
     process.send_signal(number)
     return process.wait(seconds)
