@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_LEN  2048u
+#define BLOCK_LEN  1024u
 #define NUM_BLOCKS (HISTORY_MAX / BLOCK_LEN)
 
 union block {

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define HISTORY_MAX    (16u << 10) /* bytes kept */
-#define HISTORY_SPARES 256         /* blocks of 2 KiB that a pool keeps at most */
+#define HISTORY_SPARES 512         /* blocks of 1 KiB that a pool keeps at most */
 
 struct history;
 struct history_pool;
