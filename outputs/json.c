@@ -5,12 +5,12 @@
 /* While an event is being written, each value and each object has its comma behind it already. What closes an
  * object writes its brace in place of the last one. */
 
-#define DEPTH_MAX 4 /* of the groups within each other */
-#define TIME_ROOM (TEXT_TIME_MAX + 2)
+#define DEPTH_MAX 4                    /* of the groups within each other */
+#define SHORT_MAX (FIELD_WORD_MAX + 3) /* a word or a time with quotes and comma */
 
 /* What there must be room for before a field is written: the ends of groups, the names of others and its own,
  * which are copied with the zeros behind them, and a value that is short. */
-#define FIELD_ROOM (DEPTH_MAX + (DEPTH_MAX + 1) * FIELD_JSON_MAX + TIME_ROOM)
+#define FIELD_ROOM (DEPTH_MAX + (DEPTH_MAX + 1) * FIELD_JSON_MAX + SHORT_MAX)
 
 /* It is copied with the zeros behind it, as a fixed length takes few instructions; what comes next overwrites
  * them. */
