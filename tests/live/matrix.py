@@ -18,10 +18,11 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
-import time
 
 import cases
 import peers
@@ -60,6 +61,17 @@ def start_capture(path):
                                    stdout=output, stderr=output)
     peers.wait_until(lambda: "listening on" in log.read_text(errors="replace"), "tcpdump")
     return process
+
+
+def wait_until_written(capture):
+    """All connections are over, and a packet sent after them, to a port that no case has, is in the file."""
+    peers.wait_until(lambda: not peers.is_connected(peers.FIRST_PORT, peers.LAST_PORT), "the end of all connections")
+    with socket.socket() as marker:
+        marker.bind(("127.0.0.1", 0))
+        marker.connect_ex(("127.0.0.1", peers.LAST_PORT))
+        ports = struct.pack("!HH", marker.getsockname()[1], peers.LAST_PORT)
+    sent = 2 * socket.inet_aton("127.0.0.1") + ports
+    peers.wait_until(lambda: sent in capture.read_bytes(), "tcpdump to write what it has")
 
 
 def read_events(program, capture, certificates, plan):
@@ -124,7 +136,7 @@ def run_matrix(program, chosen):
         tcpdump = start_capture(capture)
         with concurrent.futures.ThreadPoolExecutor(max_workers=4) as pool:
             said = list(pool.map(lambda item: peers.meet(item[1], item[0], folder), plan))
-        time.sleep(0.3)
+        wait_until_written(capture)
         tcpdump.send_signal(signal.SIGINT)
         tcpdump.wait()
         events = read_events(program, capture, folder / "certs", plan)

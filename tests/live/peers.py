@@ -17,6 +17,8 @@ FIRST_PORT, LAST_PORT = 25000, 25999  # captured
 BACKEND = 5000                        # a server behind a front listens that much higher, out of the capture
 NAME = "mx.example.org"
 PATIENCE = 8
+GREETING = b"good day"                # of a client, once it is through
+LISTENS, TIME_WAIT = "0A", "06"       # /proc/net/tcp
 ENVIRONMENT = {**os.environ, "OPENSSL_CONF": "/dev/null"}  # no system policy forbids old versions
 GROUPS = {"P-256": "secp256r1", "P-384": "secp384r1", "P-521": "secp521r1", "X25519": "x25519", "X448": "x448",
           "prime256v1": "secp256r1"}
@@ -38,15 +40,23 @@ def wait_until(condition, what, seconds=PATIENCE):
         time.sleep(0.01)
 
 
-def is_listening(port):
-    """Without connecting, which would be a connection of its own."""
-    wanted = f":{port:04X}"
+def sockets(lowest, highest):
+    """The states of those whose own port is in a range, as the kernel writes them."""
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in pathlib.Path(table).read_text().splitlines()[1:]:
             words = line.split()
-            if words[1].endswith(wanted) and words[3] == "0A":
-                return True
-    return False
+            if lowest <= int(words[1].rpartition(":")[2], 16) <= highest:
+                yield words[3]
+
+
+def is_listening(port):
+    """Without connecting, which would be a connection of its own."""
+    return LISTENS in sockets(port, port)
+
+
+def is_connected(lowest, highest):
+    """Whether a server on a port from lowest to highest has a connection that is not closed by both sides."""
+    return any(state not in (LISTENS, TIME_WAIT) for state in sockets(lowest, highest))
 
 
 # --- the server
@@ -71,7 +81,8 @@ def running_server(case, port, folder, log):
     try:
         wait_until(lambda: is_listening(port) or process.poll() is not None, f"the server of {case.name}")
         yield
-        time.sleep(0.05)
+        # Killed before, it might reset a connection that it was about to close.
+        wait_until(lambda: not is_connected(port, port), f"the server of {case.name} to close its connections")
     finally:
         process.kill()
         process.communicate()
@@ -104,23 +115,31 @@ def is_through(case, text):
     return done and ("Cipher is TLS_" not in text or tickets)
 
 
-def run_client(case, port, folder, log, second=False):
+def run_client(case, port, folder, log, server_log, second=False):
+    heard_before = server_log.read_bytes().count(GREETING)
     with open(log, "wb") as output:
         process = subprocess.Popen(client_command(case, port, folder, second), stdin=subprocess.PIPE, stdout=output,
                                    stderr=subprocess.STDOUT, env=ENVIRONMENT)
     text = log.read_text
+
+    def is_heard():
+        """gnutls-serv sends it back, s_server prints it."""
+        return process.poll() is not None or GREETING in log.read_bytes() or server_log.read_bytes().count(GREETING) > heard_before
+
     until = time.monotonic() + PATIENCE
-    with contextlib.suppress(BrokenPipeError):
-        while process.poll() is None and time.monotonic() < until and not is_through(case, text(errors="replace")):
-            time.sleep(0.02)
-        process.stdin.write(b"hello\n")
-        process.stdin.flush()
-        time.sleep(0.1)
-        process.stdin.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(PATIENCE)
-    process.kill()
-    process.wait()
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            while process.poll() is None and time.monotonic() < until and not is_through(case, text(errors="replace")):
+                time.sleep(0.02)
+            process.stdin.write(GREETING + b"\n")
+            process.stdin.flush()
+            wait_until(is_heard, f"the server of {case.name} to hear its client")
+            process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(PATIENCE)
+    finally:
+        process.kill()
+        process.wait()
     return log.read_text(errors="replace")
 
 
@@ -279,9 +298,9 @@ def meet(case, port, folder):
         stack.enter_context(running_server(case, backend, folder, server_log))
         if backend != port:
             stack.enter_context(fronts.front(port, backend, case.protocol))
-        texts = [run_client(case, port, folder, client_log)]
+        texts = [run_client(case, port, folder, client_log, server_log)]
         if case.resumes and case.client == "openssl":
-            texts.append(run_client(case, port, folder, client_log.with_suffix(".again"), second=True))
+            texts.append(run_client(case, port, folder, client_log.with_suffix(".again"), server_log, second=True))
     server, kept = server_log.read_text(errors="replace"), folder / f"{port}.pem"
     client = "\n==== again ====\n".join(texts)
     pem = kept.read_text() if kept.exists() else None
