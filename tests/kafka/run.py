@@ -94,6 +94,14 @@ def ids(messages):
     return [event["event"]["id"] for _, _, _, event in messages]
 
 
+def wait_until(condition, what, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise RuntimeError("waited in vain for " + what)
+        time.sleep(0.05)
+
+
 def peer_of(event):
     if event["event"]["dataset"] == "starttap.sensor":
         return event["observer"]["name"]
@@ -144,7 +152,7 @@ def test_kill(bench, cluster):
         sensor = subprocess.Popen(bench.command(output, "kill"), stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         sensor.stdin.write(data[:int(len(data) * random.uniform(0.2, 0.95))])
         sensor.stdin.flush()
-        time.sleep(random.uniform(0, 0.6))
+        time.sleep(random.uniform(0, 0.6))  # any moment
         sensor.kill()
         complaints = sensor.communicate()[1]
         bench.check(sensor.returncode == -signal.SIGKILL, f"kill: the sensor ended by itself: {complaints}")
@@ -165,34 +173,45 @@ def test_kill(bench, cluster):
     print(f"    {partly} of {KILLS} kills in mid-stream, {len(got)} messages for {len(set(got))} events")
 
 
-def feed_around(bench, name, output, data, interruption):
-    """Feeds half of data, interrupts, feeds the rest; the sensor must end well."""
+def number_delivered(cluster, topic):
+    """0 as well where no event has made the topic yet."""
+    done = subprocess.run(["kcat", "-C", "-q", "-e", "-o", "beginning", "-b", cluster.addresses, "-t", topic,
+                           "-f", "%o\n"], check=False, capture_output=True, timeout=120)
+    return done.stdout.count(b"\n") if done.returncode == 0 else 0
+
+
+def feed_around(bench, cluster, name, data, interruption):
+    """Feeds half of data to a topic, interrupts once events of it have come, and the sensor must end well.
+    The interruption is given what feeds the rest, and a file, to which the sensor complains."""
     quick = ("-X", "reconnect.backoff.max.ms=500")
-    sensor = subprocess.Popen(bench.command(output, name, *quick), stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    complaints = bench.work / f"{name}.complaints"
+    before = number_delivered(cluster, name)
+    with open(complaints, "wb") as stderr:
+        sensor = subprocess.Popen(bench.command(f"kafka://{cluster.addresses}/{name}", name, *quick),
+                                  stdin=subprocess.PIPE, stderr=stderr)
     sensor.stdin.write(data[:len(data) // 2])
     sensor.stdin.flush()
-    time.sleep(1.5)
-    interruption(lambda: (sensor.stdin.write(data[len(data) // 2:]), sensor.stdin.flush()))
-    complaints = sensor.communicate(timeout=120)[1].decode()
-    bench.check(sensor.returncode == 0, f"{name}: status {sensor.returncode}: {complaints}")
-    return complaints
+    wait_until(lambda: number_delivered(cluster, name) > before, f"events in {name}")
+    interruption(lambda: (sensor.stdin.write(data[len(data) // 2:]), sensor.stdin.flush()), complaints)
+    sensor.stdin.close()
+    status = sensor.wait(120)
+    bench.check(status == 0, f"{name}: status {status}: {complaints.read_text()}")
 
 
 def test_broker_restart(bench, cluster):
     """The broker stops while events come, and starts again: once in order, once killed."""
-    output = f"kafka://{cluster.addresses}/restart"
     expected = []
     for i, how in enumerate((signal.SIGTERM, signal.SIGKILL)):
         data = bench.template.capture((100 + i) * CONNECTIONS, CONNECTIONS)
 
-        def interruption(feed_rest, how=how):
+        def interruption(feed_rest, complaints, how=how):
+            before = complaints.read_text().count(cluster.addresses)
             cluster.stop(how)
             feed_rest()
-            time.sleep(2)
+            wait_until(lambda: complaints.read_text().count(cluster.addresses) > before, "the broker to be named")
             cluster.start()
 
-        complaints = feed_around(bench, "restart", output, data, interruption)
-        bench.check(cluster.addresses in complaints, f"restart: the broker is not named: {complaints}")
+        feed_around(bench, cluster, "restart", data, interruption)
         expected += bench.expected(data=data)
         bench.check_set("restart", ids(consume(cluster.addresses, "restart")), expected)
 
@@ -269,14 +288,13 @@ def leader_of(cluster, topic):
 
 def test_leader_lost(bench, cluster):
     """Of three brokers the leader of a partition is killed; the other two go on without it."""
-    output = f"kafka://{cluster.addresses}/leader"
     data = bench.template.capture(300 * CONNECTIONS, CONNECTIONS)
 
-    def interruption(feed_rest):
+    def interruption(feed_rest, _complaints):
         leader_of(cluster, "leader").stop(signal.SIGKILL)
         feed_rest()
 
-    feed_around(bench, "leader", output, data, interruption)
+    feed_around(bench, cluster, "leader", data, interruption)
     bench.check_set("leader", ids(consume(cluster.addresses, "leader")), bench.expected(data=data))
 
 
