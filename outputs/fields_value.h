@@ -72,10 +72,12 @@ static inline bool field_surely_absent(const struct event *event, const struct f
 #define FIELD_WORD_MAX 31
 const char *field_word(const struct field *field, const void *member);
 
-/* Of two times in a row; 0 where the second is the earlier one. */
+/* Of two times in a row; 0 where the second is the earlier one. Who reads it has 63 bits for it (JSON as most
+ * read it, SQLite, Elasticsearch's long): centuries that only stamps from nowhere are apart. */
 static inline uint64_t field_duration(const void *member) {
     const uint64_t *times = member;
-    return times[1] >= times[0] ? times[1] - times[0] : 0;
+    uint64_t duration = times[1] >= times[0] ? times[1] - times[0] : 0;
+    return duration <= INT64_MAX ? duration : INT64_MAX;
 }
 
 /* The kinds that are made from what the event holds rather than copied from it. */

@@ -158,12 +158,25 @@ void smtp_hide_client_line(struct smtp *smtp, const struct smtp_line_whole *line
 
 /* --- lines of the server --- */
 
+/* The class of a reply (RFC 5321 section 4.2.1) decides what it may answer before the line is whole. */
+static size_t keep_of_class(struct reader text) {
+    uint8_t first = reader_u8(&text);
+    return first >= '2' && first <= '5';
+}
+
 void smtp_hide_server_line(struct smtp *smtp, const struct smtp_line_whole *line, enum smtp_reply_kind kind) {
     if (smtp->hiding == NULL) {
         return;
     }
     size_t len = reader_left(&line->text);
-    size_t keep = kind == SMTP_REPLY_NONE ? 0 : kind == SMTP_REPLY_ERROR && len > 4 ? 4 : len;
+    size_t keep = len;
+    if (kind == SMTP_REPLY_NONE) {
+        keep = 0;
+    } else if (kind == SMTP_REPLY_OTHER) {
+        keep = keep_of_class(line->text);
+    } else if (kind == SMTP_REPLY_ERROR && len > 4) {
+        keep = 4;
+    }
     hide_behind(smtp, SIDE_SERVER, line, keep);
 }
 
@@ -218,7 +231,10 @@ static size_t keep_of_begun(const struct smtp *smtp, enum side side) {
         while (len < sizeof(padded) && reader_left(&text) > 0) {
             padded[len++] = reader_u8(&text);
         }
-        return smtp_reply_parse(reader_of(padded, sizeof(padded)), &reply) ? len : 0;
+        if (smtp_reply_parse(reader_of(padded, sizeof(padded)), &reply)) {
+            return len;
+        }
+        return smtp->server.skip_line ? 0 : keep_of_class(reader_of(line->bytes, line->len));
     }
     if (smtp->client.mode != CLIENT_COMMANDS || !smtp_command_may_become(text)) {
         return 0;

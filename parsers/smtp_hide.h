@@ -2,7 +2,8 @@
  *
  * What is hidden: contents (but the line ends and dots by which their end is found), AUTH responses, and all
  * that was not understood, such as unknown commands, which may be passwords sent too early, and the lines
- * behind a hole. Of commands whose argument means nothing to the parser, the verb stays. The rules keep this
+ * behind a hole. Of commands whose argument means nothing to the parser, the verb stays; of a line of the
+ * server that is no reply, a first digit that one may begin with. The rules keep this
  * promise: where each hidden byte is replaced by 0 (or 1), the parser finds the same facts.
  *
  * Every byte is hidden or settled once its line, or its place in a content, is known; until then it is
@@ -31,7 +32,8 @@ void smtp_hide_moved(struct smtp *smtp, enum side side, uint64_t len);
 void smtp_hide_client_line(struct smtp *smtp, const struct smtp_line_whole *line);
 /* The same of the server's, once it was handled as the given kind. */
 enum smtp_reply_kind {
-    SMTP_REPLY_NONE,  /* no reply at all, or the end of one whose beginning is lost */
+    SMTP_REPLY_NONE,  /* the end of a line whose beginning is lost */
+    SMTP_REPLY_OTHER, /* no reply: its first byte was looked at, to see what it may be */
     SMTP_REPLY_ERROR, /* to what was not understood: it may repeat it */
     SMTP_REPLY_TEXT,
 };

@@ -404,7 +404,7 @@ static enum smtp_reply_kind handle_line(struct smtp *smtp, const struct smtp_lin
     if (is_first_midstream(server)) {
         settle_midstream(smtp, false);
     }
-    return SMTP_REPLY_NONE;
+    return SMTP_REPLY_OTHER;
 }
 
 /* Takes a line, or what there is of it; stops before TLS that follows clear text after a 220. */
@@ -475,6 +475,7 @@ void smtp_server_gap(struct smtp *smtp) {
     server->skip_line = true;
     server->partial = true;
     server->after_accept = false;
+    server->by_force = false; /* the line that was read before its turn is gone with the hole */
     smtp->lost = true;
     smtp_queue_cleanup(&smtp->queue);
     smtp_hide_dropped(smtp, SIDE_SERVER);

@@ -85,6 +85,29 @@ static void test_findings_and_severity(void **state) {
     event_cleanup(&event);
 }
 
+/* Stamps may be anything; a duration has 63 bits. */
+static void test_duration(void **state) {
+    (void)state;
+    static const struct {
+        uint64_t start_ns, end_ns;
+        const char *duration;
+    } cases[] = {
+        {5, 12, "\"duration\":7,"},
+        {12, 5, "\"duration\":0,"},
+        {0, UINT64_MAX, "\"duration\":9223372036854775807,"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct event event = {0};
+        sample_session(&event);
+        event.session.start_ns = cases[i].start_ns;
+        event.session.end_ns = cases[i].end_ns;
+        char *json = encode(&event);
+        assert_non_null(strstr(json, cases[i].duration));
+        free(json);
+        event_cleanup(&event);
+    }
+}
+
 static void test_peer(void **state) {
     (void)state;
     static struct count versions[] = {{"1.3", 12}, {"1.\"2", 1}};
@@ -287,6 +310,7 @@ int main(void) {
         cmocka_unit_test(test_only_the_absent_is_passed_over),
         cmocka_unit_test(test_session),
         cmocka_unit_test(test_findings_and_severity),
+        cmocka_unit_test(test_duration),
         cmocka_unit_test(test_peer),
         cmocka_unit_test(test_sensor),
         cmocka_unit_test(test_everything_is_valid_json),
