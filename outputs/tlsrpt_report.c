@@ -145,7 +145,7 @@ static bool sort_records(const struct text_list *records, const char *sorted[EVE
 
 /* Appends what the session's policy says, where that is known. */
 static void add_text(struct buffer *text, const struct session_event *s, enum policy_type type) {
-    const char *sorted[EVENT_LIST_MAX];
+    const char *sorted[EVENT_LIST_MAX] = {NULL};
     const char *const *lines = NULL;
     size_t num = 0;
     if (type == POLICY_TLSA && sort_records(&s->dane_records, sorted)) {

@@ -91,8 +91,7 @@ struct arrival intake_arrive(struct intake *intake, const struct packet *packet)
     intake->counters.packets++;
     intake->counters.bytes += packet->wire_len;
     take_time(intake, packet->ts_ns);
-    arrival.moment.elapsed_ns = intake->clock.elapsed_ns;
-    arrival.moment.packet = intake->counters.packets;
+    arrival.moment = intake_moment(intake);
     arrival.window_ended = turn_window(intake, &arrival.window);
     return arrival;
 }
@@ -131,7 +130,7 @@ struct window intake_last_window(const struct intake *intake) {
 }
 
 struct moment intake_moment(const struct intake *intake) {
-    return (struct moment){intake->clock.elapsed_ns, intake->counters.packets};
+    return (struct moment){intake->clock.elapsed_ns, intake->counters.packets, intake->clock.ahead_ns};
 }
 
 const struct intake_counters *intake_counters(const struct intake *intake) {

@@ -12,6 +12,7 @@
 struct moment {
     uint64_t elapsed_ns; /* track/clock.h */
     uint64_t packet;
+    uint64_t ahead_ns; /* track/clock.h; from here on counts what waits after this packet */
 };
 
 /* Compared field by field. What packet k brings about at once, at elapsed time e: (e, k, 0). What was due at

@@ -515,7 +515,7 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, str
         flow_weigh(tracker->flows, flow);
     flow->established |= segment->payload_len > 0 || !(segment->flags & (TCP_SYN | TCP_RST));
     enum flow_queue open = flow->established ? QUEUE_OPEN : QUEUE_HALF_OPEN;
-    touch(tracker, flow, connection_ended(flow) ? QUEUE_CLOSING : open, now.elapsed_ns);
+    touch(tracker, flow, connection_ended(flow) ? QUEUE_CLOSING : open, now.ahead_ns);
     while (flow_table_heavy(tracker->flows) && make_room(tracker, LIMIT_MEMORY_CAP))
         continue;
 }

@@ -13,5 +13,9 @@ uint64_t clock_tick(struct capture_clock *clock, uint64_t ts_ns) {
     }
     clock->reached_ns = reached;
     clock->previous_ns = ts_ns;
+    uint64_t open_ns = ts_ns - reached;
+    uint64_t ahead_ns = clock->elapsed_ns + (open_ns < CLOCK_STEP_MAX_NS ? open_ns : CLOCK_STEP_MAX_NS);
+    if (ahead_ns > clock->ahead_ns)
+        clock->ahead_ns = ahead_ns;
     return clock->elapsed_ns;
 }

@@ -16,6 +16,10 @@
 
 struct capture_clock {   /* zeroed to start */
     uint64_t elapsed_ns; /* since the first packet; never goes back */
+    /* What elapsed_ns will be if the last packet's stamp is true. Who waits for a while after a packet counts
+     * from here. Never goes back either, so that after a false stamp it is ahead by up to CLOCK_STEP_MAX_NS.
+     */
+    uint64_t ahead_ns;
     uint64_t previous_ns, reached_ns;
     bool started;
 };

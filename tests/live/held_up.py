@@ -180,7 +180,7 @@ def test_clocks(program, folder, mail):
         sensor.wait_for(mail.send())
     sensor.end()
     steps, suspended = sensor.count("clock_steps"), sensor.count("suspended_ms")
-    expect(steps == 2 and suspended == 3600000, f"{steps} steps, {suspended} ms suspended", sensor)
+    expect(steps == 2 and abs(suspended - 3600000) < 1000, f"{steps} steps, {suspended} ms suspended", sensor)
     expect(len(sensor.verdicts()) == 4, "four connections, four events", sensor)
     print(f"clocks: {steps} steps, {suspended} ms suspended, and events go on", flush=True)
 

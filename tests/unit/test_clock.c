@@ -52,9 +52,35 @@ static void a_step_back_adds_nothing_and_time_goes_on(void **state) {
     assert_int_equal(tick_all(stamps, 6), 2 * NS_PER_S);
 }
 
+/* The last packet before a silence: nothing has confirmed its stamp yet, and yet it came then. */
+static void what_waits_counts_from_the_last_stamp(void **state) {
+    (void)state;
+    struct capture_clock clock = {0};
+    clock_tick(&clock, 100 * NS_PER_S);
+    clock_tick(&clock, 105 * NS_PER_S);
+    assert_int_equal(clock.elapsed_ns, 0);
+    assert_int_equal(clock.ahead_ns, 5 * NS_PER_S);
+    clock_tick(&clock, 106 * NS_PER_S);
+    assert_int_equal(clock.elapsed_ns, 5 * NS_PER_S);
+    assert_int_equal(clock.ahead_ns, 6 * NS_PER_S);
+}
+
+static void a_false_stamp_is_ahead_by_one_step(void **state) {
+    (void)state;
+    struct capture_clock clock = {0};
+    clock_tick(&clock, 0);
+    clock_tick(&clock, 40 * YEAR_NS);
+    assert_int_equal(clock.ahead_ns, CLOCK_STEP_MAX_NS);
+    clock_tick(&clock, NS_PER_S);
+    assert_int_equal(clock.elapsed_ns, NS_PER_S);
+    assert_int_equal(clock.ahead_ns, CLOCK_STEP_MAX_NS);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counts_what_two_packets_have_reached),
+        cmocka_unit_test(what_waits_counts_from_the_last_stamp),
+        cmocka_unit_test(a_false_stamp_is_ahead_by_one_step),
         cmocka_unit_test(one_stamp_decades_ahead_adds_nothing),
         cmocka_unit_test(every_other_stamp_decades_ahead_adds_little),
         cmocka_unit_test(a_jump_of_years_counts_as_one_step),

@@ -80,7 +80,7 @@ static void segment(struct bench *bench, uint64_t elapsed_ns, uint16_t port, boo
                         .payload_wire_len = (uint32_t)strlen(payload),
                         .vlan_id = -1,
                         .ts_ns = elapsed_ns + 1};
-    tracker_segment(bench->tracker, &s, (struct moment){elapsed_ns, ++bench->packet});
+    tracker_segment(bench->tracker, &s, (struct moment){elapsed_ns, ++bench->packet, elapsed_ns});
 }
 
 static void open_and_close(struct bench *bench, uint64_t elapsed_ns, uint16_t port) {
