@@ -158,6 +158,16 @@ static void forget_lines(struct mta_sts_policy *policy) {
     policy->num_lines = 0;
 }
 
+/* strndup() for text that no zero byte ends, which AddressSanitizer takes for an error. */
+static char *copy_line(const char *text, size_t len) {
+    char *line = malloc(len + 1);
+    if (line) {
+        memcpy(line, text, len);
+        line[len] = '\0';
+    }
+    return line;
+}
+
 /* All lines or none: half a policy is not the policy. */
 static void keep_lines(struct mta_sts_policy *policy, const char *text, size_t len) {
     const char *end = text + len;
@@ -168,7 +178,7 @@ static void keep_lines(struct mta_sts_policy *policy, const char *text, size_t l
         while (line_len > 0 && is_blank(text[line_len - 1]))
             line_len--;
         bool fits = line_len <= MTA_STS_LINE_MAX && policy->num_lines < MTA_STS_LINES_MAX;
-        char *line = fits && line_len > 0 ? strndup(text, line_len) : NULL;
+        char *line = fits && line_len > 0 ? copy_line(text, line_len) : NULL;
         if (line)
             policy->lines[policy->num_lines++] = line;
         else if (line_len > 0)
