@@ -117,8 +117,10 @@ static int compare_lines(const void *a, const void *b) {
 /* The lines of a text, sorted; the caller frees them, and the copy that they are in. */
 static char **sorted_lines(const struct buffer *text, unsigned num, char **copy) {
     char **lines = calloc(num + 1, sizeof *lines);
-    *copy = strndup(text->len > 0 ? text->data : "", text->len);
+    *copy = calloc(1, text->len + 1);
     WHOLE_REQUIRE(lines && *copy, "out of memory");
+    if (text->len > 0)
+        memcpy(*copy, text->data, text->len);
     char *rest = *copy;
     for (unsigned i = 0; i < num; i++)
         lines[i] = strsep(&rest, "\n");
