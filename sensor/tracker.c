@@ -486,6 +486,16 @@ static bool take_dns(struct tracker *tracker, const struct segment *segment) {
                                   is_watched(tracker, segment->dst_port));
 }
 
+/* Its patience counts from this packet; but one that came after the end of a closed connection, if its stamp
+ * is true, leaves it to the next to find that it is over. */
+static void wait_on(struct tracker *tracker, struct flow *flow, enum flow_queue queue, struct moment now) {
+    bool was_closing = queue == QUEUE_CLOSING && flow->queue == QUEUE_CLOSING;
+    if (was_closing && now.ahead_ns >= flow->active_ns + patience_ns[queue])
+        return;
+    flow->last_packet = now.packet;
+    touch(tracker, flow, queue, now.ahead_ns);
+}
+
 void tracker_segment(struct tracker *tracker, const struct segment *segment, struct moment now) {
     uint8_t sender = 0;
     tracker_advance(tracker, now.elapsed_ns);
@@ -510,12 +520,11 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, str
     if (flow->recognition)
         recognise(tracker, flow, segment, side);
     record(tracker, flow, segment, side, contradicts);
-    flow->last_packet = now.packet;
     if (segment->payload_len > 0)
         flow_weigh(tracker->flows, flow);
     flow->established |= segment->payload_len > 0 || !(segment->flags & (TCP_SYN | TCP_RST));
     enum flow_queue open = flow->established ? QUEUE_OPEN : QUEUE_HALF_OPEN;
-    touch(tracker, flow, connection_ended(flow) ? QUEUE_CLOSING : open, now.ahead_ns);
+    wait_on(tracker, flow, connection_ended(flow) ? QUEUE_CLOSING : open, now);
     while (flow_table_heavy(tracker->flows) && make_room(tracker, LIMIT_MEMORY_CAP))
         continue;
 }

@@ -63,9 +63,10 @@ static void end(struct bench *bench) {
     tracker_free(bench->tracker);
 }
 
-/* The next packet, between the client's port and ours, at this elapsed time. */
-static void segment(struct bench *bench, uint64_t elapsed_ns, uint16_t port, bool from_client, uint32_t seq,
-                    uint8_t flags, const char *payload) {
+/* The next packet, between the client's port and ours, at this elapsed time, or, if its stamp is true, later.
+ */
+static void segment_ahead(struct bench *bench, uint64_t elapsed_ns, uint64_t ahead_ns, uint16_t port,
+                          bool from_client, uint32_t seq, uint8_t flags, const char *payload) {
     static const uint8_t client[4] = {10, 0, 0, 1}, server[4] = {10, 0, 0, 2};
     struct segment s = {.src = from_client ? client : server,
                         .dst = from_client ? server : client,
@@ -80,7 +81,12 @@ static void segment(struct bench *bench, uint64_t elapsed_ns, uint16_t port, boo
                         .payload_wire_len = (uint32_t)strlen(payload),
                         .vlan_id = -1,
                         .ts_ns = elapsed_ns + 1};
-    tracker_segment(bench->tracker, &s, (struct moment){elapsed_ns, ++bench->packet, elapsed_ns});
+    tracker_segment(bench->tracker, &s, (struct moment){elapsed_ns, ++bench->packet, ahead_ns});
+}
+
+static void segment(struct bench *bench, uint64_t elapsed_ns, uint16_t port, bool from_client, uint32_t seq,
+                    uint8_t flags, const char *payload) {
+    segment_ahead(bench, elapsed_ns, elapsed_ns, port, from_client, seq, flags, payload);
 }
 
 static void open_and_close(struct bench *bench, uint64_t elapsed_ns, uint16_t port) {
@@ -116,6 +122,32 @@ static void test_due(void **state) {
     assert_int_equal(bench.num, 2);
     tracker_advance(bench.tracker, 1000 * NS_PER_S);
     assert_told(&bench, 2, NOTICE_GONE, 5 + 61 * NS_PER_S, 0, 3);
+    end(&bench);
+}
+
+/* The end comes after a silence: what is late is waited for from there, not from before the silence. */
+static void test_end_after_a_silence(void **state) {
+    (void)state;
+    struct bench bench;
+    begin(&bench, 10);
+    segment(&bench, 0, 1000, false, 1, TCP_ACK, "220 mail.example ESMTP\r\n");
+    segment_ahead(&bench, 0, 5 * NS_PER_S, 1000, false, 25, TCP_RST, "");
+    tracker_advance(bench.tracker, 6 * NS_PER_S - 1);
+    assert_int_equal(bench.num, 1);
+    tracker_advance(bench.tracker, 6 * NS_PER_S);
+    assert_told(&bench, 1, NOTICE_SESSION, 6 * NS_PER_S, 0, 2);
+    end(&bench);
+}
+
+/* It is over when its patience is, though a packet came after that and nothing had yet confirmed the time. */
+static void test_packet_after_the_end(void **state) {
+    (void)state;
+    struct bench bench;
+    begin(&bench, 10);
+    open_and_close(&bench, 0, 1000);
+    segment_ahead(&bench, 0, 30 * NS_PER_S, 1000, false, 25, TCP_RST, "");
+    tracker_advance(bench.tracker, NS_PER_S);
+    assert_told(&bench, 1, NOTICE_SESSION, NS_PER_S, 0, 3);
     end(&bench);
 }
 
@@ -264,10 +296,16 @@ static void test_order(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_due),        cmocka_unit_test(test_ties),
-        cmocka_unit_test(test_same_ports), cmocka_unit_test(test_same_ports_same_time),
-        cmocka_unit_test(test_eviction),   cmocka_unit_test(test_half_open_first),
-        cmocka_unit_test(test_budget),     cmocka_unit_test(test_finish),
+        cmocka_unit_test(test_due),
+        cmocka_unit_test(test_end_after_a_silence),
+        cmocka_unit_test(test_packet_after_the_end),
+        cmocka_unit_test(test_ties),
+        cmocka_unit_test(test_same_ports),
+        cmocka_unit_test(test_same_ports_same_time),
+        cmocka_unit_test(test_eviction),
+        cmocka_unit_test(test_half_open_first),
+        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_finish),
         cmocka_unit_test(test_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
