@@ -1,4 +1,5 @@
 #include "talk.h"
+#include "../support/put_bytes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,16 +31,6 @@ void talk_begin(struct talk *t, talk_take take, void *context) {
 }
 
 /* --- frames --- */
-
-static uint8_t *put16(uint8_t *at, uint32_t value) {
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-    return at + 2;
-}
-
-static uint8_t *put32(uint8_t *at, uint32_t value) {
-    return put16(put16(at, value >> 16), value);
-}
 
 static uint32_t sum_of(const uint8_t *bytes, size_t len) {
     uint32_t sum = 0;

@@ -252,14 +252,19 @@ def test_reload(program, folder):
         write(CONFIG.format(**good))
 
 
+def replace(path, content):
+    """As those do who never leave half a file there."""
+    new = path.with_suffix(".new")
+    new.write_bytes(content)
+    new.rename(path)
+
+
 def test_policy(program, folder):
     """SIGHUP reads the policy again; one with a mistake changes nothing, and the log names the line."""
     rules = folder / "rules"
 
     def write(text):
-        new = rules.with_suffix(".new")
-        new.write_text(text)
-        new.rename(rules)
+        replace(rules, text.encode())
 
     for workers in ("1", "2"):
         write("* may\n")
@@ -308,9 +313,7 @@ def test_addresses(program, folder):
     database = folder / "country.mmdb"
 
     def put(content):
-        new = database.with_suffix(".new")
-        new.write_bytes(content)
-        new.rename(database)
+        replace(database, content)
 
     put(mmdb("NL"))
     with Sensor(program, folder, "--mmdb", database) as sensor:

@@ -15,6 +15,7 @@
 #include "../../sensor/capture/source.h"
 #include "../../sensor/keylog_file.h"
 #include "../../sensor/pipeline.h"
+#include "put_bytes.h"
 
 #define LINKTYPE_RAW 101
 
@@ -100,16 +101,6 @@ void traffic_swap(struct traffic *traffic, size_t a, size_t b) {
 }
 
 /* --- segments to packets --- */
-
-static uint8_t *put16(uint8_t *at, uint32_t value) {
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-    return at + 2;
-}
-
-static uint8_t *put32(uint8_t *at, uint32_t value) {
-    return put16(put16(at, value >> 16), value);
-}
 
 static uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t len) {
     memcpy(at, bytes, len);
