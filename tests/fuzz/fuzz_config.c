@@ -8,17 +8,19 @@
 #include <unistd.h>
 
 #include "../../sensor/config_file.h"
+#include "turn.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int load(const void *data, size_t size, struct config *config, char *why, size_t why_len) {
     char path[64];
-    int file = memfd_create("config", MFD_CLOEXEC);
-    assert(file >= 0 && write(file, data, size) == (ssize_t)size);
+    static int file = -1;
+    if (file < 0)
+        file = memfd_create("config", MFD_CLOEXEC);
+    assert(file >= 0 && ftruncate(file, 0) == 0 && pwrite(file, data, size, 0) == (ssize_t)size);
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     bool good = config_file_load(path, config, why, why_len);
     assert(good || strncmp(why, path, strlen(path)) == 0);
-    (void)close(file);
     return good;
 }
 
@@ -54,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     /* What names another file is read from there: not the fuzzer's. */
     if (memmem(data, size, "filter-file", 11))
         return 0;
-    if (load(data, size, &config, why, sizeof why)) {
+    if (load(data, size, &config, why, sizeof why) && has_turn(data, size, 8)) {
         char *text = dump(&config, &len);
         if (text) {
             bool good = load(text, len, &again, why, sizeof why);

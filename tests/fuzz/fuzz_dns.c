@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../parsers/dns.h"
+#include "turn.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -42,6 +43,8 @@ static size_t read_all(const uint8_t *data, size_t len, size_t max, struct dns_r
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     struct dns_record record, again;
     size_t num = read_all(data, len, DNS_RECORDS_MAX, &record);
+    if (!has_turn(data, len, 8))
+        return 0;
     size_t cut = len > 0 ? data[len - 1] % len : 0;
     size_t fewer = read_all(data, cut, DNS_RECORDS_MAX, &record);
     require(fewer <= num);

@@ -2,6 +2,7 @@
  * hides is told once and in order. Input: smtp_input.h. */
 #include "../unit/smtp_hidden.h"
 #include "smtp_input.h"
+#include "turn.h"
 
 static struct arrival arrivals[ARRIVALS_MAX];
 
@@ -27,17 +28,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     }
     bool resumes = read_input(data, len, &conversation, arrivals, &num);
     struct smtp *smtp = drive_hidden(&conversation, arrivals, num, &hidden);
-    char *facts = facts_text(smtp);
-    smtp_free(smtp);
     if (!resumes && hidden.disorder) {
         abort();
     }
-    for (uint8_t with = 0; with < 2 && !resumes; with++) {
-        conversation_scrub(&conversation, &hidden, with, &scrubbed);
-        compare(&scrubbed, num, facts);
-        conversation_cleanup(&scrubbed);
+    if (!resumes && has_turn(data, len, 8)) {
+        char *facts = facts_text(smtp);
+        for (uint8_t with = 0; with < 2; with++) {
+            conversation_scrub(&conversation, &hidden, with, &scrubbed);
+            compare(&scrubbed, num, facts);
+            conversation_cleanup(&scrubbed);
+        }
+        free(facts);
     }
-    free(facts);
+    smtp_free(smtp);
     hidden_cleanup(&hidden);
     conversation_cleanup(&conversation);
     return 0;

@@ -1,6 +1,7 @@
 /* fuzz_spool.c: a spool directory with arbitrary bytes in its files. Whatever is there: records come with
  * rising numbers, and what is appended behind them is read back, before and after opening the spool again. */
 #include "../../outputs/spool.h"
+#include "turn.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -89,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     struct spool *spool = spool_open(dir, &options, error, sizeof error);
     check(spool != NULL, error);
     (void)read_all(spool, false);
-    if (spool_append(spool, APPENDED, strlen(APPENDED)) == SPOOL_OK) {
+    if (has_turn(data, len, 8) && spool_append(spool, APPENDED, strlen(APPENDED)) == SPOOL_OK) {
         uint64_t last = read_all(spool, true);
         spool_rewind(spool);
         check(read_all(spool, true) == last, "a second reading differs");

@@ -132,7 +132,9 @@ static void send_fragments(struct talk *t, const struct talk_connection *c, enum
         uint32_t data_len = len - at < FRAGMENT_LEN ? len - at : FRAGMENT_LEN;
         uint8_t *data = put_ip(frame, t, c, from, data_len, at / 8 | (piece + 1 < num ? 0x2000u : 0));
         memcpy(data, tcp + at, data_len);
-        send_frame(t, frame, (uint32_t)(data - frame) + data_len, how);
+        uint32_t frame_len = (uint32_t)(data - frame) + data_len;
+        t->odd |= t->snap_len > 0 && t->snap_len < frame_len; /* never becomes whole */
+        send_frame(t, frame, frame_len, how);
     }
 }
 
