@@ -33,7 +33,8 @@ struct flow_table {
     size_t num_buckets, room;
     size_t mask; /* of a hash: twice the largest power of two up to num_buckets, less 1 */
     size_t num_flows, max_flows;
-    size_t held; /* bytes, as the budget knows them */
+    size_t held;      /* bytes */
+    ptrdiff_t untold; /* of them, what the budget does not know of yet */
     struct flow_entry *oldest[NUM_QUEUES], *youngest[NUM_QUEUES];
     size_t num_queued[NUM_QUEUES];
     struct flow *asked_first, *asked_last; /* whole ones that may be folded, by when they were asked for */
@@ -42,6 +43,16 @@ struct flow_table {
     const struct session_tools *tools;
     struct flow *spare; /* for one whole flow when there is no more memory */
 };
+
+/* The budget is shared by threads, so that each change of it costs as much as a packet does: small ones are
+ * told together. */
+#define UNTOLD_MAX   (64u << 10)
+#define UNTOLD_PARTS 1024 /* of the budget: what one table leaves untold is at most one of them */
+
+static void tell_budget(struct flow_table *table) {
+    budget_change(table->tools->budget, 0, (size_t)table->untold);
+    table->untold = 0;
+}
 
 struct flow_table *flow_table_new(size_t max_flows, const struct session_tools *tools) {
     struct flow_table *table = calloc(1, sizeof *table);
@@ -63,6 +74,7 @@ void flow_table_free(struct flow_table *table) {
     if (!table)
         return;
     assert(table->num_flows == 0);
+    tell_budget(table);
     free(table->buckets);
     free(table->spare);
     free(table);
@@ -128,7 +140,11 @@ uint32_t flow_hash(const struct segment *segment, const struct siphash_key *key)
 
 static void hold(struct flow_table *table, size_t before, size_t now) {
     table->held += now - before;
-    budget_change(table->tools->budget, before, now);
+    table->untold += (ptrdiff_t)(now - before);
+    size_t part = budget_part(table->tools->budget, UNTOLD_PARTS),
+           most = part < UNTOLD_MAX ? part : UNTOLD_MAX;
+    if ((size_t)llabs(table->untold) > most)
+        tell_budget(table);
 }
 
 /* Its place in a bucket is part of it. */
@@ -145,7 +161,10 @@ void flow_weigh(struct flow_table *table, struct flow *flow) {
     flow->held = now;
 }
 
-bool flow_table_heavy(const struct flow_table *table) {
+bool flow_table_heavy(struct flow_table *table) {
+    if (!budget_overdrawn(table->tools->budget))
+        return false;
+    tell_budget(table); /* what was given back since */
     return budget_overdrawn(table->tools->budget) &&
            table->held > budget_part(table->tools->budget, LEAST_PARTS);
 }
@@ -379,14 +398,26 @@ static inline bool sent_by(const struct flow_entry *entry, uint8_t end, const st
            same_address(entry->bytes + (1 - end) * addr_len, segment->dst, addr_len);
 }
 
+/* What a segment of a connection that is whole will ask for: all at once, instead of one line after the
+ * other. */
+static inline void fetch(const struct flow *flow) {
+    for (size_t at = 0; flow && at < sizeof *flow; at += 64)
+        __builtin_prefetch((const uint8_t *)flow + at, 1);
+}
+
 struct flow *flow_find(struct flow_table *table, const struct segment *segment, uint8_t *sender) {
-    struct flow_entry *entry = *bucket_of(table, segment->flow_hash);
-    for (; entry; entry = entry->same_bucket) {
+    struct flow_entry **bucket = bucket_of(table, segment->flow_hash), **link = bucket, *entry;
+    for (; (entry = *link) != NULL; link = &entry->same_bucket) {
         if (entry->hash != segment->flow_hash)
             continue;
+        fetch(entry->flow);
         for (*sender = 0; *sender < 2; ++*sender) {
-            if (sent_by(entry, *sender, segment))
-                return give_out(table, entry);
+            if (!sent_by(entry, *sender, segment))
+                continue;
+            *link = entry->same_bucket; /* to the front: those behind it are mostly over */
+            entry->same_bucket = *bucket;
+            *bucket = entry;
+            return give_out(table, entry);
         }
     }
     return NULL;

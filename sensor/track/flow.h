@@ -113,12 +113,12 @@ struct flow *flow_add(struct flow_table *table, const struct segment *segment, u
 void flow_remove(struct flow_table *table, struct flow *flow); /* frees it */
 bool flow_table_full(const struct flow_table *table);
 
-/* Tells the budget what the flow holds now; after each segment that has payload, and when its session went.
- */
+/* Notes what the flow holds now; after each segment that has payload, and when its session went. The budget
+ * is told of many such changes together. */
 void flow_weigh(struct flow_table *table, struct flow *flow);
 
 /* The budget is overdrawn, and this table holds more than the little that nobody takes from it. */
-bool flow_table_heavy(const struct flow_table *table);
+bool flow_table_heavy(struct flow_table *table);
 size_t flow_table_count(const struct flow_table *table);
 size_t flow_queue_count(const struct flow_table *table, enum flow_queue queue);
 
