@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "budget.h"
 #include "judge/alerts.h"
@@ -11,6 +12,7 @@
 #include "judge/peers.h"
 #include "judge/policy.h"
 #include "judge/tlsrpt.h"
+#include "judge/twins.h"
 #include "track/flow.h"
 
 static const char *const limit_names[NUM_LIMITS] = {
@@ -46,6 +48,7 @@ struct reporter {
     const struct geo *geo; /* NULL: none */
     struct memory *memory;
     struct peers *peers;
+    struct twins *twins;
     const struct policy *policy; /* NULL: none */
     struct names *names;         /* NULL: --no-dns */
     struct mta_sts *mta_sts;     /* NULL: no --mta-sts */
@@ -80,10 +83,11 @@ struct reporter *reporter_new(const struct config *config, reporter_emit emit, v
                 config->memory_cap_mb > 0 ? (size_t)config->memory_cap_mb << 20 : SIZE_MAX);
     event_init(&reporter->event);
     reporter->digest = digest_new();
+    reporter->twins = twins_new();
     reporter->memory = memory_new(config->max_peers, config->state != NULL);
     if (reporter->memory)
         memory_set_budget(reporter->memory, &reporter->budget);
-    if (reporter->digest && reporter->memory)
+    if (reporter->digest && reporter->twins && reporter->memory)
         reporter->peers =
             peers_new(config->max_peers, reporter->memory, reporter->digest, emit_made, reporter);
     if (reporter->peers)
@@ -108,6 +112,7 @@ void reporter_free(struct reporter *reporter) {
     peers_free(reporter->peers);
     memory_free(reporter->memory);
     names_free(reporter->names);
+    twins_free(reporter->twins);
     mta_sts_free(reporter->mta_sts);
     digest_free(reporter->digest);
     event_cleanup(&reporter->event);
@@ -138,6 +143,16 @@ void reporter_set_evidence(struct reporter *reporter, reporter_evidence evidence
     reporter->evidence_context = context;
 }
 
+/* The number of a twin makes its id another one. */
+static void tell_twins_apart(struct reporter *reporter, struct event *event) {
+    char first[sizeof event->id];
+    uint64_t number = twins_number(reporter->twins, event->id, event->session.start_ns);
+    if (number == 0)
+        return;
+    memcpy(first, event->id, sizeof first);
+    describe_id(event, reporter->digest, first, event->session.start_ns, number);
+}
+
 static void name_session(struct reporter *reporter, struct notice *notice) {
     const struct naming naming = {reporter->names, reporter->mta_sts, reporter->digest, reporter->evidence,
                                   reporter->evidence_context};
@@ -160,6 +175,7 @@ void reporter_notice(struct reporter *reporter, struct notice *notice) {
                       notice->answer);
         break;
     case NOTICE_SESSION:
+        tell_twins_apart(reporter, &notice->event);
         name_session(reporter, notice);
         if (reporter->geo)
             geo_describe(reporter->geo, &notice->event);

@@ -392,9 +392,7 @@ static __attribute__((noinline)) struct flow *begin_flow(struct tracker *tracker
         return begins && !(segment->flags & TCP_RST) ? add_flow(tracker, segment, NULL, sender) : NULL;
     struct flow before = {.syn_pending = flow->syn_pending,
                           .syn_pending_seq = flow->syn_pending_seq,
-                          .syn_pending_ts_ns = flow->syn_pending_ts_ns,
-                          .first_ts_ns = flow->first_ts_ns,
-                          .twin = flow->twin};
+                          .syn_pending_ts_ns = flow->syn_pending_ts_ns};
     if (flow->queue != QUEUE_CLOSED)
         report(tracker, flow);
     remove_flow(tracker, flow);

@@ -264,7 +264,7 @@ void describe_session(struct event *event, const struct flow *flow, const struct
     describe_tls(event, flow);
     find_in_smtp(s, flow);
     s->destination.domain = s->tls_server_name ? s->tls_server_name : s->smtp_server_name;
-    describe_id(event, tools->digest, s->community_id, s->start_ns, flow->twin);
+    describe_id(event, tools->digest, s->community_id, s->start_ns, 0);
 }
 
 void describe_id(struct event *event, struct digest *digest, const char *subject, uint64_t first_ns,

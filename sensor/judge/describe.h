@@ -18,8 +18,8 @@ enum direction describe_direction(const struct flow *flow, const struct config *
 
 #define DESCRIBE_SUBJECT_MAX 288 /* longer than the name of a host with what tells it apart */
 
-/* event.id: the same capture gives the same ids. window_ns is 0 for sessions, but
- * for connections of the same ends that began at the same time: there it is the number of those before it. */
+/* event.id: the same capture gives the same ids. window_ns is 0 for sessions, but for twins (twins.h): there
+ * it is the number of the twin, and the subject is the id that it would have alone. */
 void describe_id(struct event *event, struct digest *digest, const char *subject, uint64_t first_ns,
                  uint64_t window_ns);
 

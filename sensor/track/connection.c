@@ -67,8 +67,6 @@ void connection_begin(struct flow *flow, const struct flow *before, const struct
         flow->packets[SIDE_CLIENT] = 1;
         start_stream(&flow->streams[SIDE_CLIENT], before->syn_pending_seq + 1, true);
     }
-    if (flow->first_ts_ns == before->first_ts_ns)
-        flow->twin = before->twin + 1;
 }
 
 /* --- data --- */

@@ -70,8 +70,6 @@ struct flow {
     uint32_t packets[2];
     uint32_t signatures[2][FLOW_SIGNATURES];
     uint32_t out_of_order, retransmits, duplicates;
-    uint32_t
-        twin; /* connections of these ends before it that began at the same time; part of the event's id */
     uint32_t buffer_full; /* times that STREAM_BUFFER_MAX or STREAM_CHUNKS_MAX was reached */
     int32_t vlan_id;
     uint32_t input; /* number of the input that its last packet came from */

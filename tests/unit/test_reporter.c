@@ -224,6 +224,43 @@ static void test_report(void **state) {
     reporter_free(reporter);
 }
 
+static void keep_id(void *context, const struct event *event) {
+    char(*ids)[33] = context;
+    while ((*ids)[0] != '\0')
+        ids++;
+    memcpy(*ids, event->id, sizeof *ids);
+}
+
+/* Ends that connect again at the same time, by coarse stamps or a clock that was set back, have other ids;
+ * which ones does not depend on the run. */
+static void test_twins(void **state) {
+    (void)state;
+    static const char *const began[] = {"a", "b", "a", "a", "b"};
+    enum { NUM = sizeof began / sizeof began[0] };
+    static const struct config config = {.observer_name = "me"};
+    char ids[2][NUM + 1][33] = {0};
+    for (size_t run = 0; run < 2; run++) {
+        struct reporter *reporter = reporter_new(&config, keep_id, ids[run]);
+        assert_non_null(reporter);
+        for (size_t i = 0; i < NUM; i++) {
+            struct notice notice = {.kind = NOTICE_SESSION};
+            event_init(&notice.event);
+            memset(notice.event.id, began[i][0], 32);
+            reporter_notice(reporter, &notice);
+            event_cleanup(&notice.event);
+        }
+        reporter_free(reporter);
+    }
+    assert_memory_equal(ids[0], ids[1], sizeof ids[0]);
+    assert_int_equal(ids[0][0][31], 'a');
+    assert_int_equal(ids[0][1][31], 'b');
+    for (size_t i = 0; i < NUM; i++) {
+        assert_int_equal(strlen(ids[0][i]), 32);
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(ids[0][i], ids[0][k]);
+    }
+}
+
 /* What the cache of names had to drop is told in the sensor event, once. */
 static void test_names_dropped(void **state) {
     static const struct config config = {.observer_name = "sensor"};
@@ -257,7 +294,7 @@ static void test_names_dropped(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_intervals), cmocka_unit_test(test_totals),        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_report),    cmocka_unit_test(test_names_dropped),
+        cmocka_unit_test(test_report),    cmocka_unit_test(test_names_dropped), cmocka_unit_test(test_twins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,7 +17,6 @@ struct told {
     struct order order;
     uint16_t port; /* the client's, of a session */
     bool evicted;
-    char id[sizeof((struct event *)0)->id];
 };
 
 struct bench {
@@ -41,7 +40,6 @@ static void take(void *context, struct notice *notice) {
     if (notice->kind == NOTICE_SESSION) {
         told.port = notice->event.session.source.port;
         told.evicted = notice->event.session.unknown_reason == UNKNOWN_EVICTED;
-        memcpy(told.id, notice->event.id, sizeof told.id);
     }
     assert_true(bench->num < NOTICES);
     assert_true(bench->num == 0 || order_compare(&bench->told[bench->num - 1].order, &told.order) <= 0);
@@ -190,30 +188,6 @@ static void test_same_ports(void **state) {
     end(&bench);
 }
 
-/* Where time stamps are coarse several of them begin at the same time: each has an id of its own. */
-static void test_same_ports_same_time(void **state) {
-    (void)state;
-    struct bench bench;
-    begin(&bench, 10);
-    for (uint32_t i = 0; i < 3; i++) {
-        segment(&bench, 5, 1000, true, 77777 * i, TCP_SYN, "");
-        segment(&bench, 5, 1000, true, 77777 * i + 1, TCP_ACK, "EHLO client.example\r\n");
-        segment(&bench, 5, 1000, true, 77777 * i + 22, TCP_RST, "");
-    }
-    tracker_advance(bench.tracker, 1000 * NS_PER_S);
-    const char *ids[3];
-    size_t found = 0;
-    for (size_t i = 0; i < bench.num; i++) {
-        if (bench.told[i].kind == NOTICE_SESSION)
-            ids[found++] = bench.told[i].id;
-    }
-    assert_int_equal(found, 3);
-    assert_string_not_equal(ids[0], ids[1]);
-    assert_string_not_equal(ids[1], ids[2]);
-    assert_string_not_equal(ids[0], ids[2]);
-    end(&bench);
-}
-
 static void test_eviction(void **state) {
     (void)state;
     struct bench bench;
@@ -302,7 +276,6 @@ int main(void) {
         cmocka_unit_test(test_packet_after_the_end),
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_same_ports),
-        cmocka_unit_test(test_same_ports_same_time),
         cmocka_unit_test(test_eviction),
         cmocka_unit_test(test_half_open_first),
         cmocka_unit_test(test_budget),
