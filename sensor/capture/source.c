@@ -74,6 +74,10 @@ struct source *source_open(const char *path, char *error, size_t error_len) {
         goto fail;
     if (source_start_pcap(source) || source_start_pcapng(source))
         return source;
+    if (source->input->status == INPUT_FAILED) {
+        (void)snprintf(cause, sizeof cause, "%s", source->input->cause);
+        goto fail;
+    }
     describe_stranger(source, error, error_len);
     source_close(source);
     errno = EIO;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "../../parsers/reader.h"
 #include "../ring.h"
@@ -58,6 +59,8 @@ struct inflater {
     size_t block_pos;   /* bytes of the first block that were read */
 };
 
+const char inflate_no_memory[] = "out of memory";
+
 static bool is_gzip(const uint8_t *magic, size_t len) {
     struct reader r = reader_of(magic, len);
     return reader_u16(&r) == GZIP_MAGIC;
@@ -87,7 +90,7 @@ static size_t step_gzip(struct inflater *inflater, const uint8_t *in, size_t in_
     *in_pos = in_len - zlib->avail_in;
     inflater->complete = result == Z_STREAM_END;
     if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
-        *cause = zlib->msg ? zlib->msg : zError(result);
+        *cause = result == Z_MEM_ERROR ? inflate_no_memory : zlib->msg ? zlib->msg : zError(result);
     return out_len - zlib->avail_out;
 }
 
@@ -103,7 +106,8 @@ static size_t step_zstd(struct inflater *inflater, const uint8_t *in, size_t in_
     *in_pos = from.pos;
     inflater->complete = result == 0;
     if (ZSTD_isError(result))
-        *cause = ZSTD_getErrorName(result);
+        *cause = ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation ? inflate_no_memory
+                                                                           : ZSTD_getErrorName(result);
     else
         inflater->zstd_in_bytes = result > 0 ? result : ZSTD_initDStream(inflater->zstd);
     return to.pos;

@@ -11,6 +11,8 @@
 
 #define INFLATE_MAGIC_LEN 4
 
+extern const char inflate_no_memory[]; /* a cause: the data may be sound, but there was no memory */
+
 struct inflater;
 
 /* Does a file that begins with these bytes need inflating? */
@@ -23,7 +25,7 @@ void inflate_free(struct inflater *inflater); /* NULL is fine */
 /* Inflates from in[*in_pos, in_len) to out, at most out_len bytes; members and frames may follow one another.
  * Moves *in_pos and returns the bytes written; as long as it returned some and did not move *in_pos, the same
  * input is to be given again, unchanged: the thread still reads it. When it sets *cause, the data are corrupt
- * after those bytes. */
+ * after those bytes, unless that is inflate_no_memory. */
 size_t inflate_step(struct inflater *inflater, const uint8_t *in, size_t in_len, size_t *in_pos, uint8_t *out,
                     size_t out_len, const char **cause);
 

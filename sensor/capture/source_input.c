@@ -32,6 +32,11 @@ static size_t read_file(struct input *input, uint8_t *out, size_t len) {
 }
 
 static void damaged(struct input *input, const char *cause) {
+    if (cause == inflate_no_memory) {
+        input->status = INPUT_FAILED;
+        (void)snprintf(input->cause, sizeof input->cause, "%s", cause);
+        return;
+    }
     input->status = INPUT_DAMAGED;
     (void)snprintf(input->cause, sizeof input->cause, "compressed data: %s", cause);
 }

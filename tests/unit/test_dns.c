@@ -9,7 +9,7 @@
 #include "../../parsers/dns.h"
 #include "unhex.h"
 
-#define RECORDS 16
+#define RECORDS 32
 
 struct answer {
     struct dns dns;
@@ -168,22 +168,38 @@ static void test_hostile_names(void **state) {
     }
 }
 
-/* Each pointer leads to the one before: only so many are followed. */
+/* The name of each record is a pointer to the name of the one before: only so many are followed. */
 static void test_pointer_chain(void **state) {
     struct answer a;
     (void)state;
-    for (unsigned jumps = DNS_JUMPS_MAX; jumps <= DNS_JUMPS_MAX + 1; jumps++) {
-        char hex[2048], *at = hex + sprintf(hex, "000081800000%04x00000000", jumps);
+    for (unsigned num = DNS_JUMPS_MAX; num <= DNS_JUMPS_MAX + 2; num++) {
+        char hex[2048], *at = hex + sprintf(hex, "000081800000%04x00000000", num);
         unsigned place = 12;
-        for (unsigned i = 0; i < jumps; i++) {
-            at += i == 0 ? sprintf(at, "016100") : sprintf(at, "c0%02x", place);
+        for (unsigned i = 0; i < num; i++) {
+            at += i == 0 ? sprintf(at, "016100") : sprintf(at, "c%03x", place);
             place = i == 0 ? 12 : 12 + 3 + 10 + 4 + (i - 1) * 16;
             at += sprintf(at, "0001000100000001000401020304");
         }
         assert_int_equal(read_hex(&a, hex), PARSE_OK);
-        assert_int_equal(a.num, RECORDS < jumps ? RECORDS : jumps);
+        assert_int_equal(a.num, num <= DNS_JUMPS_MAX + 1 ? num : DNS_JUMPS_MAX + 1);
         assert_string_equal(a.records[a.num - 1].owner, "a");
     }
+}
+
+/* Of a message with more records than are looked at the first ones are. */
+static void test_many_records(void **state) {
+    static const uint8_t record[] = {0, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 1, 2, 3, 4};
+    enum { MANY = DNS_RECORDS_MAX + 1 };
+    struct answer a = {.bytes = {0, 0, 0x81, 0x80, 0, 0, MANY >> 8, MANY & 0xff}, .len = 12};
+    struct dns_record found;
+    size_t num = 0;
+    (void)state;
+    for (size_t i = 0; i < MANY; i++, a.len += sizeof record)
+        memcpy(a.bytes + a.len, record, sizeof record);
+    assert_int_equal(dns_begin(&a.dns, a.bytes, a.len), PARSE_OK);
+    while (dns_next(&a.dns, &found))
+        num++;
+    assert_int_equal(num, DNS_RECORDS_MAX);
 }
 
 static void test_not_answers(void **state) {
@@ -213,6 +229,7 @@ int main(void) {
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_hostile_names),
         cmocka_unit_test(test_pointer_chain),
+        cmocka_unit_test(test_many_records),
         cmocka_unit_test(test_not_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,6 +101,32 @@ static void blocks_are_used_again(void **state) {
 }
 
 /* More than a pool keeps. */
+/* To the byte: what was written over is known no more, what was not is. */
+static void the_oldest_byte_goes_first(void **state) {
+    (void)state;
+    static uint8_t bytes[HISTORY_MAX];
+    struct history *history = NULL;
+    memset(bytes, 'a', sizeof bytes);
+    history_add(&history, pool, 0, bytes, sizeof bytes);
+    assert_true(differs(history, 0, "b"));
+    add(&history, HISTORY_MAX, "b");
+    assert_false(differs(history, 0, "a"));
+    assert_false(differs(history, 0, "b"));
+    assert_true(differs(history, 1, "b"));
+    history_free(history);
+}
+
+static void bytes_from_before_begin_anew(void **state) {
+    (void)state;
+    struct history *history = NULL;
+    add(&history, 0, "abcdefgh");
+    add(&history, 4, "wxyz");
+    assert_false(differs(history, 0, "...."));
+    assert_true(differs(history, 4, "efgh"));
+    assert_false(differs(history, 4, "wxyz"));
+    history_free(history);
+}
+
 static void a_pool_has_a_limit(void **state) {
     (void)state;
     static const uint8_t zeros[HISTORY_MAX];
@@ -121,6 +147,8 @@ int main(void) {
         cmocka_unit_test(bytes_behind_a_gap_begin_anew),
         cmocka_unit_test(the_last_bytes_are_kept),
         cmocka_unit_test(blocks_are_used_again),
+        cmocka_unit_test(the_oldest_byte_goes_first),
+        cmocka_unit_test(bytes_from_before_begin_anew),
         cmocka_unit_test(a_pool_has_a_limit),
     };
     return cmocka_run_group_tests(tests, open_pool, close_pool);

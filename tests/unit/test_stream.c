@@ -77,6 +77,28 @@ static void consuming_part_of_a_chunk_keeps_the_rest(void **state) {
     stream_cleanup(&stream);
 }
 
+/* What was read at its start makes no room at its end. */
+static void a_chunk_that_was_read_in_part_grows_within_its_room(void **state) {
+    (void)state;
+    struct stream stream = started_at(1000);
+    uint8_t bytes[1200];
+    size_t len;
+    const uint8_t *data;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)i;
+    assert_int_equal(stream_push(&stream, 0, bytes, 500), STREAM_NEW);
+    stream_consume(&stream, 450);
+    assert_int_equal(stream_push(&stream, 500, bytes + 500, 12), STREAM_NEW);
+    assert_int_equal(stream_push(&stream, 512, bytes + 512, 300), STREAM_NEW);
+    assert_int_equal(stream_push(&stream, 812, bytes + 812, sizeof bytes - 812), STREAM_NEW);
+    while ((data = stream_peek(&stream, &len)) != NULL) {
+        assert_memory_equal(data, bytes + stream.next, len);
+        stream_consume(&stream, len);
+    }
+    assert_int_equal(stream.next, sizeof bytes);
+    stream_cleanup(&stream);
+}
+
 static void the_end_of_a_chunk_goes_before_the_next(void **state) {
     (void)state;
     struct stream stream = started_at(1);
@@ -144,6 +166,7 @@ int main(void) {
         cmocka_unit_test(the_first_copy_wins_and_a_conflict_is_told),
         cmocka_unit_test(the_same_bytes_again_are_no_conflict),
         cmocka_unit_test(consuming_part_of_a_chunk_keeps_the_rest),
+        cmocka_unit_test(a_chunk_that_was_read_in_part_grows_within_its_room),
         cmocka_unit_test(the_end_of_a_chunk_goes_before_the_next),
         cmocka_unit_test(sequence_numbers_wrap),
         cmocka_unit_test(knows_what_was_acknowledged_and_never_seen),

@@ -38,6 +38,34 @@ static void test_ranges(void **state) {
     veil_cleanup(&veil);
 }
 
+/* Each byte as a list of them says, whatever the ranges, from wherever and to wherever it is asked; and the
+ * answer goes as far as it can. */
+static void test_each_byte(void **state) {
+    (void)state;
+    enum { LEN = 9, SETS = 1 << LEN };
+    for (unsigned set = 0; set < SETS; set++) {
+        for (uint64_t settled = 0; settled <= LEN; settled++) {
+            struct veil veil = {.pos = LEN, .settled = settled};
+            bool hidden[LEN];
+            for (uint64_t i = 0; i < LEN; i++) {
+                hidden[i] = (set >> i & 1) != 0 || i >= settled;
+                if (set >> i & 1)
+                    veil_hide(&veil, i, i + 1);
+            }
+            for (uint64_t from = 0; from < LEN; from++) {
+                for (uint64_t to = from + 1; to <= LEN; to++) {
+                    uint64_t end = 0, last = from + 1;
+                    while (last < to && last != settled && hidden[last] == hidden[from])
+                        last++;
+                    assert_int_equal(veil_run(&veil, from, to, &end), hidden[from]);
+                    assert_int_equal(end, last);
+                }
+            }
+            veil_cleanup(&veil);
+        }
+    }
+}
+
 /* What is not decided is hidden; so is all that comes behind the end. */
 static void test_undecided(void **state) {
     (void)state;
@@ -66,6 +94,7 @@ static void test_forgets_to_the_safe_side(void **state) {
     for (uint64_t i = 0; i < num * 4; i += 4) {
         uint64_t end;
         assert_true(veil_run(&veil, i, i + 1, &end)); /* what was to be hidden is, wherever it lies */
+        assert_true(veil_run(&veil, i + 1, i + 2, &end));
     }
     veil_cleanup(&veil);
 }
@@ -73,6 +102,7 @@ static void test_forgets_to_the_safe_side(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_each_byte),
         cmocka_unit_test(test_undecided),
         cmocka_unit_test(test_forgets_to_the_safe_side),
     };
