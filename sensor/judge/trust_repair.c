@@ -5,32 +5,7 @@
 
 #include "../../parsers/reader.h"
 #include "trust_cert.h"
-
-#define DER_SEQUENCE 0x30
-#define DER_VERSION  0xa0 /* [0] EXPLICIT */
-
-/* The content of the next element (X.690 section 8.1); *tag is its first byte. Only what X.509 names are
- * made of: tags of one byte, definite lengths. */
-static struct reader der_next(struct reader *in, uint8_t *tag) {
-    *tag = reader_u8(in);
-    size_t len = reader_u8(in);
-    if (len > 0x80 && len <= 0x84) {
-        size_t num = len & 0x0f;
-        for (len = 0; num > 0; num--)
-            len = len << 8 | reader_u8(in);
-    } else if (len >= 0x80) {
-        reader_fail(in);
-    }
-    return reader_sub(in, len);
-}
-
-static struct reader der_expect(struct reader *in, uint8_t wanted) {
-    uint8_t tag;
-    struct reader content = der_next(in, &tag);
-    if (tag != wanted)
-        reader_fail(&content);
-    return content;
-}
+#include "trust_der.h"
 
 static bool string_is_good(uint8_t tag, const struct reader *content) {
     ASN1_STRING *string = ASN1_STRING_type_new(tag);
@@ -50,7 +25,7 @@ static bool name_repair(struct reader name, const uint8_t *der, uint8_t *copy) {
         struct reader set = der_next(&name, &tag);
         while (reader_left(&set) > 0) {
             struct reader pair = der_expect(&set, DER_SEQUENCE);
-            (void)der_expect(&pair, V_ASN1_OBJECT);
+            (void)der_expect(&pair, DER_OBJECT);
             const uint8_t *at = pair.pos;
             struct reader value = der_next(&pair, &tag);
             bool is_text =
@@ -68,10 +43,10 @@ bool trust_der_repair(const uint8_t *der, size_t len, uint8_t *copy) {
     struct reader in = reader_of(der, len);
     struct reader certificate = der_expect(&in, DER_SEQUENCE);
     struct reader tbs = der_expect(&certificate, DER_SEQUENCE);
-    if (reader_left(&tbs) > 0 && *tbs.pos == DER_VERSION)
+    if (der_follows(&tbs, DER_VERSION))
         (void)der_expect(&tbs, DER_VERSION);
-    (void)der_expect(&tbs, V_ASN1_INTEGER); /* serialNumber */
-    (void)der_expect(&tbs, DER_SEQUENCE);   /* signature */
+    (void)der_expect(&tbs, DER_INTEGER);  /* serialNumber */
+    (void)der_expect(&tbs, DER_SEQUENCE); /* signature */
     struct reader issuer = der_expect(&tbs, DER_SEQUENCE);
     (void)der_expect(&tbs, DER_SEQUENCE); /* validity */
     struct reader subject = der_expect(&tbs, DER_SEQUENCE);

@@ -14,48 +14,34 @@
 
 #include "trust_cert.h"
 
-static bool bound_add(struct trust_store *store, int64_t at_s) {
-    if (at_s == EVENT_ABSENT)
-        return true;
-    if (store->num_bounds == store->max_bounds) {
-        size_t max = store->max_bounds ? 2 * store->max_bounds : 512;
-        int64_t *bounds = realloc(store->bounds, max * sizeof *bounds);
-        if (bounds == NULL)
-            return false;
-        store->bounds = bounds;
-        store->max_bounds = max;
-    }
-    store->bounds[store->num_bounds++] = at_s;
-    return true;
-}
-
-/* Takes the certificate. */
-static void anchor_add(struct trust_store *store, X509 *x509) {
-    int64_t not_before_s = trust_seconds_of(X509_get0_notBefore(x509));
-    int64_t not_after_s = trust_seconds_of(X509_get0_notAfter(x509));
-    /* one that is there already is no error */
-    if (bound_add(store, not_before_s) && bound_add(store, not_after_s) &&
-        X509_STORE_add_cert(store->store, x509))
-        store->num_anchors++;
-    X509_free(x509);
-}
-
 /* An encrypted block must not make OpenSSL ask the terminal. */
 static int no_password(char *buffer, int size, int writing, void *context) {
     (void)buffer, (void)size, (void)writing, (void)context;
     return 0;
 }
 
+static void load_der(struct trust_store *store, BIO *file) {
+    unsigned char *der = NULL;
+    X509 *x509 = d2i_X509_bio(file, NULL);
+    int len = x509 ? i2d_X509(x509, &der) : 0;
+    if (len > 0)
+        (void)trust_anchors_add(store->anchors, der, (size_t)len);
+    X509_free(x509);
+}
+
 static void load_file(struct trust_store *store, const char *path) {
     BIO *file = BIO_new_file(path, "rb");
     if (file == NULL)
         return;
-    size_t before = store->num_anchors;
-    X509 *x509;
-    while ((x509 = PEM_read_bio_X509_AUX(file, NULL, no_password, NULL)) != NULL)
-        anchor_add(store, x509);
-    if (store->num_anchors == before && BIO_seek(file, 0) == 0 && (x509 = d2i_X509_bio(file, NULL)) != NULL)
-        anchor_add(store, x509);
+    size_t before = trust_anchors_num(store->anchors);
+    unsigned char *der;
+    long len;
+    /* as PEM_read_bio_X509_AUX() does, but for the parsing: what is damaged ends the file */
+    while (PEM_bytes_read_bio(&der, &len, NULL, PEM_STRING_X509_TRUSTED, file, no_password, NULL) &&
+           trust_anchors_add(store->anchors, der, (size_t)len))
+        continue;
+    if (trust_anchors_num(store->anchors) == before && BIO_seek(file, 0) == 0)
+        load_der(store, file);
     BIO_free(file);
 }
 
@@ -93,17 +79,17 @@ static void load_directory(struct trust_store *store, const char *path,
 
 static bool load_path(struct trust_store *store, const char *path) {
     struct stat status;
-    size_t before = store->num_anchors;
+    size_t before = trust_anchors_num(store->anchors);
     if (stat(path, &status) != 0)
         return false;
     if (S_ISDIR(status.st_mode)) {
         load_directory(store, path, named_as_certificate);
-        if (store->num_anchors == before)
+        if (trust_anchors_num(store->anchors) == before)
             load_directory(store, path, named_by_hash);
     } else {
         load_file(store, path);
     }
-    return store->num_anchors > before;
+    return trust_anchors_num(store->anchors) > before;
 }
 
 static const char *setting(const char *variable) {
@@ -138,17 +124,36 @@ static void load_system(struct trust_store *store) {
     }
 }
 
+static void bound_add(struct trust_store *store, int64_t at_s) {
+    if (at_s != EVENT_ABSENT)
+        store->bounds[store->num_bounds++] = at_s;
+}
+
 static int compare_bounds(const void *left, const void *right) {
     const int64_t *a = left, *b = right;
     return (*a > *b) - (*a < *b);
 }
 
-bool trust_store_load(struct trust_store *store, const char *path, char *error, size_t error_len) {
-    *store = (struct trust_store){.store = X509_STORE_new()};
-    if (store->store == NULL) {
-        snprintf(error, error_len, "out of memory");
+static bool find_bounds(struct trust_store *store) {
+    store->num_anchors = trust_anchors_num(store->anchors);
+    store->bounds = calloc(2 * store->num_anchors + 1, sizeof *store->bounds);
+    if (store->bounds == NULL)
         return false;
+    for (size_t i = 0; i < store->num_anchors; i++) {
+        const struct trust_anchor *anchor = trust_anchors_get(store->anchors, i);
+        bound_add(store, anchor->not_before_s);
+        bound_add(store, anchor->not_after_s);
     }
+    qsort(store->bounds, store->num_bounds, sizeof *store->bounds, compare_bounds);
+    return true;
+}
+
+static bool load(struct trust_store *store, const char *path, char *error, size_t error_len) {
+    snprintf(error, error_len, "out of memory");
+    store->store = X509_STORE_new();
+    store->anchors = trust_anchors_new();
+    if (store->store == NULL || store->anchors == NULL)
+        return false;
     if (path == NULL) {
         load_system(store);
     } else if (!load_path(store, path)) {
@@ -156,18 +161,23 @@ bool trust_store_load(struct trust_store *store, const char *path, char *error, 
             snprintf(error, error_len, "cannot read CA certificates from %s: %s", path, strerror(errno));
         else
             snprintf(error, error_len, "no CA certificate found in %s", path);
-        trust_store_cleanup(store);
-        ERR_clear_error();
         return false;
     }
-    if (store->num_bounds > 0)
-        qsort(store->bounds, store->num_bounds, sizeof *store->bounds, compare_bounds);
+    return find_bounds(store) && trust_anchors_serve(store->anchors, store->store);
+}
+
+bool trust_store_load(struct trust_store *store, const char *path, char *error, size_t error_len) {
+    *store = (struct trust_store){0};
+    bool loaded = load(store, path, error, error_len);
+    if (!loaded)
+        trust_store_cleanup(store);
     ERR_clear_error();
-    return true;
+    return loaded;
 }
 
 void trust_store_cleanup(struct trust_store *store) {
     X509_STORE_free(store->store);
+    trust_anchors_free(store->anchors);
     free(store->bounds);
     *store = (struct trust_store){0};
 }

@@ -11,14 +11,17 @@
 
 #include <openssl/x509_vfy.h>
 
+#include "trust_anchors.h"
+
 struct trust_store {
-    X509_STORE *store;
-    size_t num_anchors; /* certificates read; 0 is possible for the system's store alone */
+    X509_STORE *store; /* parses an anchor when a chain asks for its subject */
+    struct trust_anchors *anchors;
+    size_t num_anchors; /* 0 is possible for the system's store alone */
 
     /* The moments at which one of the anchors begins or ends to be valid, ascending: between two of them
      * the answer for a chain can change only by the chain's own dates. */
     int64_t *bounds;
-    size_t num_bounds, max_bounds;
+    size_t num_bounds;
 };
 
 /* path: a PEM or DER file, or a directory of them (*.pem, *.crt, *.cer; names made by c_rehash when there

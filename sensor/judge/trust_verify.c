@@ -56,6 +56,8 @@ static int verify(const struct trust_store *store, struct trust_cert *const *cha
         error = X509_STORE_CTX_get_error(context);
         if (error == X509_V_OK)
             error = X509_V_ERR_UNSPECIFIED;
+        if (trust_anchors_incomplete(store->anchors))
+            error = X509_V_ERR_OUT_OF_MEM;
     }
 
 done:
