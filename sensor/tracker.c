@@ -116,16 +116,25 @@ static void drop_session(struct flow *flow) {
     stream_cleanup(&flow->streams[SIDE_SERVER]);
 }
 
+/* False: there is none. */
+static bool forget_oldest(struct tracker *tracker, enum flow_queue queue) {
+    if (flow_drop_folded(tracker->flows, queue))
+        return true;
+    struct flow *flow = flow_oldest(tracker->flows, queue);
+    if (!flow)
+        return false;
+    end_recording(tracker, flow, false);
+    drop_session(flow);
+    flow_remove(tracker->flows, flow);
+    return true;
+}
+
 void tracker_free(struct tracker *tracker) {
     if (!tracker)
         return;
     for (enum flow_queue queue = 0; tracker->flows && queue < NUM_QUEUES; queue++) {
-        struct flow *flow;
-        while ((flow = flow_oldest(tracker->flows, queue)) != NULL) {
-            end_recording(tracker, flow, false);
-            drop_session(flow);
-            flow_remove(tracker->flows, flow);
-        }
+        while (forget_oldest(tracker, queue))
+            continue;
     }
     flow_table_free(tracker->flows);
     dns_streams_free(tracker->dns);
