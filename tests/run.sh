@@ -126,6 +126,7 @@ run_static() {
     suite style 120 sh tests/style.sh
     suite tidy 900 sh tests/tidy.sh build-asan ${1:+"$1"}
     suite valgrind 600 sh tests/valgrind.sh build-valgrind
+    suite 'clang, warnings' 300 sh tests/warnings.sh build-asan
     suite cppcheck 300 sh tests/cppcheck.sh
     suite hardening 30 sh tests/hardening.sh build/starttap
     suite proofs 900 sh tests/proofs/run.sh build-proofs ${1:+"$1"}
