@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fetch.h"
 #include "received.h"
 #include "smtp_command.h"
 #include "smtp_internal.h"
@@ -33,6 +34,16 @@ void smtp_free(struct smtp *smtp) {
     free(smtp->received);
     free(smtp->report);
     free(smtp);
+}
+
+void smtp_fetch(const struct smtp *smtp) {
+    fetch(smtp, sizeof *smtp);
+}
+
+void smtp_fetch_texts(const struct smtp *smtp) {
+    for (size_t i = 0; i < SMTP_NUM_TEXTS; i++) {
+        fetch(smtp->texts[i].texts, 2 * FETCH_LINE); /* few are longer */
+    }
 }
 
 void smtp_keep(struct smtp *smtp, struct smtp_list *list, struct reader text, size_t max) {

@@ -187,6 +187,11 @@ void smtp_hide_finish(struct smtp *smtp);
  * Cisco ASA's forms (XXXXXXXA and its kin), and X's that could only stand for STARTTLS given the others. */
 bool smtp_is_masked_starttls(const struct smtp_text *keywords, size_t num, size_t which);
 
+/* smtp_facts() will be asked for soon: what it reads is fetched (fetch.h). The texts a while after the rest,
+ * which tells where they are. */
+void smtp_fetch(const struct smtp *smtp);
+void smtp_fetch_texts(const struct smtp *smtp);
+
 /* Bytes of memory that it takes, its own included; what smtp_facts() gave out is not. */
 size_t smtp_held(const struct smtp *smtp);
 

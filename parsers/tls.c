@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fetch.h"
 #include "tls_sslv2.h"
 #include "tls_state.h"
 
@@ -363,6 +364,10 @@ const struct tls_facts *tls_facts(const struct tls *tls) {
                            &tls->sides[SIDE_SERVER].evidence, tls->choice);
     }
     return &tls->facts;
+}
+
+void tls_fetch(const struct tls *tls) {
+    fetch(tls, sizeof *tls);
 }
 
 bool tls_settled(const struct tls *tls) {

@@ -150,6 +150,9 @@ struct tls *tls_unfold(struct reader *in, const struct tls_handler *handler);
  * when the version chosen is 1.3. */
 void tls_push_plain(struct tls *tls, enum side side, uint8_t content_type, const uint8_t *data, size_t len);
 
+/* tls_facts() will be asked for soon: what it reads is fetched (fetch.h). */
+void tls_fetch(const struct tls *tls);
+
 /* Bytes of memory that it takes, its own included. */
 size_t tls_held(const struct tls *tls);
 

@@ -175,6 +175,8 @@ void reporter_notice(struct reporter *reporter, struct notice *notice) {
                       notice->answer);
         break;
     case NOTICE_SESSION:
+        if (notice->event.session.destination.ip)
+            memory_expect(reporter->memory, notice->event.session.destination.ip);
         tell_twins_apart(reporter, &notice->event);
         name_session(reporter, notice);
         if (reporter->geo)

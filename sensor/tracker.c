@@ -279,6 +279,7 @@ static bool expire(struct tracker *tracker, enum flow_queue queue) {
         remove_flow(tracker, flow);
         break;
     case QUEUE_CLOSING:
+        flow_look_ahead(tracker->flows, queue);
         report(tracker, flow);
         flow_close(tracker->flows, flow, tracker->order.elapsed_ns);
         break;

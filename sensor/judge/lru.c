@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../parsers/fetch.h"
+
 #define BUCKETS_MIN 1024u
+#define SPARSE      2 /* buckets for each node at least: most have one or none, so that few others are passed */
 
 bool lru_init(struct lru *lru) {
     *lru = (struct lru){.num_buckets = BUCKETS_MIN, .max = SIZE_MAX, .key = siphash_random_key()};
@@ -13,7 +16,7 @@ bool lru_init(struct lru *lru) {
 
 void lru_charge(struct lru *lru, struct budget *budget, size_t cost, size_t part) {
     lru->budget = budget;
-    lru->cost = cost + BUDGET_BLOCK + sizeof(struct lru_node *);
+    lru->cost = cost + BUDGET_BLOCK + 2 * SPARSE * sizeof(struct lru_node *);
     lru->max = part > lru->cost ? part / lru->cost : 1;
 }
 
@@ -34,6 +37,16 @@ uint32_t lru_hash(const struct lru *lru, const char *name) {
 
 static struct lru_node **bucket_of(const struct lru *lru, uint32_t hash) {
     return &lru->buckets[hash & (lru->num_buckets - 1)];
+}
+
+void lru_fetch_bucket(const struct lru *lru, uint32_t hash) {
+    fetch(bucket_of(lru, hash), sizeof(struct lru_node *));
+}
+
+const struct lru_node *lru_fetch_node(const struct lru *lru, uint32_t hash) {
+    const struct lru_node *node = *bucket_of(lru, hash);
+    fetch(node, sizeof *node);
+    return node;
 }
 
 static struct lru_node *of_hash(struct lru_node *node, uint32_t hash) {
@@ -88,7 +101,7 @@ static void make_youngest(struct lru *lru, struct lru_node *node) {
 }
 
 void lru_add(struct lru *lru, struct lru_node *node, uint32_t hash) {
-    if (lru->num >= lru->num_buckets)
+    if (SPARSE * lru->num >= lru->num_buckets)
         grow(lru);
     struct lru_node **bucket = bucket_of(lru, hash);
     node->hash = hash;

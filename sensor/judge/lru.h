@@ -41,6 +41,11 @@ uint32_t lru_hash(const struct lru *lru, const char *name);
 struct lru_node *lru_first(const struct lru *lru, uint32_t hash);
 struct lru_node *lru_next(const struct lru_node *node);
 
+/* This hash will be looked up soon: fetch its bucket (parsers/fetch.h), and then, a while later, what stands
+ * first in that. Which is returned, to fetch what it points to; it may be of another hash. NULL: none. */
+void lru_fetch_bucket(const struct lru *lru, uint32_t hash);
+const struct lru_node *lru_fetch_node(const struct lru *lru, uint32_t hash);
+
 void lru_add(struct lru *lru, struct lru_node *node, uint32_t hash); /* as the youngest */
 void lru_touch(struct lru *lru, struct lru_node *node);              /* it is the youngest now */
 void lru_remove(struct lru *lru, struct lru_node *node);             /* its memory stays */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../../outputs/text.h"
+#include "../../parsers/fetch.h"
 #include "lru.h"
 #include "memory_server.h"
 
@@ -132,6 +133,10 @@ static struct server *find_server(struct memory *memory, const char *ip, uint16_
     server->facts.port = port;
     server->time = time;
     return server;
+}
+
+void memory_expect(const struct memory *memory, const char *ip) {
+    fetch(lru_fetch_node(&memory->servers, lru_hash(&memory->servers, ip)), sizeof(struct server));
 }
 
 uint64_t memory_lost(const struct memory *memory) {

@@ -110,6 +110,9 @@ uint64_t memory_lost(const struct memory *memory); /* things that could not be r
 struct budget;
 void memory_set_budget(struct memory *memory, struct budget *budget);
 
+/* A session with this server will be judged soon: fetches what is remembered of it (parsers/fetch.h). */
+void memory_expect(const struct memory *memory, const char *ip);
+
 /* Finds what there is to find, and remembers the session, whose id is set. */
 void memory_judge(struct memory *memory, struct event *event, enum direction direction);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../../outputs/text.h"
+#include "../../parsers/fetch.h"
 #include "../budget.h"
 #include "describe.h"
 #include "lru.h"
@@ -11,7 +12,7 @@
 #include "rollup.h"
 
 #define NS_PER_S       UINT64_C(1000000000)
-#define NO_DOMAIN      SIZE_MAX
+#define NO_DOMAIN      UINT32_MAX
 #define NUM_DIRECTIONS (DIRECTION_EXTERNAL + 1)
 
 enum kind { KIND_IP, KIND_NAME, KIND_DOMAIN, NUM_KINDS };
@@ -20,17 +21,17 @@ static const char *const kind_names[NUM_KINDS] = {"ip", "name", "domain"};
 
 struct peer {
     struct lru_node node;
-    char *name;
-    size_t domain_at; /* of a name: where in it the domain begins; NO_DOMAIN none */
     enum direction direction;
-    uint64_t first_seen_ns, last_seen_ns;
+    uint32_t domain_at;      /* of a name: where in it the domain begins; NO_DOMAIN none */
     struct rollup *window;   /* NULL: no session in the present window */
     struct event_cert *cert; /* of an address or a name, the last one seen; NULL none */
     int64_t cert_days_left;
-    char **names; /* of an address */
-    size_t num_names;
+    uint64_t first_seen_ns, last_seen_ns;
     size_t texts_size, cert_size; /* bytes of name and names, of cert */
     size_t held;                  /* of all; what the budget knows of */
+    char **names;                 /* of an address */
+    size_t num_names;
+    char name[];
 };
 
 /* Those that made room in the present window. */
@@ -114,7 +115,6 @@ static void peer_free(struct lru_node *node) {
     free(peer->names);
     window_free(peer->window);
     free(peer->cert);
-    free(peer->name);
     free(peer);
 }
 
@@ -166,27 +166,29 @@ static struct peer *add_peer(struct peers *peers, enum kind kind, const char *na
     size_t most = budget_part(peers->budget, PEERS_PARTS);
     while (peers->kinds[kind].num >= peers->max || (peers->kinds[kind].num > 0 && peers->held[kind] > most))
         make_room(peers, kind);
-    struct peer *peer = calloc(1, sizeof *peer);
-    char *copy = strdup(name);
-    if (!peer || !copy) {
-        free(peer);
-        free(copy);
+    size_t name_size = strlen(name) + 1;
+    struct peer *peer = calloc(1, sizeof *peer + name_size);
+    if (!peer) {
         peers->kinds[kind].lost++;
         return NULL;
     }
-    const char *domain = kind == KIND_NAME ? org_domain(peers->domains, copy) : NULL;
-    peer->name = copy;
-    peer->texts_size = strlen(copy) + 1;
-    peer->domain_at = domain ? (size_t)(domain - copy) : NO_DOMAIN;
+    const char *domain = kind == KIND_NAME ? org_domain(peers->domains, name) : NULL;
+    memcpy(peer->name, name, name_size);
+    peer->texts_size = name_size;
+    peer->domain_at = domain ? (uint32_t)(domain - name) : NO_DOMAIN;
     peer->direction = direction;
     lru_add(&peers->kinds[kind], &peer->node, hash);
     return peer;
 }
 
-static struct peer *find_peer(struct peers *peers, enum kind kind, const char *name,
-                              enum direction direction) {
+static uint32_t hash_of(const struct peers *peers, enum kind kind, const char *name,
+                        enum direction direction) {
+    return lru_hash(&peers->kinds[kind], name) + (uint32_t)direction;
+}
+
+static struct peer *find_peer(struct peers *peers, enum kind kind, const char *name, enum direction direction,
+                              uint32_t hash) {
     struct lru *lru = &peers->kinds[kind];
-    uint32_t hash = lru_hash(lru, name) + (uint32_t)direction;
     for (struct lru_node *node = lru_first(lru, hash); node; node = lru_next(node)) {
         struct peer *peer = (struct peer *)node;
         if (peer->direction == direction && strcmp(peer->name, name) == 0) {
@@ -310,8 +312,8 @@ static void keep_cert(struct peers *peers, struct peer *peer, const struct sessi
 }
 
 static struct peer *count_for(struct peers *peers, enum kind kind, const char *name, enum direction direction,
-                              const struct session_event *s) {
-    struct peer *peer = find_peer(peers, kind, name, direction);
+                              uint32_t hash, const struct session_event *s) {
+    struct peer *peer = find_peer(peers, kind, name, direction, hash);
     if (!peer)
         return NULL;
     if (!window_of(&peer->window)) {
@@ -334,29 +336,65 @@ static bool among(const char *const *domains, size_t num, const char *domain) {
     return false;
 }
 
+/* Those that a session counts for, by their hashes. */
+struct counted {
+    uint32_t address, names[PEER_SESSION_NAMES_MAX];
+    size_t num_names;
+};
+
+/* What is read of a peer, which may be another one than will be found. */
+static void fetch_peer(const struct peer *peer) {
+    fetch(peer->name, FETCH_LINE);
+    fetch(peer->node.older, sizeof peer->node);
+    fetch(peer->node.newer, sizeof peer->node);
+    fetch(peer->window, sizeof *peer->window);
+    fetch(peer->cert, FETCH_LINE);
+}
+
+/* Step by step for all of them, so that their memory is waited for together and not one after the other. */
+static void fetch_counted(const struct peers *peers, const struct counted *counted) {
+    const struct peer *found[1 + PEER_SESSION_NAMES_MAX];
+    const struct lru *addresses = &peers->kinds[KIND_IP], *names = &peers->kinds[KIND_NAME];
+    lru_fetch_bucket(addresses, counted->address);
+    for (size_t i = 0; i < counted->num_names; i++)
+        lru_fetch_bucket(names, counted->names[i]);
+    found[0] = (const struct peer *)lru_fetch_node(addresses, counted->address);
+    for (size_t i = 0; i < counted->num_names; i++)
+        found[i + 1] = (const struct peer *)lru_fetch_node(names, counted->names[i]);
+    for (size_t i = 0; i <= counted->num_names; i++) {
+        if (found[i])
+            fetch_peer(found[i]);
+    }
+}
+
 void peers_add(struct peers *peers, const struct event *session, enum direction direction) {
     const struct session_event *s = &session->session;
     bool peer_is_server = direction != DIRECTION_INBOUND;
     const char *ip = peer_is_server ? s->destination.ip : s->source.ip;
     if (!ip)
         return; /* out of memory, when it was described */
-    struct peer *address = count_for(peers, KIND_IP, ip, direction, s);
+    struct shown shown;
+    show_names(&shown, s, peer_is_server);
+    struct counted counted = {.address = hash_of(peers, KIND_IP, ip, direction), .num_names = shown.num};
+    for (size_t i = 0; i < shown.num; i++)
+        counted.names[i] = hash_of(peers, KIND_NAME, shown.names[i], direction);
+    fetch_counted(peers, &counted);
+    struct peer *address = count_for(peers, KIND_IP, ip, direction, counted.address, s);
     if (address) {
         add_names(peers, address, s, peer_is_server);
         hold(peers, KIND_IP, address, weight_of(address));
     }
-    struct shown shown;
     const char *domains[PEER_SESSION_NAMES_MAX];
     size_t num_domains = 0;
-    show_names(&shown, s, peer_is_server);
     for (size_t i = 0; i < shown.num; i++) {
-        const struct peer *peer = count_for(peers, KIND_NAME, shown.names[i], direction, s);
+        const struct peer *peer = count_for(peers, KIND_NAME, shown.names[i], direction, counted.names[i], s);
         const char *domain = peer && peer->domain_at != NO_DOMAIN ? shown.names[i] + peer->domain_at : NULL;
         if (domain && !among(domains, num_domains, domain))
             domains[num_domains++] = domain;
     }
     for (size_t i = 0; i < num_domains; i++)
-        count_for(peers, KIND_DOMAIN, domains[i], direction, s);
+        count_for(peers, KIND_DOMAIN, domains[i], direction,
+                  hash_of(peers, KIND_DOMAIN, domains[i], direction), s);
 }
 
 /* --- reporting --- */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../parsers/fetch.h"
+#include "ahead.h"
 #include "session.h"
 
 #define BUCKETS_MIN 1024u
@@ -574,6 +576,18 @@ void flow_close(struct flow_table *table, struct flow *flow, uint64_t elapsed_ns
     forget_counts(flow);
     leave_asked(table, flow);
     join_quiet(table, flow);
+}
+
+void flow_look_ahead(const struct flow_table *table, enum flow_queue queue) {
+    const struct flow_entry *entry = table->oldest[queue];
+    const struct flow *flows[AHEAD_MAX] = {NULL};
+    for (size_t i = 0; entry && i < AHEAD_MAX; i++) {
+        entry = entry->newer;
+        flows[i] = entry ? entry->flow : NULL;
+    }
+    if (entry)
+        fetch(entry->newer, sizeof *entry); /* the last one of the next time */
+    ahead_fetch(flows);
 }
 
 bool flow_waits(const struct flow_table *table, enum flow_queue queue, struct flow_wait *wait) {

@@ -134,6 +134,9 @@ struct flow_wait {
 };
 bool flow_waits(const struct flow_table *table, enum flow_queue queue, struct flow_wait *wait);
 
+/* The oldest one is handled now, those behind it will be soon: fetches what is read of them (ahead.h). */
+void flow_look_ahead(const struct flow_table *table, enum flow_queue queue);
+
 /* Removes the oldest one if it is folded and has no session, so that it need not be made whole to be freed.
  * False: it is there yet, for flow_oldest() and flow_remove(). */
 bool flow_drop_folded(struct flow_table *table, enum flow_queue queue);

@@ -87,7 +87,23 @@ static void test_order(void **state) {
     assert_null(lru.oldest);
 }
 
+/* What is fetched is what will be found, where it is alone in its bucket; nothing changes by it. */
+static void test_fetch(void **state) {
+    (void)state;
+    struct lru lru;
+    assert_true(lru_init(&lru));
+    uint32_t hash = lru_hash(&lru, "thing-1");
+    lru_fetch_bucket(&lru, hash);
+    assert_null(lru_fetch_node(&lru, hash));
+    add(&lru, 1);
+    lru_fetch_bucket(&lru, hash);
+    assert_ptr_equal(lru_fetch_node(&lru, hash), &find(&lru, "thing-1")->node);
+    assert_int_equal(lru.num, 1);
+    lru_cleanup(&lru, free_thing);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_many), cmocka_unit_test(test_order)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_many), cmocka_unit_test(test_order),
+                                       cmocka_unit_test(test_fetch)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
