@@ -400,19 +400,12 @@ static inline bool sent_by(const struct flow_entry *entry, uint8_t end, const st
            same_address(entry->bytes + (1 - end) * addr_len, segment->dst, addr_len);
 }
 
-/* What a segment of a connection that is whole will ask for: all at once, instead of one line after the
- * other. */
-static inline void fetch(const struct flow *flow) {
-    for (size_t at = 0; flow && at < sizeof *flow; at += 64)
-        __builtin_prefetch((const uint8_t *)flow + at, 1);
-}
-
 struct flow *flow_find(struct flow_table *table, const struct segment *segment, uint8_t *sender) {
     struct flow_entry **bucket = bucket_of(table, segment->flow_hash), **link = bucket, *entry;
     for (; (entry = *link) != NULL; link = &entry->same_bucket) {
         if (entry->hash != segment->flow_hash)
             continue;
-        fetch(entry->flow);
+        fetch(entry->flow, sizeof *entry->flow); /* which the segment will ask for */
         for (*sender = 0; *sender < 2; ++*sender) {
             if (!sent_by(entry, *sender, segment))
                 continue;
