@@ -567,6 +567,7 @@ void summary_print(const struct summary *summary, FILE *file, const struct summa
         buffer_add(&page.text, tail.text.data, tail.text.len);
         buffer_cleanup(&tail.text);
     }
-    (void)fwrite(page.text.data, 1, page.text.len, file);
+    if (page.text.len > 0) /* without memory there is no page */
+        (void)fwrite(page.text.data, 1, page.text.len, file);
     buffer_cleanup(&page.text);
 }

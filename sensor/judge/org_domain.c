@@ -19,16 +19,15 @@ struct memo {
 };
 
 struct org_domains {
-    psl_ctx_t *list;
+    psl_ctx_t *list; /* NULL: this system has none */
     struct memo memos[NUM_MEMOS];
 };
 
 struct org_domains *org_domains_new(void) {
     struct org_domains *domains = calloc(1, sizeof *domains);
-    if (domains && (domains->list = psl_latest(NULL)) != NULL)
-        return domains;
-    org_domains_free(domains);
-    return NULL;
+    if (domains)
+        domains->list = psl_latest(NULL);
+    return domains;
 }
 
 void org_domains_free(struct org_domains *domains) {
@@ -93,7 +92,7 @@ static const char *find(struct org_domains *domains, const char *name) {
 
 /* The list may have a name and not the domain that it is in (www.ck and *.ck), so both are asked for. */
 const char *org_domain(struct org_domains *domains, const char *name) {
-    if (!domains)
+    if (!domains->list)
         return NULL;
     if (strncmp(name, "*.", 2) == 0)
         name += 2;

@@ -11,7 +11,7 @@
 struct org_domains;
 
 /* The newest list that this system has: a file of its package, or the one built into the library. It is read
- * here, once. NULL: there is none, which org_domain() takes: no name has a domain then. */
+ * here, once; where there is none, no name has a domain. NULL: out of memory. */
 struct org_domains *org_domains_new(void);
 void org_domains_free(struct org_domains *domains); /* NULL is fine */
 

@@ -68,7 +68,7 @@ struct peers *peers_new(size_t max, const struct memory *memory, struct digest *
     peers->context = context;
     event_init(&peers->event);
     peers->domains = org_domains_new();
-    bool good = true;
+    bool good = peers->domains != NULL;
     for (size_t i = 0; good && i < NUM_KINDS; i++)
         good = lru_init(&peers->kinds[i]);
     if (good)
