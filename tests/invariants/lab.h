@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "../../sensor/pipeline.h"
+#include "../support/put_bytes.h"
 #include "../support/traffic.h"
 
 #define SECOND       UINT64_C(1000000000)
@@ -97,16 +98,6 @@ static inline void lab_free(struct lab *lab) {
 }
 
 /* --- packets --- */
-
-static inline uint8_t *put16(uint8_t *at, uint32_t value) {
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-    return at + 2;
-}
-
-static inline uint8_t *put32(uint8_t *at, uint32_t value) {
-    return put16(put16(at, value >> 16), value);
-}
 
 static inline uint32_t add_up(const uint8_t *data, size_t len, uint32_t sum) {
     for (size_t i = 0; i < len; i++)
