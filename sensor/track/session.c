@@ -10,6 +10,7 @@
 #define TLS_CONTENT_DATA      23 /* application data */
 #define CLIENT_HELLO          1  /* section 4 */
 #define SERVER_HELLO          2
+#define SEARCH_AT_ONCE        2048 /* bytes; what waits is offered, and searched, again and again */
 
 /* --- what is hidden from others --- */
 
@@ -83,17 +84,18 @@ static void hide_prelude(struct veil *veil, size_t ahead, const uint8_t *data, s
     }
 }
 
+/* Not calloc(), which does not ask the thread's cache: sessions come and go. */
 struct session *session_new(const struct session_tools *tools) {
-    struct session *session = calloc(1, sizeof *session);
+    struct session *session = malloc(sizeof *session);
     if (!session)
         return NULL;
-    session->tools = tools;
-    session->smtp = smtp_new();
-    session->prelude = calloc(1, sizeof *session->prelude);
+    *session = (struct session){.tools = tools, .smtp = smtp_new()};
+    session->prelude = malloc(sizeof *session->prelude);
     if (!session->smtp || !session->prelude) {
         session_free(session);
         return NULL;
     }
+    *session->prelude = (struct prelude){0};
     if (tools->received)
         smtp_read_received(session->smtp);
     if (tools->veils)
@@ -243,14 +245,17 @@ static bool begin_tls(struct session *session) {
         session->clear_after_tls[SIDE_CLIENT] = session->clear_after_tls[SIDE_SERVER] = false;
     }
     end_tls(session);
-    session->notes = calloc(1, sizeof *session->notes);
+    session->notes = malloc(sizeof *session->notes);
     struct tls_handler handler = tls_handler_of(session);
     struct decrypt_handler inside = {session, on_plain, on_missed};
     if (session->tools->keylog)
         session->decrypt = decrypt_new(session->tools->keylog, &inside);
     if (session->decrypt)
         handler.protected_record = on_protected_record;
-    session->tls = session->notes ? tls_new(&handler) : NULL;
+    if (!session->notes)
+        return false;
+    *session->notes = (struct tls_notes){0};
+    session->tls = tls_new(&handler);
     if (!session->tls)
         return false;
     session->tls_held = (uint32_t)tls_held(session->tls);
@@ -307,11 +312,17 @@ static void enter_found_tls(struct session *session, enum side side) {
         tls_push(session->tls, side, begin, TLS_SEARCH_BEGIN, &used);
 }
 
-/* How much of data to offer: line by line while another protocol's TLS may come, as the next line may be
- * SMTP, and not beyond where that TLS shows. ahead is the search behind that. */
+/* How much of data to offer while another protocol's TLS may come: not beyond where that TLS shows, and line
+ * by line up to there, as a line before it may be SMTP. ahead is the search behind that. */
 static size_t search_ahead(const struct session *session, enum side side, const uint8_t *data, size_t len,
                            struct tls_search *ahead) {
-    *ahead = session->prelude->searches[side];
+    const struct tls_search *search = &session->prelude->searches[side];
+    size_t part = len < SEARCH_AT_ONCE ? len : SEARCH_AT_ONCE;
+    *ahead = *search;
+    size_t clear = tls_search_push(ahead, side, data, part);
+    if (!ahead->found)
+        return clear;
+    *ahead = *search;
     const uint8_t *line_end = memchr(data, '\n', len);
     return tls_search_push(ahead, side, data, line_end ? (size_t)(line_end - data) + 1 : len);
 }
