@@ -17,7 +17,11 @@ struct smtp_report {
 };
 
 struct smtp *smtp_new(void) {
-    return calloc(1, sizeof(struct smtp));
+    struct smtp *smtp = malloc(sizeof(*smtp)); /* calloc() does not ask the thread's cache */
+    if (smtp != NULL) {
+        *smtp = (struct smtp){0};
+    }
+    return smtp;
 }
 
 void smtp_free(struct smtp *smtp) {
@@ -49,6 +53,12 @@ void smtp_fetch_texts(const struct smtp *smtp) {
 void smtp_keep(struct smtp *smtp, struct smtp_list *list, struct reader text, size_t max) {
     size_t held = smtp_list_held(list);
     smtp->limits_hit += smtp_list_add(list, text, max) != SMTP_KEPT;
+    smtp->texts_held += (uint32_t)(smtp_list_held(list) - held);
+}
+
+void smtp_keep_keyword(struct smtp *smtp, struct smtp_list *list, uint8_t number, size_t max) {
+    size_t held = smtp_list_held(list);
+    smtp->limits_hit += smtp_list_add_keyword(list, number, max) != SMTP_KEPT;
     smtp->texts_held += (uint32_t)(smtp_list_held(list) - held);
 }
 
@@ -332,8 +342,11 @@ const struct smtp_facts *smtp_facts(const struct smtp *smtp) {
     if (smtp->report != NULL && !smtp->report_old) {
         return &smtp->report->facts;
     }
-    size_t room = smtp_list_num(&smtp->texts[SMTP_EHLO_REPLY]) + SMTP_MECHANISMS_MAX +
-                  smtp_list_num(&smtp->texts[SMTP_FROM]) + smtp_list_num(&smtp->texts[SMTP_RCPT]);
+    struct smtp_text replied[SMTP_CAPABILITIES_MAX + 1], mechanisms[SMTP_MECHANISMS_MAX];
+    size_t num = smtp_list_all(&smtp->texts[SMTP_EHLO_REPLY], replied, SMTP_CAPABILITIES_MAX + 1);
+    size_t num_mechanisms = num > 0 ? list_mechanisms(replied + 1, num - 1, mechanisms) : 0;
+    size_t room = num + num_mechanisms + smtp_list_num(&smtp->texts[SMTP_FROM]) +
+                  smtp_list_num(&smtp->texts[SMTP_RCPT]);
     struct smtp_report *report = malloc(sizeof(*report) + room * sizeof(report->texts[0]));
     /* The report is a cache of what the parser holds; it is all that this changes. */
     struct smtp *owner = (struct smtp *)(uintptr_t)smtp;
@@ -353,7 +366,7 @@ const struct smtp_facts *smtp_facts(const struct smtp *smtp) {
     fill_starttls(smtp, facts);
     fill_mail(smtp, facts);
     facts->auth_mechanism = smtp_list_at(&smtp->texts[SMTP_MECHANISM], 0);
-    size_t num = smtp_list_all(&smtp->texts[SMTP_EHLO_REPLY], texts, SMTP_CAPABILITIES_MAX + 1);
+    memcpy(texts, replied, num * sizeof(texts[0]));
     if (num > 0) { /* the first line is the greeting */
         facts->capabilities = texts + 1;
         facts->num_capabilities = num - 1;
@@ -361,7 +374,8 @@ const struct smtp_facts *smtp_facts(const struct smtp *smtp) {
     }
     texts += num;
     facts->auth_mechanisms = texts;
-    facts->num_auth_mechanisms = list_mechanisms(facts->capabilities, facts->num_capabilities, texts);
+    facts->num_auth_mechanisms = num_mechanisms;
+    memcpy(texts, mechanisms, num_mechanisms * sizeof(texts[0]));
     texts += facts->num_auth_mechanisms;
     facts->from_domains = texts;
     facts->num_from_domains = smtp_list_all(&smtp->texts[SMTP_FROM], texts, SMTP_DOMAINS_MAX);

@@ -4,50 +4,54 @@
 
 #include "smtp_text.h"
 
+#define NAME(text) text, sizeof(text) - 1, (text)[0]
+
 static const struct {
     const char *name;
+    uint8_t len;
+    char first; /* of the name: with the length it tells most of them apart */
     enum smtp_verb verb;
 } verbs[] = {
-    {"EHLO", SMTP_VERB_EHLO},
-    {"LHLO", SMTP_VERB_EHLO},
-    {"HELO", SMTP_VERB_HELO},
-    {"MAIL", SMTP_VERB_MAIL},
-    {"RCPT", SMTP_VERB_RCPT},
-    {"DATA", SMTP_VERB_DATA},
-    {"BDAT", SMTP_VERB_BDAT},
-    {"RSET", SMTP_VERB_RSET},
-    {"QUIT", SMTP_VERB_QUIT},
-    {"AUTH", SMTP_VERB_AUTH},
-    {"STARTTLS", SMTP_VERB_STARTTLS},
-    {"X-ANONYMOUSTLS", SMTP_VERB_ANONYMOUSTLS},
-    {"NOOP", SMTP_VERB_OTHER}, /* RFC 5321 */
-    {"VRFY", SMTP_VERB_OTHER},
-    {"EXPN", SMTP_VERB_OTHER},
-    {"HELP", SMTP_VERB_OTHER},
-    {"SEND", SMTP_VERB_OTHER}, /* RFC 821 */
-    {"SOML", SMTP_VERB_OTHER},
-    {"SAML", SMTP_VERB_OTHER},
-    {"TURN", SMTP_VERB_OTHER},
-    {"ETRN", SMTP_VERB_OTHER}, /* RFC 1985 */
-    {"ATRN", SMTP_VERB_OTHER}, /* RFC 2645 */
-    {"BURL", SMTP_VERB_OTHER}, /* RFC 4468 */
-    {"XCLIENT", SMTP_VERB_OTHER},
-    {"XFORWARD", SMTP_VERB_OTHER},
-    {"VERB", SMTP_VERB_OTHER}, /* Sendmail */
-    {"ONEX", SMTP_VERB_OTHER},
-    {"XADR", SMTP_VERB_OTHER},
-    {"XSTA", SMTP_VERB_OTHER},
-    {"XCIR", SMTP_VERB_OTHER},
-    {"XGEN", SMTP_VERB_OTHER},
-    {"XUSR", SMTP_VERB_OTHER},
-    {"X-EXPS", SMTP_VERB_OTHER}, /* Exchange */
-    {"X-LINK2STATE", SMTP_VERB_OTHER},
-    {"XPROXY", SMTP_VERB_OTHER},
-    {"XPROXYFROM", SMTP_VERB_OTHER},
-    {"XPROXYTO", SMTP_VERB_OTHER},
-    {"XSHADOW", SMTP_VERB_OTHER},
-    {"XQDISCARD", SMTP_VERB_OTHER},
-    {"XSESSIONPARAMS", SMTP_VERB_OTHER},
+    {NAME("EHLO"), SMTP_VERB_EHLO},
+    {NAME("LHLO"), SMTP_VERB_EHLO},
+    {NAME("HELO"), SMTP_VERB_HELO},
+    {NAME("MAIL"), SMTP_VERB_MAIL},
+    {NAME("RCPT"), SMTP_VERB_RCPT},
+    {NAME("DATA"), SMTP_VERB_DATA},
+    {NAME("BDAT"), SMTP_VERB_BDAT},
+    {NAME("RSET"), SMTP_VERB_RSET},
+    {NAME("QUIT"), SMTP_VERB_QUIT},
+    {NAME("AUTH"), SMTP_VERB_AUTH},
+    {NAME("STARTTLS"), SMTP_VERB_STARTTLS},
+    {NAME("X-ANONYMOUSTLS"), SMTP_VERB_ANONYMOUSTLS},
+    {NAME("NOOP"), SMTP_VERB_OTHER}, /* RFC 5321 */
+    {NAME("VRFY"), SMTP_VERB_OTHER},
+    {NAME("EXPN"), SMTP_VERB_OTHER},
+    {NAME("HELP"), SMTP_VERB_OTHER},
+    {NAME("SEND"), SMTP_VERB_OTHER}, /* RFC 821 */
+    {NAME("SOML"), SMTP_VERB_OTHER},
+    {NAME("SAML"), SMTP_VERB_OTHER},
+    {NAME("TURN"), SMTP_VERB_OTHER},
+    {NAME("ETRN"), SMTP_VERB_OTHER}, /* RFC 1985 */
+    {NAME("ATRN"), SMTP_VERB_OTHER}, /* RFC 2645 */
+    {NAME("BURL"), SMTP_VERB_OTHER}, /* RFC 4468 */
+    {NAME("XCLIENT"), SMTP_VERB_OTHER},
+    {NAME("XFORWARD"), SMTP_VERB_OTHER},
+    {NAME("VERB"), SMTP_VERB_OTHER}, /* Sendmail */
+    {NAME("ONEX"), SMTP_VERB_OTHER},
+    {NAME("XADR"), SMTP_VERB_OTHER},
+    {NAME("XSTA"), SMTP_VERB_OTHER},
+    {NAME("XCIR"), SMTP_VERB_OTHER},
+    {NAME("XGEN"), SMTP_VERB_OTHER},
+    {NAME("XUSR"), SMTP_VERB_OTHER},
+    {NAME("X-EXPS"), SMTP_VERB_OTHER}, /* Exchange */
+    {NAME("X-LINK2STATE"), SMTP_VERB_OTHER},
+    {NAME("XPROXY"), SMTP_VERB_OTHER},
+    {NAME("XPROXYFROM"), SMTP_VERB_OTHER},
+    {NAME("XPROXYTO"), SMTP_VERB_OTHER},
+    {NAME("XSHADOW"), SMTP_VERB_OTHER},
+    {NAME("XQDISCARD"), SMTP_VERB_OTHER},
+    {NAME("XSESSIONPARAMS"), SMTP_VERB_OTHER},
 };
 
 struct smtp_command smtp_command_of(struct reader line) {
@@ -60,10 +64,12 @@ struct smtp_command smtp_command_of(struct reader line) {
         return command;
     }
     struct reader word = smtp_word(&at);
+    size_t len = reader_left(&word);
+    char upper = (char)smtp_upper_of(c);
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-        if (smtp_is(word, verbs[i].name)) {
+        if (len == verbs[i].len && upper == verbs[i].first && smtp_is(word, verbs[i].name)) {
             command.verb = verbs[i].verb;
-            command.lmtp = smtp_is(word, "LHLO");
+            command.lmtp = upper == 'L'; /* LHLO */
             command.argument = smtp_trim(at);
             break;
         }

@@ -147,6 +147,7 @@ bool smtp_server_waits(const struct smtp *smtp);
 /* Keeps text as the list's only one. */
 void smtp_keep_one(struct smtp *smtp, struct smtp_list *list, struct reader text);
 void smtp_keep(struct smtp *smtp, struct smtp_list *list, struct reader text, size_t max);
+void smtp_keep_keyword(struct smtp *smtp, struct smtp_list *list, uint8_t number, size_t max);
 
 /* How many bytes of the current line come before a place where a TLS handshake
  * record begins, or may begin; all of in when there is none. */

@@ -36,53 +36,25 @@ static void keep(struct smtp_line *line, struct reader part) {
     line->len = (uint16_t)(line->len + len);
 }
 
-static bool ends_with_cr(struct reader text) {
-    if (reader_left(&text) == 0) {
-        return false;
-    }
-    reader_skip(&text, reader_left(&text) - 1);
-    return reader_u8(&text) == '\r';
-}
-
-/* Gives out the whole line whose bytes, line feed left out, are text. */
-static void finish(const struct smtp_line *line, struct reader text, struct smtp_line_whole *whole) {
-    size_t len = reader_left(&text);
-    whole->wire_len = line->wire_len;
-    whole->no_memory = line->no_memory;
-    whole->crlf = line->last_cr;
-    whole->cut = line->wire_len - 1 > SMTP_LINE_MAX;
-    if (whole->cut) {
-        len = len < SMTP_LINE_MAX ? len : SMTP_LINE_MAX;
-    } else if (whole->crlf && len > 0) {
-        len--;
-    }
-    whole->text = reader_sub(&text, len);
-}
-
-enum parse_result smtp_line_take(struct smtp_line *line, struct reader *in, struct smtp_line_whole *whole) {
-    size_t left = reader_left(in);
-    const uint8_t *feed = left > 0 ? memchr(in->pos, '\n', left) : NULL;
-    size_t len = feed ? (size_t)(feed - in->pos) : left;
+enum parse_result smtp_line_take_part(struct smtp_line *line, struct reader *in, size_t len, bool to_end,
+                                      struct smtp_line_whole *whole) {
     struct reader part = reader_sub(in, len);
-    bool borrowed = feed && line->wire_len == 0;
     if (len > 0) {
-        line->last_cr = ends_with_cr(part);
+        line->last_cr = smtp_line_ends_with_cr(part);
     }
     line->wire_len += len;
-    if (!borrowed) {
-        keep(line, part);
-        part = reader_of(line->bytes, line->len);
-    }
-    if (!feed) {
+    keep(line, part);
+    if (!to_end) {
         return PARSE_MORE;
     }
     reader_skip(in, 1);
     line->wire_len++;
-    finish(line, part, whole);
+    smtp_line_finish(whole, reader_of(line->bytes, line->len), line->wire_len, line->last_cr);
+    whole->no_memory = line->no_memory;
     return PARSE_OK;
 }
 
-void smtp_line_drop(struct smtp_line *line) {
+void smtp_line_wipe(struct smtp_line *line) {
     if (line->bytes != NULL) {
         explicit_bzero(line->bytes, line->len);
         free(line->bytes);

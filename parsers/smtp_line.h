@@ -5,6 +5,8 @@
 #ifndef STARTTAP_PARSERS_SMTP_LINE_H
 #define STARTTAP_PARSERS_SMTP_LINE_H
 
+#include <string.h>
+
 #include "reader.h"
 #include "smtp.h"
 
@@ -24,15 +26,57 @@ struct smtp_line_whole {
     bool no_memory;     /* what the line said is not known */
 };
 
-/* Takes bytes from in up to the line's end. PARSE_OK: whole is set, borrowed
- * from in or line until smtp_line_drop(). PARSE_MORE: in is used up. */
-enum parse_result smtp_line_take(struct smtp_line *line, struct reader *in, struct smtp_line_whole *whole);
-
-/* Forgets the line, wiping what was copied: it may have been a password. */
-void smtp_line_drop(struct smtp_line *line);
-
 static inline bool smtp_line_begun(const struct smtp_line *line) {
     return line->wire_len > 0;
+}
+
+/* Its bytes, line feed left out; of a long one maybe only the first. */
+static inline void smtp_line_finish(struct smtp_line_whole *whole, struct reader text, uint64_t wire_len,
+                                    bool last_cr) {
+    size_t len = reader_left(&text);
+    whole->wire_len = wire_len;
+    whole->crlf = last_cr;
+    whole->cut = wire_len - 1 > SMTP_LINE_MAX;
+    whole->no_memory = false;
+    if (whole->cut) {
+        len = len < SMTP_LINE_MAX ? len : SMTP_LINE_MAX;
+    } else if (last_cr && len > 0) {
+        len--;
+    }
+    whole->text = reader_of(text.pos, len);
+}
+
+static inline bool smtp_line_ends_with_cr(struct reader text) {
+    return reader_left(&text) > 0 && text.end[-1] == '\r';
+}
+
+/* The next len bytes of a line that is cut, and, with to_end, its line feed. */
+enum parse_result smtp_line_take_part(struct smtp_line *line, struct reader *in, size_t len, bool to_end,
+                                      struct smtp_line_whole *whole);
+
+/* Takes bytes from in up to the line's end. PARSE_OK: whole is set, borrowed
+ * from in or line until smtp_line_drop(). PARSE_MORE: in is used up. */
+static inline enum parse_result smtp_line_take(struct smtp_line *line, struct reader *in,
+                                               struct smtp_line_whole *whole) {
+    size_t left = reader_left(in);
+    const uint8_t *feed = left > 0 ? memchr(in->pos, '\n', left) : NULL;
+    size_t len = feed ? (size_t)(feed - in->pos) : left;
+    if (!feed || smtp_line_begun(line)) {
+        return smtp_line_take_part(line, in, len, feed != NULL, whole);
+    }
+    struct reader text = reader_of(in->pos, len);
+    reader_skip(in, len + 1);
+    smtp_line_finish(whole, text, len + 1, smtp_line_ends_with_cr(text));
+    return PARSE_OK;
+}
+
+/* Forgets the line, wiping what was copied: it may have been a password. */
+void smtp_line_wipe(struct smtp_line *line);
+
+static inline void smtp_line_drop(struct smtp_line *line) {
+    if (smtp_line_begun(line)) { /* nothing is left of one that was borrowed */
+        smtp_line_wipe(line);
+    }
 }
 
 #endif

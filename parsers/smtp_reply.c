@@ -5,11 +5,14 @@
 
 #include "smtp_text.h"
 
-#define NAME(text) text, sizeof(text) - 1
+/* With its length the first letter tells most names apart. */
+#define TAG(len, first) ((uint16_t)((len) << 8 | (uint8_t)(first)))
+#define NAME(text)      text, sizeof(text) - 1, TAG(sizeof(text) - 1, (text)[0])
 
 static const struct {
     const char *name;
-    size_t len;
+    uint8_t len;
+    uint16_t tag;
     enum smtp_keyword keyword;
 } keywords[] = {
     /* those that most servers offer come first */
@@ -39,15 +42,9 @@ static const struct {
 };
 
 bool smtp_reply_parse(struct reader line, struct smtp_reply_line *reply) {
-    int code = 0;
-    for (int i = 0; i < 3; i++) {
-        uint8_t c = reader_u8(&line);
-        if (c < '0' || c > '9') {
-            return false;
-        }
-        code = code * 10 + (c - '0');
-    }
-    if (code < 200 || code > 599) {
+    const uint8_t *code = reader_bytes(&line, 3);
+    if (code == NULL || code[0] < '2' || code[0] > '5' || code[1] < '0' || code[1] > '9' || code[2] < '0' ||
+        code[2] > '9') {
         return false;
     }
     bool last = true;
@@ -58,7 +55,8 @@ bool smtp_reply_parse(struct reader line, struct smtp_reply_line *reply) {
         }
         last = c == ' ';
     }
-    *reply = (struct smtp_reply_line){code, last, smtp_trim(line)};
+    int number = (code[0] - '0') * 100 + (code[1] - '0') * 10 + (code[2] - '0');
+    *reply = (struct smtp_reply_line){number, last, smtp_trim(line)};
     return true;
 }
 
@@ -77,38 +75,50 @@ bool smtp_is_auth(struct reader text, struct reader *mechanisms) {
     return true;
 }
 
+#define NUM_KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
+_Static_assert(NUM_KEYWORDS < 63, "numbered by six bits");
+
+/* The first keyword from `from` on that begins like it and is as long; NUM_KEYWORDS: there is none. */
+static size_t next_like(size_t from, size_t len, uint8_t first) {
+    uint16_t tag = len <= UINT8_MAX ? TAG(len, first) : 0;
+    while (from < NUM_KEYWORDS && keywords[from].tag != tag) {
+        from++;
+    }
+    return from;
+}
+
 enum smtp_keyword smtp_keyword_of(struct reader text, struct reader *parameters) {
     struct reader rest = text;
     struct reader word = smtp_word(&rest);
     *parameters = rest;
     struct reader first_byte = word;
-    char first = (char)smtp_upper_of(reader_u8(&first_byte));
+    size_t len = reader_left(&word);
+    uint8_t first = smtp_upper_of(reader_u8(&first_byte));
     if (first == 'A' && smtp_is_auth(text, parameters)) {
         return SMTP_KEYWORD_AUTH;
     }
-    for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
-        const char *name = keywords[i].name;
-        if (reader_left(&word) == keywords[i].len && first == name[0] &&
-            (memcmp(word.pos, name, keywords[i].len) == 0 || smtp_is(word, name))) {
+    for (size_t i = next_like(0, len, first); i < NUM_KEYWORDS; i = next_like(i + 1, len, first)) {
+        if (smtp_is(word, keywords[i].name)) {
             return keywords[i].keyword;
         }
     }
     return SMTP_KEYWORD_UNKNOWN;
 }
 
-_Static_assert(sizeof(keywords) / sizeof(keywords[0]) < 63, "numbered by six bits");
-
 uint8_t smtp_keyword_number(struct reader text) {
     size_t len = reader_left(&text);
     struct reader first_byte = text;
-    char first = (char)reader_u8(&first_byte);
-    for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
-        if (len == keywords[i].len && first == keywords[i].name[0] &&
-            memcmp(text.pos, keywords[i].name, len) == 0) {
+    uint8_t first = reader_u8(&first_byte);
+    for (size_t i = next_like(0, len, first); i < NUM_KEYWORDS; i = next_like(i + 1, len, first)) {
+        if (memcmp(text.pos, keywords[i].name, len) == 0) {
             return (uint8_t)(i + 1);
         }
     }
     return 0;
+}
+
+enum smtp_keyword smtp_keyword_numbered(uint8_t number) {
+    return keywords[number - 1].keyword;
 }
 
 struct reader smtp_keyword_text(uint8_t number) {

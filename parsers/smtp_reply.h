@@ -30,6 +30,7 @@ bool smtp_is_auth(struct reader text, struct reader *mechanisms); /* true: SMTP_
 
 /* Common keywords by number, from 1: of a text that is exactly such a keyword (0: it is not), and back. */
 uint8_t smtp_keyword_number(struct reader text);
+enum smtp_keyword smtp_keyword_numbered(uint8_t number); /* what smtp_keyword_of() says of it */
 struct reader smtp_keyword_text(uint8_t number);
 
 #endif

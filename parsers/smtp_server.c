@@ -195,27 +195,40 @@ static void begin_reply(struct smtp *smtp, const struct smtp_reply_line *line) {
     }
 }
 
-/* A line of what is, or may be, a reply to EHLO; the first one is the greeting line, and
- * no keyword (RFC 5321 section 4.1.1.1). */
-static void collect(struct smtp *smtp, const struct smtp_reply_line *line) {
-    struct reader parameters, text = line->text;
-    bool first = smtp->server.num_lines == 0, positive = line->code / 100 == 2;
-    if (!positive) { /* no keyword; it may repeat what was asked, and is hidden (kind_of) */
-        reader_skip(&text, reader_left(&text));
+/* A keyword line is kept, and says what is offered. */
+static void collect_keyword(struct smtp *smtp, struct reader text) {
+    struct smtp_list *incoming = &smtp->texts[SMTP_INCOMING];
+    uint8_t number = smtp_keyword_number(text);
+    enum smtp_keyword keyword;
+    if (number > 0) {
+        keyword = smtp_keyword_numbered(number);
+        smtp_keep_keyword(smtp, incoming, number, SMTP_CAPABILITIES_MAX + 1);
+    } else {
+        struct reader parameters;
+        keyword = smtp_keyword_of(text, &parameters);
+        smtp_keep(smtp, incoming, text, SMTP_CAPABILITIES_MAX + 1);
     }
-    if (first || positive) {
-        smtp_keep(smtp, &smtp->texts[SMTP_INCOMING], text, SMTP_CAPABILITIES_MAX + 1);
-    }
-    if (first || !positive) {
-        return;
-    }
-    enum smtp_keyword keyword = smtp_keyword_of(line->text, &parameters);
     smtp->server.shape = smtp->server.shape || keyword != SMTP_KEYWORD_UNKNOWN;
     if (keyword == SMTP_KEYWORD_STARTTLS) {
         smtp->offered = true;
         smtp->ehlo_recognised = true;
     } else if (keyword == SMTP_KEYWORD_REQUIRETLS) {
         smtp->requiretls_offered = true;
+    }
+}
+
+/* A line of what is, or may be, a reply to EHLO; the first one is the greeting line, and
+ * no keyword (RFC 5321 section 4.1.1.1). */
+static void collect(struct smtp *smtp, const struct smtp_reply_line *line) {
+    bool first = smtp->server.num_lines == 0, positive = line->code / 100 == 2;
+    struct reader text = line->text;
+    if (!positive) { /* no keyword; it may repeat what was asked, and is hidden (kind_of) */
+        reader_skip(&text, reader_left(&text));
+    }
+    if (first) {
+        smtp_keep(smtp, &smtp->texts[SMTP_INCOMING], text, SMTP_CAPABILITIES_MAX + 1);
+    } else if (positive) {
+        collect_keyword(smtp, text);
     }
 }
 
@@ -424,6 +437,12 @@ static void step_line(struct smtp *smtp, struct reader *in) {
     }
 }
 
+/* Inside a reply nothing but its next line can come: TLS is looked for only where it was accepted, or behind
+ * a hole. */
+static bool goes_on_with_lines(const struct smtp_server *server) {
+    return server->in_reply && !server->after_accept && !server->gap && (!server->midstream || server->fresh);
+}
+
 /* Returns false when the server stops here. */
 static bool step(struct smtp *smtp, struct reader *in, bool force) {
     struct smtp_server *server = &smtp->server;
@@ -442,7 +461,9 @@ static bool step(struct smtp *smtp, struct reader *in, bool force) {
     }
     server->started = true;
     server->resumed = false;
-    step_line(smtp, in);
+    do {
+        step_line(smtp, in);
+    } while (reader_left(in) > 0 && goes_on_with_lines(server));
     return true;
 }
 

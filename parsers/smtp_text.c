@@ -21,10 +21,6 @@ struct smtp_texts {
     char bytes[];
 };
 
-static bool is_blank(uint8_t c) {
-    return c == ' ' || c == '\t';
-}
-
 static uint8_t lower_of(uint8_t c) {
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
 }
@@ -32,7 +28,7 @@ static uint8_t lower_of(uint8_t c) {
 /* How many bytes at the front are blanks (or are not). */
 static inline size_t span(struct reader text, bool blanks) {
     const uint8_t *at = text.pos;
-    while (at < text.end && is_blank(*at) == blanks) {
+    while (at < text.end && smtp_is_blank(*at) == blanks) {
         at++;
     }
     return (size_t)(at - text.pos);
@@ -78,14 +74,6 @@ void smtp_skip_enhanced_code(struct reader *line) {
     if (is_enhanced_code(smtp_word(&rest))) {
         *line = rest;
     }
-}
-
-struct reader smtp_trim(struct reader line) {
-    reader_skip(&line, span(line, true));
-    while (reader_left(&line) > 0 && is_blank(line.end[-1])) {
-        line.end--;
-    }
-    return line;
 }
 
 bool smtp_same(struct reader word, struct reader other) {
@@ -136,7 +124,9 @@ struct reader smtp_reader_of(struct smtp_text text) {
 }
 
 void smtp_list_cleanup(struct smtp_list *list) {
-    free(list->texts);
+    if (list->texts != NULL) { /* most are */
+        free(list->texts);
+    }
     list->texts = NULL;
 }
 
@@ -168,9 +158,11 @@ static bool resize(struct smtp_list *list, size_t room) {
     return true;
 }
 
+#define FIT_LEAST 64 /* bytes that are worth it */
+
 size_t smtp_list_fit(struct smtp_list *list) {
     size_t held = smtp_list_held(list);
-    if (list->texts != NULL && list->texts->len < list->texts->room) {
+    if (list->texts != NULL && list->texts->len + FIT_LEAST <= list->texts->room) {
         (void)resize(list, list->texts->len);
     }
     return held - smtp_list_held(list);
@@ -198,18 +190,25 @@ static struct reader all_of(const struct smtp_list *list) {
                                : reader_of(NULL, 0);
 }
 
+enum smtp_kept smtp_list_add_keyword(struct smtp_list *list, uint8_t number, size_t max) {
+    if (smtp_list_num(list) >= max || !grow(list, 1, max > 1)) {
+        return SMTP_NOT_KEPT;
+    }
+    struct smtp_texts *texts = list->texts;
+    texts->bytes[texts->len++] = (char)(KEYWORD | number);
+    texts->num++;
+    return SMTP_KEPT;
+}
+
 enum smtp_kept smtp_list_add(struct smtp_list *list, struct reader text, size_t max) {
     size_t whole = reader_left(&text);
-    uint8_t number = smtp_keyword_number(text);
-    size_t len = number > 0 ? 0 : whole < SMTP_TEXT_MAX ? whole : SMTP_TEXT_MAX;
+    size_t len = whole < SMTP_TEXT_MAX ? whole : SMTP_TEXT_MAX;
     if (smtp_list_num(list) >= max || !grow(list, BEGIN_MAX + len, max > 1)) {
         return SMTP_NOT_KEPT;
     }
     struct smtp_texts *texts = list->texts;
     char *at = texts->bytes + texts->len;
-    if (number > 0) {
-        *at++ = (char)(KEYWORD | number);
-    } else if (len < KEYWORD) {
+    if (len < KEYWORD) {
         *at++ = (char)len;
     } else {
         *at++ = (char)(LONG | len >> 8);
@@ -220,7 +219,7 @@ enum smtp_kept smtp_list_add(struct smtp_list *list, struct reader text, size_t 
     }
     texts->len = (uint16_t)(at + len - texts->bytes);
     texts->num++;
-    return number == 0 && len < whole ? SMTP_KEPT_CUT : SMTP_KEPT;
+    return len < whole ? SMTP_KEPT_CUT : SMTP_KEPT;
 }
 
 static struct reader next_text(struct reader *at) {

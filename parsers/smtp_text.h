@@ -18,8 +18,20 @@ bool smtp_is_host(struct reader word);
 /* Takes an enhanced status code (RFC 2034: "4.7.0") off the front, when there is one. */
 void smtp_skip_enhanced_code(struct reader *line);
 
+static inline bool smtp_is_blank(uint8_t c) {
+    return c <= ' ' && (c == ' ' || c == '\t');
+}
+
 /* What is left of a line, blanks at both ends cut off. */
-struct reader smtp_trim(struct reader line);
+static inline struct reader smtp_trim(struct reader line) {
+    while (line.pos < line.end && smtp_is_blank(*line.pos)) {
+        line.pos++;
+    }
+    while (line.pos < line.end && smtp_is_blank(line.end[-1])) {
+        line.end--;
+    }
+    return line;
+}
 
 /* Equality of two words, without regard to the case of ASCII letters. */
 bool smtp_same(struct reader word, struct reader other);
@@ -73,6 +85,7 @@ enum smtp_kept {
     SMTP_NOT_KEPT, /* max texts are there already, or no memory */
 };
 enum smtp_kept smtp_list_add(struct smtp_list *list, struct reader text, size_t max);
+enum smtp_kept smtp_list_add_keyword(struct smtp_list *list, uint8_t number, size_t max); /* smtp_reply.h */
 
 /* The text at index, borrowed until the list changes; empty when there is none. Linear in index. */
 struct smtp_text smtp_list_at(const struct smtp_list *list, size_t index);
