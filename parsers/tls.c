@@ -16,15 +16,11 @@
 #define ALERT_LEN         2
 
 struct tls *tls_new(const struct tls_handler *handler) {
-    struct tls *tls = calloc(1, sizeof *tls);
+    struct tls *tls = malloc(sizeof *tls); /* calloc() does not ask the thread's cache */
     if (tls == NULL) {
         return NULL;
     }
-    tls->handler = *handler;
-    for (int side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
-        tls_record_init(&tls->sides[side].record);
-        tls_messages_init(&tls->sides[side].messages);
-    }
+    *tls = (struct tls){.handler = *handler}; /* zero is what records and messages begin with */
     return tls;
 }
 
@@ -229,28 +225,21 @@ static enum parse_result sslv2_record(struct tls *tls, enum side side, struct tl
 }
 
 static enum parse_result take_fragment(struct tls *tls, enum side side, struct tls_fragment *f) {
-    switch (f->type) {
-    case TLS_RECORD_CHANGE_CIPHER_SPEC:
-        change_cipher_spec(tls, side, f);
-        break;
-    case TLS_RECORD_ALERT:
-        alert_record(tls, side, f);
-        break;
-    case TLS_RECORD_HANDSHAKE:
+    if (f->type == TLS_RECORD_HANDSHAKE) {
         handshake_record(tls, side, f);
-        break;
-    case TLS_RECORD_APPLICATION_DATA:
+    } else if (f->type == TLS_RECORD_APPLICATION_DATA) {
         sealed_record(tls, side, f);
         if (f->last && tls_evidence_data(&tls->sides[side].evidence, f->length)) {
             tls->stale = true;
         }
-        break;
-    case TLS_RECORD_SSLV2:
+    } else if (f->type == TLS_RECORD_CHANGE_CIPHER_SPEC) {
+        change_cipher_spec(tls, side, f);
+    } else if (f->type == TLS_RECORD_ALERT) {
+        alert_record(tls, side, f);
+    } else if (f->type == TLS_RECORD_SSLV2) {
         return sslv2_record(tls, side, f);
-    default: /* heartbeat */
-        break;
     }
-    return PARSE_OK;
+    return PARSE_OK; /* heartbeat */
 }
 
 /* Application data that nobody decrypts is counted. */
@@ -272,19 +261,16 @@ static void tell_data(const struct tls *tls, enum side side, const struct tls_fr
     }
 }
 
-enum parse_result tls_push(struct tls *tls, enum side side, const uint8_t *data, size_t len,
-                           size_t *consumed) {
+/* Not inlined: most bytes are passed over and never come here. */
+__attribute__((noinline)) static enum parse_result push_records(struct tls *tls, enum side side,
+                                                                struct reader *in, const uint8_t *pushed) {
     struct tls_side *s = &tls->sides[side];
-    struct reader in = reader_of(data, len);
     struct tls_fragment fragment;
     enum parse_result result;
-    if (tls->handler.protected_record == NULL && tls->handler.application_data == NULL) {
-        pass_data(tls, s, &in);
-    }
-    while ((result = tls_record_next(&s->record, &in, &fragment)) == PARSE_OK) {
-        tell_data(tls, side, &fragment, in.pos, data);
+    while ((result = tls_record_next(&s->record, in, &fragment)) == PARSE_OK) {
+        tell_data(tls, side, &fragment, in->pos, pushed);
         if (take_fragment(tls, side, &fragment) == PARSE_BAD) {
-            in.pos = fragment.data.pos;
+            in->pos = fragment.data.pos;
             s->record.state = TLS_RECORD_ENDED;
             result = PARSE_BAD;
             break;
@@ -294,8 +280,22 @@ enum parse_result tls_push(struct tls *tls, enum side side, const uint8_t *data,
         s->evidence.not_tls = true;
         tls->stale = true;
     }
-    *consumed = len - reader_left(&in);
     return result == PARSE_MORE ? PARSE_OK : result;
+}
+
+enum parse_result tls_push(struct tls *tls, enum side side, const uint8_t *data, size_t len,
+                           size_t *consumed) {
+    struct reader in = reader_of(data, len);
+    if (tls->handler.protected_record == NULL && tls->handler.application_data == NULL) {
+        pass_data(tls, &tls->sides[side], &in);
+        if (len > 0 && reader_left(&in) == 0) {
+            *consumed = len;
+            return PARSE_OK;
+        }
+    }
+    enum parse_result result = push_records(tls, side, &in, data);
+    *consumed = len - reader_left(&in);
+    return result;
 }
 
 void tls_gap(struct tls *tls, enum side side, uint64_t len) {

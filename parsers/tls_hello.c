@@ -23,8 +23,12 @@ bool tls_extension_next(struct reader *block, struct tls_extension *extension) {
     if (reader_left(block) == 0) {
         return false;
     }
-    extension->type = reader_u16(block);
-    extension->data = reader_vec16(block);
+    const uint8_t *head = reader_bytes(block, 4); /* type and length */
+    if (head == NULL) {
+        return false;
+    }
+    extension->type = (uint16_t)(head[0] << 8 | head[1]);
+    extension->data = reader_sub(block, (size_t)(head[2] << 8 | head[3]));
     return reader_ok(block);
 }
 
@@ -171,9 +175,10 @@ static void note_client_extension(const struct tls_extension *e, struct tls_fact
 static bool has_fallback_scsv(const struct tls_client_hello *hello) {
     struct reader suites = hello->cipher_suites;
     size_t width = hello->sslv2_format ? 3 : 2;
-    while (reader_left(&suites) >= width) {
-        uint32_t suite = width == 3 ? reader_u24(&suites) : reader_u16(&suites);
-        if (suite == 0x5600) {
+    size_t len = reader_left(&suites);
+    const uint8_t *at = reader_bytes(&suites, len);
+    for (size_t end = width; end <= len; end += width) {
+        if (at[end - 1] == 0x00 && at[end - 2] == 0x56 && (width == 2 || at[end - 3] == 0)) {
             return true;
         }
     }

@@ -12,7 +12,9 @@ void tls_messages_init(struct tls_messages *m) {
 }
 
 void tls_messages_release(struct tls_messages *m) {
-    free(m->buffer);
+    if (m->buffer != NULL) { /* most messages lie whole in one record */
+        free(m->buffer);
+    }
     m->buffer = NULL;
     m->capacity = 0;
 }
@@ -46,6 +48,10 @@ static bool found_again(const struct tls_messages *m) {
 }
 
 static bool read_head(struct tls_messages *m, struct reader *in) {
+    if (m->head_have == 0 && reader_left(in) >= TLS_MESSAGE_HEADER) {
+        memcpy(m->head, reader_bytes(in, TLS_MESSAGE_HEADER), TLS_MESSAGE_HEADER);
+        m->head_have = TLS_MESSAGE_HEADER;
+    }
     while (m->head_have < TLS_MESSAGE_HEADER) {
         if (reader_left(in) == 0) {
             return false;

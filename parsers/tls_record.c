@@ -158,11 +158,15 @@ static enum parse_result scan(struct tls_record *r, struct reader *in) {
     }
 }
 
-/* A header that lies whole in the bytes given, of a side that is known to speak TLS: false when it cannot be
- * one, which is then seen byte by byte. */
+/* A header that lies whole in the bytes given: false when it is none of TLS, which is then seen byte by byte.
+ */
 static bool read_whole_header(struct tls_record *r, struct reader *in) {
-    if (r->family != TLS_FAMILY_TLS || r->have > 0 || reader_left(in) < TLS_RECORD_HEADER ||
-        !header_possible(in->pos, TLS_RECORD_HEADER)) {
+    const uint8_t *head = in->pos;
+    if (r->family == TLS_FAMILY_SSLV2 || r->have > 0 || reader_left(in) < TLS_RECORD_HEADER ||
+        !header_possible(head, TLS_RECORD_HEADER)) {
+        return false;
+    }
+    if (r->state == TLS_RECORD_AT_FIRST && head[0] != TLS_RECORD_HANDSHAKE && head[0] != TLS_RECORD_ALERT) {
         return false;
     }
     memcpy(r->head, reader_bytes(in, TLS_RECORD_HEADER), TLS_RECORD_HEADER);
@@ -173,9 +177,6 @@ static bool read_whole_header(struct tls_record *r, struct reader *in) {
 
 /* One more header byte in a stream in step, or after a tentative body. */
 static enum parse_result read_header(struct tls_record *r, struct reader *in) {
-    if (read_whole_header(r, in)) {
-        return PARSE_OK;
-    }
     while (reader_left(in) > 0) {
         r->head[r->have++] = *in->pos;
         enum parse_result result = judge_header(r);
@@ -198,9 +199,7 @@ static enum parse_result read_header(struct tls_record *r, struct reader *in) {
 }
 
 static void describe(const struct tls_record *r, struct tls_fragment *f) {
-    memset(f, 0, sizeof *f);
-    f->type = r->type;
-    f->length = r->length;
+    *f = (struct tls_fragment){.type = r->type, .length = r->length};
     memcpy(f->header, r->head, TLS_RECORD_HEADER);
 }
 
@@ -263,8 +262,8 @@ enum parse_result tls_record_next(struct tls_record *r, struct reader *in, struc
     const uint8_t *start = in->pos;
     for (;;) {
         enum parse_result result = PARSE_BAD;
-        switch ((enum tls_record_state)r->state) {
-        case TLS_RECORD_AT_BODY:
+        bool at_header = r->state == TLS_RECORD_AT_HEADER || r->state == TLS_RECORD_AT_FIRST;
+        if (r->state == TLS_RECORD_AT_BODY || (at_header && read_whole_header(r, in))) {
             result = read_body(r, in, fragment);
             /* In one piece when header and body were both read by this call. */
             if (result == PARSE_OK && fragment->first && fragment->last && !fragment->opaque &&
@@ -272,6 +271,8 @@ enum parse_result tls_record_next(struct tls_record *r, struct reader *in, struc
                 fragment->whole = start;
             }
             return result;
+        }
+        switch ((enum tls_record_state)r->state) {
         case TLS_RECORD_TENTATIVE:
         case TLS_RECORD_CONFIRMING:
             result = read_tentative(r, in, fragment);
@@ -290,6 +291,7 @@ enum parse_result tls_record_next(struct tls_record *r, struct reader *in, struc
             reader_skip(in, reader_left(in));
             result = PARSE_MORE;
             break;
+        case TLS_RECORD_AT_BODY:
         case TLS_RECORD_ENDED:
             break;
         }
@@ -299,9 +301,27 @@ enum parse_result tls_record_next(struct tls_record *r, struct reader *in, struc
     }
 }
 
-bool tls_record_pass(struct tls_record *r, struct reader *in, uint8_t type) {
-    if (r->state == TLS_RECORD_AT_HEADER && !read_whole_header(r, in)) {
+/* A record that lies whole in the bytes given leaves no trace but its length. */
+static bool pass_whole(struct tls_record *r, struct reader *in) {
+    size_t len = TLS_RECORD_HEADER + (size_t)body_length(in->pos);
+    if (reader_left(in) < len) {
         return false;
+    }
+    r->length = body_length(in->pos);
+    reader_skip(in, len);
+    return true;
+}
+
+bool tls_record_pass(struct tls_record *r, struct reader *in, uint8_t type) {
+    if (r->state == TLS_RECORD_AT_HEADER) {
+        if (r->family != TLS_FAMILY_TLS || r->have > 0 || reader_left(in) < TLS_RECORD_HEADER ||
+            in->pos[0] != type || !header_possible(in->pos, TLS_RECORD_HEADER)) {
+            return false;
+        }
+        if (pass_whole(r, in)) {
+            return true;
+        }
+        (void)read_whole_header(r, in);
     }
     if (r->state != TLS_RECORD_AT_BODY || r->type != type || r->used > 0) {
         return false;
