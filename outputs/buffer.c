@@ -41,16 +41,20 @@ const char buffer_pairs[] = "000102030405060708091011121314151617181920212223242
                             "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
                             "8081828384858687888990919293949596979899";
 
+static char *put_pair(char *at, uint64_t number) {
+    memcpy(at, buffer_pairs + 2 * number, 2);
+    return at + 2;
+}
+
 char *buffer_put_digits(char *at, uint64_t number) {
-    char digits[2 * BUFFER_NUMBER_MAX] = {0}; /* the later half is copied for its length alone */
-    size_t first = BUFFER_NUMBER_MAX;
-    for (; number >= 100; number /= 100) {
-        memcpy(digits + (first -= 2), buffer_pairs + 2 * (number % 100), 2);
+    if (number < 100) {
+        return put_pair(at, number);
     }
-    memcpy(digits + first - 2, buffer_pairs + 2 * number, 2);
-    first -= number >= 10 ? 2 : 1;
-    memcpy(at, digits + first, BUFFER_NUMBER_MAX); /* a fixed length takes a few instructions */
-    return at + (BUFFER_NUMBER_MAX - first);
+    if (number < 10000) {
+        return put_pair(buffer_put_unsigned(at, number / 100), number % 100);
+    }
+    at = buffer_put_unsigned(at, number / 10000);
+    return put_pair(put_pair(at, number % 10000 / 100), number % 100);
 }
 
 void buffer_add_unsigned(struct buffer *buffer, uint64_t number) {

@@ -359,7 +359,6 @@ struct event {
         struct sensor_event sensor;
         struct alert_event alert;
     };
-    uint64_t tail; /* nothing; so that eight bytes can be read at each member (fields_value.h) */
 };
 
 /* An event with everything absent, of a session or of the dataset given; a session's verdict is unknown.

@@ -106,125 +106,28 @@ const struct field_group_info fields_groups[NUM_GROUPS] = {
     GROUP(ALERT, 2, "alert", STARTTAP),
 };
 
-enum {
-    SESSION = 1 << DATASET_SESSION,
-    PEER = 1 << DATASET_PEER,
-    SENSOR = 1 << DATASET_SENSOR,
-    ALERT = 1 << DATASET_ALERT,
-    MEASURE = PEER | SENSOR,
-    EVERY = SESSION | PEER | SENSOR | ALERT
-};
-
-/* A row of fields_rows.h, where the table that is being made wants it. */
-#define ROW(csv, in, grp, knd, member, field_name, allowed, text)                                            \
-    ROW_JSON(csv, in, grp, knd, offsetof(struct event, member), field_name, allowed, text, "")
-#define FIXED(csv, in, grp, field_name, word, text)                                                          \
-    ROW_JSON(csv, in, grp, FIXED, 0, field_name, word, text, "\"" word "\",")
+#define FIXED(csv, in, grp, field_name, word, text) ROW_OF(csv, in, grp, FIXED, 0, field_name, word, text)
 #define FIXED_NUMBER(csv, in, grp, field_name, number, text)                                                 \
-    ROW_JSON(csv, in, grp, FIXED_NUMBER, 0, field_name, number, text, number ",")
+    ROW_OF(csv, in, grp, FIXED_NUMBER, 0, field_name, number, text)
+#define ROW(csv, in, grp, knd, member, field_name, allowed, text)                                            \
+    ROW_OF(csv, in, grp, knd, offsetof(struct event, member), field_name, allowed, text)
+#define ROW_OF(csv, in, grp, knd, at, field_name, allowed, text)                                             \
+    {.name = PREFIX_##grp field_name,                                                                        \
+     .name_len = sizeof PREFIX_##grp field_name - 1,                                                         \
+     .datasets = FIELDS_##in,                                                                                \
+     .kind = FIELD_##knd,                                                                                    \
+     .group = GROUP_##grp,                                                                                   \
+     .offset = at,                                                                                           \
+     .column = csv,                                                                                          \
+     .values = allowed,                                                                                      \
+     .describe = text},
+#define ANY NULL
 
-#define ROW_JSON(csv, in, grp, knd, at, field_name, allowed, text, json_value)                               \
-    IN_TABLE(TABLE, in)                                                                                      \
-    ({.name = PREFIX_##grp field_name,                                                                       \
-      .name_len = sizeof PREFIX_##grp field_name - 1,                                                        \
-      .datasets = in,                                                                                        \
-      .kind = FIELD_##knd,                                                                                   \
-      .group = GROUP_##grp,                                                                                  \
-      .offset = at,                                                                                          \
-      .column = csv,                                                                                         \
-      .json = "\"" field_name "\":" json_value,                                                              \
-      .json_len = sizeof "\"" field_name "\":" json_value - 1,                                               \
-      .values = allowed,                                                                                     \
-      .describe = text}, )
-#define ANY        NULL
-#define STRING(x)  STRING_(x)
-#define STRING_(x) #x
-#define TAKE(...)  __VA_ARGS__
-#define PASS_OVER(...)
-
-/* Which table takes rows of which datasets. */
-#define TABLE_ALL_SESSION     TAKE
-#define TABLE_ALL_PEER        TAKE
-#define TABLE_ALL_SENSOR      TAKE
-#define TABLE_ALL_ALERT       TAKE
-#define TABLE_ALL_MEASURE     TAKE
-#define TABLE_ALL_EVERY       TAKE
-#define TABLE_SESSION_SESSION TAKE
-#define TABLE_SESSION_PEER    PASS_OVER
-#define TABLE_SESSION_SENSOR  PASS_OVER
-#define TABLE_SESSION_ALERT   PASS_OVER
-#define TABLE_SESSION_MEASURE PASS_OVER
-#define TABLE_SESSION_EVERY   TAKE
-#define TABLE_PEER_SESSION    PASS_OVER
-#define TABLE_PEER_PEER       TAKE
-#define TABLE_PEER_SENSOR     PASS_OVER
-#define TABLE_PEER_ALERT      PASS_OVER
-#define TABLE_PEER_MEASURE    TAKE
-#define TABLE_PEER_EVERY      TAKE
-#define TABLE_SENSOR_SESSION  PASS_OVER
-#define TABLE_SENSOR_PEER     PASS_OVER
-#define TABLE_SENSOR_SENSOR   TAKE
-#define TABLE_SENSOR_ALERT    PASS_OVER
-#define TABLE_SENSOR_MEASURE  TAKE
-#define TABLE_SENSOR_EVERY    TAKE
-#define TABLE_ALERT_SESSION   PASS_OVER
-#define TABLE_ALERT_PEER      PASS_OVER
-#define TABLE_ALERT_SENSOR    PASS_OVER
-#define TABLE_ALERT_ALERT     TAKE
-#define TABLE_ALERT_MEASURE   PASS_OVER
-#define TABLE_ALERT_EVERY     TAKE
-#define IN_TABLE(table, in)   IN_TABLE_(table, in)
-#define IN_TABLE_(table, in)  TABLE_##table##_##in
-
-static const struct field all[] = {
-#define TABLE ALL
+static const struct field table[] = {
 #include "fields_rows.h"
-#undef TABLE
-};
-
-static const struct field of_session[] = {
-#define TABLE SESSION
-#include "fields_rows.h"
-#undef TABLE
-};
-
-static const struct field of_peer[] = {
-#define TABLE PEER
-#include "fields_rows.h"
-#undef TABLE
-};
-
-static const struct field of_sensor[] = {
-#define TABLE SENSOR
-#include "fields_rows.h"
-#undef TABLE
-};
-
-static const struct field of_alert[] = {
-#define TABLE ALERT
-#include "fields_rows.h"
-#undef TABLE
 };
 
 const struct field *fields_table(size_t *num) {
-    *num = sizeof all / sizeof all[0];
-    return all;
-}
-
-#define ROWS(rows)                                                                                           \
-    { rows, sizeof rows / sizeof rows[0] }
-
-static const struct {
-    const struct field *rows;
-    size_t num;
-} of_datasets[NUM_DATASETS] = {
-    [DATASET_SESSION] = ROWS(of_session),
-    [DATASET_PEER] = ROWS(of_peer),
-    [DATASET_SENSOR] = ROWS(of_sensor),
-    [DATASET_ALERT] = ROWS(of_alert),
-};
-
-const struct field *fields_of(enum dataset dataset, size_t *num) {
-    *num = of_datasets[dataset].num;
-    return of_datasets[dataset].rows;
+    *num = sizeof table / sizeof table[0];
+    return table;
 }

@@ -12,7 +12,7 @@
 #include "text.h"
 
 #define FIELDS_ECS_VERSION "8.11.0"
-#define FIELD_JSON_MAX     32 /* bytes of a name in JSON, with what stands around it */
+#define FIELD_JSON_MAX     32 /* bytes of a group's name in JSON, with what stands around it */
 
 /* The objects that fields live in: "tls.server.x509." and so on (fields.c). */
 enum field_group {
@@ -80,6 +80,16 @@ static inline const struct field_group_info *fields_group(enum field_group group
     return &fields_groups[group];
 }
 
+/* Which datasets a field is in. */
+enum {
+    FIELDS_SESSION = 1 << DATASET_SESSION,
+    FIELDS_PEER = 1 << DATASET_PEER,
+    FIELDS_SENSOR = 1 << DATASET_SENSOR,
+    FIELDS_ALERT = 1 << DATASET_ALERT,
+    FIELDS_MEASURE = FIELDS_PEER | FIELDS_SENSOR,
+    FIELDS_EVERY = FIELDS_SESSION | FIELDS_PEER | FIELDS_SENSOR | FIELDS_ALERT
+};
+
 /* How a value is stored in struct event, when it counts as absent, and what it becomes. */
 enum field_kind {
     FIELD_FIXED,          /* always field.values itself */
@@ -119,21 +129,17 @@ enum field_kind {
 struct field {
     const char *name; /* "tls.server.ja3s" */
     uint8_t name_len;
-    uint8_t json_len;
-    uint8_t datasets;          /* bit per enum dataset */
-    uint8_t kind;              /* enum field_kind */
-    uint8_t group;             /* enum field_group */
-    uint8_t column;            /* of CSV, from 1; 0: not in CSV */
-    uint16_t offset;           /* in struct event */
-    const char *values;        /* allowed words with blanks between, of FIELD_FIXED the value; NULL: any */
-    const char *describe;      /* one line for the reference page */
-    char json[FIELD_JSON_MAX]; /* "ja3s": as it stands in its group, and zeros; of FIELD_FIXED with the value
-                                  and a comma */
+    uint8_t datasets;     /* bit per enum dataset */
+    uint8_t kind;         /* enum field_kind */
+    uint8_t group;        /* enum field_group */
+    uint8_t column;       /* of CSV, from 1; 0: not in CSV */
+    uint16_t offset;      /* in struct event */
+    const char *values;   /* allowed words with blanks between, of FIELD_FIXED the value; NULL: any */
+    const char *describe; /* one line for the reference page */
 };
 
 /* The table, in the order of JSON: fields of one group stand together. */
 const struct field *fields_table(size_t *num);
-const struct field *fields_of(enum dataset dataset, size_t *num); /* those of one dataset, in that order */
 
 static inline bool field_in(const struct field *field, enum dataset dataset) {
     return (field->datasets >> dataset & 1) != 0;

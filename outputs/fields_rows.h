@@ -1,9 +1,12 @@
 /* fields_rows.h: the rows of the table of fields, in the order of JSON: fields of one group stand together.
- * fields.c includes this once for each table that it makes, so there is no guard.
+ * fields.c makes the table of it and json_event.c the code that writes an event, so there is no guard.
  *
  * A row: CSV column (0: none), datasets, group, kind, member of struct event; then name within the group,
  * allowed values, description. FIXED and FIXED_NUMBER have always the same value, which stands there instead.
  */
+
+#define STRING(x)  STRING_(x)
+#define STRING_(x) #x
 
 /* The rows of a certificate; csv is the column of the first. */
 #define CERT_COLUMN(csv, add) ((csv) > 0 ? (csv) + (add) : 0)
@@ -442,5 +445,7 @@ ROW(0, ALERT, ALERT, TEXT, alert.peer_name, "peer_name", ANY,
     "Name that the peer goes by; absent when it said none.")
 ROW(0, ALERT, ALERT, TEXT, alert.session_id, "session_id", ANY, "event.id of the session that raised it.")
 
+#undef STRING
+#undef STRING_
 #undef CERT_COLUMN
 #undef CERT_ROWS

@@ -14,54 +14,6 @@ _Static_assert(offsetof(struct peer_event, adoption_total) ==
                    offsetof(struct peer_event, adoption_encrypted) + 8,
                "FIELD_RATIO wants numerator and denominator in a row");
 
-_Static_assert(sizeof(enum fact) == 4 && sizeof(enum unknown_reason) == 4 && sizeof(bool) == 1 &&
-                   sizeof(void *) == 8 && offsetof(struct text_list, items) == 0,
-               "field_absences counts bytes");
-
-#define ALL_ABSENT(absent)                                                                                   \
-    { .counting.bits = UINT64_MAX, .value = (uint64_t)(absent) }
-#define ENUM_ABSENT(absent)                                                                                  \
-    { .counting.bytes = {0xff, 0xff, 0xff, 0xff}, .value = (absent) }
-#define BOOL_ABSENT(absent)                                                                                  \
-    { .counting.bytes = {0xff}, .value = (absent) }
-
-#define CANNOT_TELL                                                                                          \
-    { .value = 1 }
-
-const struct field_absence field_absences[NUM_FIELD_KINDS] = {
-    [FIELD_FIXED] = CANNOT_TELL,
-    [FIELD_FIXED_NUMBER] = CANNOT_TELL,
-    [FIELD_TEXT] = ALL_ABSENT(0),
-    [FIELD_IP] = ALL_ABSENT(0),
-    [FIELD_HEX] = ALL_ABSENT(0),
-    [FIELD_ID] = CANNOT_TELL,
-    [FIELD_TEXTS] = ALL_ABSENT(0),
-    [FIELD_NUMBER] = ALL_ABSENT(EVENT_ABSENT),
-    [FIELD_NUMBER_WORD] = ALL_ABSENT(EVENT_ABSENT),
-    [FIELD_COUNTER] = ALL_ABSENT(0),
-    [FIELD_UNSIGNED] = CANNOT_TELL,
-    [FIELD_PORT] = CANNOT_TELL,
-    [FIELD_FACT] = ENUM_ABSENT(FACT_UNKNOWN),
-    [FIELD_FLAG] = BOOL_ABSENT(false),
-    [FIELD_TIME_NS] = CANNOT_TELL,
-    [FIELD_TIME_S] = ALL_ABSENT(EVENT_ABSENT),
-    [FIELD_DURATION] = CANNOT_TELL,
-    [FIELD_OUTCOME] = CANNOT_TELL,
-    [FIELD_IP_VERSION] = CANNOT_TELL,
-    [FIELD_CATEGORY] = CANNOT_TELL,
-    [FIELD_TYPE] = CANNOT_TELL,
-    [FIELD_VERDICT] = CANNOT_TELL,
-    [FIELD_UNKNOWN_REASON] = ENUM_ABSENT(UNKNOWN_NONE),
-    [FIELD_FINDINGS] = ALL_ABSENT(0),
-    [FIELD_SEVERITY] = ALL_ABSENT(0),
-    [FIELD_SESSION_COUNTS] = CANNOT_TELL,
-    [FIELD_HIT_COUNTS] = CANNOT_TELL,
-    [FIELD_SINK_COUNTS] = CANNOT_TELL,
-    [FIELD_FINDING_COUNTS] = CANNOT_TELL,
-    [FIELD_VERDICT_COUNTS] = CANNOT_TELL,
-    [FIELD_RATIO] = CANNOT_TELL,
-};
-
 bool field_is_ecs(const struct field *field) {
     return strncmp(field->name, "starttap.", strlen("starttap.")) != 0;
 }
@@ -169,43 +121,41 @@ static void set_verdict_counts(struct field_value *value, const uint64_t *counts
     value->counts = (struct count_list){value->scratch.made, NUM_VERDICTS};
 }
 
-/* The first names of the scratch memory, and the JSON of them. */
-static void set_list(struct field_value *value, size_t num, const char *json) {
-    value->shape = VALUE_TEXTS;
-    value->texts = (struct text_list){value->scratch.names, num, json, strlen(json)};
-}
+#define LIST(text, ...)                                                                                      \
+    {                                                                                                        \
+        .items = (const char **)(const char *const[]){__VA_ARGS__},                                          \
+        .num = sizeof((const char *[]){__VA_ARGS__}) / sizeof(const char *), .json = (text),                 \
+        .json_len = sizeof(text) - 1                                                                         \
+    }
 
 /* ECS expects info for email; connection and end for network alone. */
-static void set_category(struct field_value *value, const struct event *event) {
-    bool email = event->dataset == DATASET_PEER || event->dataset == DATASET_ALERT ||
-                 (event->dataset == DATASET_SESSION && event->session.network_protocol != NULL);
-    value->scratch.names[0] = "network";
-    value->scratch.names[1] = "email";
-    set_list(value, email ? 2 : 1, email ? "[\"network\",\"email\"]" : "[\"network\"]");
+static const struct text_list network = LIST("[\"network\"]", "network"),
+                              email = LIST("[\"network\",\"email\"]", "network", "email"),
+                              info = LIST("[\"info\"]", "info"),
+                              end = LIST("[\"connection\",\"end\"]", "connection", "end"),
+                              end_info =
+                                  LIST("[\"connection\",\"end\",\"info\"]", "connection", "end", "info");
+
+const struct text_list *field_list(enum field_kind kind, const struct event *event) {
+    bool session = event->dataset == DATASET_SESSION;
+    bool smtp = session && event->session.network_protocol != NULL;
+    if (kind == FIELD_CATEGORY) {
+        return smtp || event->dataset == DATASET_PEER || event->dataset == DATASET_ALERT ? &email : &network;
+    }
+    return smtp ? &end_info : session ? &end : &info;
 }
 
-static void set_type(struct field_value *value, const struct event *event) {
-    bool session = event->dataset == DATASET_SESSION;
-    size_t num = 0;
-    if (session) {
-        value->scratch.names[num++] = "connection";
-        value->scratch.names[num++] = "end";
-    }
-    if (!session || event->session.network_protocol != NULL) {
-        value->scratch.names[num++] = "info";
-    }
-    set_list(value, num,
-             num == 3  ? "[\"connection\",\"end\",\"info\"]"
-             : session ? "[\"connection\",\"end\"]"
-                       : "[\"info\"]");
+static void set_list(struct field_value *value, const struct text_list *list) {
+    value->shape = VALUE_TEXTS;
+    value->texts = *list;
 }
 
 static const char *outcome_name(enum fact outcome) {
     return outcome == FACT_YES ? "success" : outcome == FACT_NO ? "failure" : "unknown";
 }
 
-const char *field_word(const struct field *field, const void *member) {
-    switch ((enum field_kind)field->kind) {
+const char *field_word(enum field_kind kind, const void *member) {
+    switch (kind) {
     case FIELD_OUTCOME:
         return outcome_name(*(const enum fact *)member);
     case FIELD_IP_VERSION:
@@ -215,10 +165,9 @@ const char *field_word(const struct field *field, const void *member) {
     }
 }
 
-void fields_make(const struct event *event, const struct field *field, const void *at,
-                 struct field_value *value) {
+void fields_make(const struct event *event, enum field_kind kind, const void *at, struct field_value *value) {
     const uint64_t *pair = at;
-    switch ((enum field_kind)field->kind) {
+    switch (kind) {
     case FIELD_NUMBER_WORD:
         set_number_word(value, *(const int64_t *)at);
         break;
@@ -239,13 +188,11 @@ void fields_make(const struct event *event, const struct field *field, const voi
     case FIELD_OUTCOME:
     case FIELD_IP_VERSION:
     case FIELD_VERDICT:
-        set_word(value, field_word(field, at));
+        set_word(value, field_word(kind, at));
         break;
     case FIELD_CATEGORY:
-        set_category(value, event);
-        break;
     case FIELD_TYPE:
-        set_type(value, event);
+        set_list(value, field_list(kind, event));
         break;
     case FIELD_UNKNOWN_REASON:
         set_word(value, unknown_reason_name(*(const enum unknown_reason *)at));

@@ -1,5 +1,4 @@
-/* fields_value.h: reads a field's value, for encoders. Inlined into their loops over the table, which are the
- * most travelled way of an event. */
+/* fields_value.h: reads a field's value, for encoders. Inlined into their loops over the table. */
 #ifndef STARTTAP_OUTPUTS_FIELDS_VALUE_H
 #define STARTTAP_OUTPUTS_FIELDS_VALUE_H
 
@@ -46,31 +45,13 @@ static inline void set_texts(struct field_value *value, struct text_list list) {
     value->texts = list;
 }
 
-/* What the first eight bytes of an absent member of a kind hold, in those bits that count. Where they do not
- * tell, none counts, and the value is another than 0. */
-struct field_absence {
-    union {
-        uint8_t bytes[8];
-        uint64_t bits;
-    } counting;
-    uint64_t value;
-};
-
-extern const struct field_absence field_absences[NUM_FIELD_KINDS];
-
-/* Passes over most of the absent fields, which are most of the fields, in few instructions. False: ask
- * fields_get(). */
-static inline bool field_surely_absent(const struct event *event, const struct field *field) {
-    const struct field_absence *absence = &field_absences[field->kind];
-    uint64_t bits;
-    memcpy(&bits, (const char *)event + field->offset, sizeof bits);
-    return (bits & absence->counting.bits) == absence->value;
-}
-
 /* The word that stands for a value of FIELD_OUTCOME, FIELD_IP_VERSION and FIELD_VERDICT: FIELD_WORD_MAX bytes
  * at most. */
 #define FIELD_WORD_MAX 31
-const char *field_word(const struct field *field, const void *member);
+const char *field_word(enum field_kind kind, const void *member);
+
+/* event.category or event.type (FIELD_CATEGORY, FIELD_TYPE), with its JSON. */
+const struct text_list *field_list(enum field_kind kind, const struct event *event);
 
 /* Of two times in a row; 0 where the second is the earlier one. Who reads it has 63 bits for it (JSON as most
  * read it, SQLite, Elasticsearch's long): centuries that only stamps from nowhere are apart. */
@@ -81,8 +62,7 @@ static inline uint64_t field_duration(const void *member) {
 }
 
 /* The kinds that are made from what the event holds rather than copied from it. */
-void fields_make(const struct event *event, const struct field *field, const void *at,
-                 struct field_value *value);
+void fields_make(const struct event *event, enum field_kind kind, const void *at, struct field_value *value);
 
 /* Reads a field of event, which must be of one of its datasets. What value points
  * to lives as long as both event and value. */
@@ -131,7 +111,7 @@ static inline void fields_get(const struct event *event, const struct field *fie
         set_made_word(value, true);
         break;
     default:
-        fields_make(event, field, at, value);
+        fields_make(event, (enum field_kind)field->kind, at, value);
         break;
     }
 }

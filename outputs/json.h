@@ -11,8 +11,8 @@
 /* Appends event and a line feed. Ask out->failed for lack of memory. */
 void json_encode(const struct event *event, struct buffer *out);
 
-/* Appends a value that is not absent. */
-void json_add_value(const struct field *field, const struct field_value *value, struct buffer *out);
+/* Appends a value that is not absent, of a field of this kind. */
+void json_add_value(enum field_kind kind, const struct field_value *value, struct buffer *out);
 
 /* Appends ["one","two"]; items that are NULL are passed over. */
 void json_add_texts(const struct text_list *list, struct buffer *out);

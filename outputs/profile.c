@@ -176,7 +176,7 @@ static void add_converted(struct buffer *out, const struct event *event, const s
         add_colons(out, value->text);
         break;
     default:
-        json_add_value(field, value, out);
+        json_add_value((enum field_kind)field->kind, value, out);
         break;
     }
 }

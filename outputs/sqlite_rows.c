@@ -60,7 +60,7 @@ static void add_field(struct buffer *out, const struct event *event, const struc
     case VALUE_COUNTS:
     case VALUE_OBJECT: {
         size_t begin = begin_text(out);
-        json_add_value(field, &value, out);
+        json_add_value((enum field_kind)field->kind, &value, out);
         end_text(out, begin);
         break;
     }

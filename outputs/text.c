@@ -186,6 +186,10 @@ static void add_json_slowly(struct buffer *buffer, const char *text, size_t len)
     }
 }
 
+bool text_copy_plain(char *out, const char *text, size_t len) {
+    return copy_plain(out, text, len, json_special);
+}
+
 void text_add_json(struct buffer *buffer, const char *text) {
     size_t len = strlen(text);
     if (!buffer_reserve(buffer, len + 2)) {
@@ -347,13 +351,11 @@ static char *put_pair(char *out, uint32_t number) {
     return out + 2;
 }
 
-/* "YYYY-MM-DDThh:mm:ss" of a time within TIME_MIN_S..TIME_MAX_S. Years are
+/* "YYYY-MM-DDT" of a day within TIME_MIN_S..TIME_MAX_S. Years are
  * counted from March, so that the leap day is a year's last: then month and day
  * follow from the day of the year alone (H. Hinnant, "chrono-compatible
  * low-level date algorithms"). */
-static char *put_seconds(char *out, int64_t time_s) {
-    int64_t days = time_s / S_PER_DAY - (time_s % S_PER_DAY < 0 ? 1 : 0);
-    uint32_t second = (uint32_t)(time_s - days * S_PER_DAY);
+static char *put_date(char *out, int64_t days) {
     /* One era more than the earliest date needs, to stay above zero. */
     uint32_t march_days = (uint32_t)(days + EPOCH_DAYS + ERA_DAYS);
     uint32_t era = march_days / ERA_DAYS;
@@ -370,6 +372,11 @@ static char *put_seconds(char *out, int64_t time_s) {
     *out++ = '-';
     out = put_pair(out, day_of_year - (153 * march_month + 2) / 5 + 1);
     *out++ = 'T';
+    return out;
+}
+
+/* "hh:mm:ss" */
+static char *put_clock(char *out, uint32_t second) {
     out = put_pair(out, second / 3600);
     *out++ = ':';
     out = put_pair(out, second / 60 % 60);
@@ -377,16 +384,28 @@ static char *put_seconds(char *out, int64_t time_s) {
     return put_pair(out, second % 60);
 }
 
+char *text_put_time_ns(char *at, uint64_t time_ns, struct text_day *day) {
+    uint64_t seconds = time_ns / NS_PER_S, days = seconds / S_PER_DAY;
+    uint32_t fraction = (uint32_t)(time_ns - seconds * NS_PER_S);
+    if (day->days != days + 1) {
+        day->days = days + 1;
+        put_date(day->date, (int64_t)days);
+    }
+    memcpy(at, day->date, sizeof day->date);
+    at = put_clock(at + sizeof day->date, (uint32_t)(seconds - days * S_PER_DAY));
+    *at++ = '.';
+    *at++ = (char)('0' + fraction / 100000000);
+    at = put_pair(at, fraction / 1000000 % 100);
+    at = put_pair(at, fraction / 10000 % 100);
+    at = put_pair(at, fraction / 100 % 100);
+    at = put_pair(at, fraction % 100);
+    *at++ = 'Z';
+    return at;
+}
+
 size_t text_time_ns(char out[TEXT_TIME_MAX], uint64_t time_ns) {
-    char *end = put_seconds(out, (int64_t)(time_ns / NS_PER_S));
-    *end++ = '.';
-    uint32_t fraction = (uint32_t)(time_ns % NS_PER_S);
-    *end++ = (char)('0' + fraction / 100000000);
-    end = put_pair(end, fraction / 1000000 % 100);
-    end = put_pair(end, fraction / 10000 % 100);
-    end = put_pair(end, fraction / 100 % 100);
-    end = put_pair(end, fraction % 100);
-    *end++ = 'Z';
+    struct text_day day = {0};
+    char *end = text_put_time_ns(out, time_ns, &day);
     *end = '\0';
     return (size_t)(end - out);
 }
@@ -394,7 +413,8 @@ size_t text_time_ns(char out[TEXT_TIME_MAX], uint64_t time_ns) {
 size_t text_time_s(char out[TEXT_TIME_MAX], int64_t time_s) {
     time_s = time_s < TIME_MIN_S ? TIME_MIN_S : time_s;
     time_s = time_s > TIME_MAX_S ? TIME_MAX_S : time_s;
-    char *end = put_seconds(out, time_s);
+    int64_t days = time_s / S_PER_DAY - (time_s % S_PER_DAY < 0 ? 1 : 0);
+    char *end = put_clock(put_date(out, days), (uint32_t)(time_s - days * S_PER_DAY));
     *end++ = 'Z';
     *end = '\0';
     return (size_t)(end - out);

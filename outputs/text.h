@@ -31,6 +31,10 @@ size_t text_copy(char *out, size_t size, const char *text);
  * line separators U+2028 and U+2029 are written as escapes. */
 void text_add_json(struct buffer *buffer, const char *text);
 
+/* Copies text of len bytes. False: something in it has to be escaped in JSON; out then holds nothing of use.
+ */
+bool text_copy_plain(char *out, const char *text, size_t len);
+
 /* The inside of a quoted CSV cell (RFC 4180). Quotes are doubled; control
  * characters are written as in JSON (backslash u 00 XX), so a record is always
  * one line; so is '|' when in_list. A ' goes in front of = + - @ at the
@@ -53,5 +57,14 @@ size_t text_make_terminal(char *text, size_t len);
  * 0000..9999, which RFC 3339 cannot say, become the nearest time that it can. */
 size_t text_time_ns(char out[TEXT_TIME_MAX], uint64_t time_ns); /* nine fractional digits */
 size_t text_time_s(char out[TEXT_TIME_MAX], int64_t time_s);    /* no fraction */
+
+/* The day that was written last: the times of an event are mostly of one. A zeroed one is right, too. */
+struct text_day {
+    uint64_t days; /* since 1970, and one */
+    char date[11]; /* YYYY-MM-DDT */
+};
+
+/* As text_time_ns(), but not terminated. Returns where it ends. */
+char *text_put_time_ns(char *at, uint64_t time_ns, struct text_day *day);
 
 #endif

@@ -127,56 +127,19 @@ static void test_names_stand_in_their_groups(void **state) {
 }
 
 /* What JSON copies is made of the same names. */
-static void check_json_name(const char *json, size_t json_len, const char *name, size_t name_len,
-                            const char *end) {
-    char expected[FIELD_JSON_MAX * 2];
-    assert_int_equal(snprintf(expected, sizeof expected, "\"%.*s\":%s", (int)name_len, name, end), json_len);
-    assert_true(json_len < FIELD_JSON_MAX);
-    assert_string_equal(json, expected);
-}
-
-static void test_names_in_json(void **state) {
+static void test_groups_in_json(void **state) {
     (void)state;
-    size_t num;
-    const struct field *table = fields_table(&num);
-    for (size_t i = 0; i < num; i++) {
-        size_t prefix_len = fields_group((enum field_group)table[i].group)->prefix_len;
-        char value[FIELD_JSON_MAX] = "";
-        if (table[i].kind == FIELD_FIXED) {
-            (void)snprintf(value, sizeof value, "\"%s\",", table[i].values);
-        } else if (table[i].kind == FIELD_FIXED_NUMBER) {
-            (void)snprintf(value, sizeof value, "%s,", table[i].values);
-        }
-        check_json_name(table[i].json, table[i].json_len, table[i].name + prefix_len,
-                        table[i].name_len - prefix_len, value);
-    }
     for (unsigned i = 1; i < NUM_GROUPS; i++) {
         const struct field_group_info *info = fields_group((enum field_group)i);
         const struct field_group_info *parent = fields_group(info->parent);
         assert_int_equal(info->depth, parent->depth + 1);
-        check_json_name(info->json, info->json_len, info->prefix + parent->prefix_len,
-                        info->prefix_len - parent->prefix_len - 1, "{");
-    }
-}
-
-/* The rows of a dataset are those of the whole table that are in it, in its order. */
-static void test_tables_of_datasets(void **state) {
-    (void)state;
-    size_t num;
-    const struct field *table = fields_table(&num);
-    for (unsigned dataset = 0; dataset < NUM_DATASETS; dataset++) {
-        size_t num_of = 0, at = 0;
-        const struct field *rows = fields_of((enum dataset)dataset, &num_of);
-        for (size_t i = 0; i < num; i++) {
-            if (field_in(&table[i], (enum dataset)dataset)) {
-                assert_true(at < num_of);
-                assert_string_equal(rows[at].name, table[i].name);
-                assert_int_equal(rows[at].offset, table[i].offset);
-                assert_int_equal(rows[at].datasets, table[i].datasets);
-                at++;
-            }
-        }
-        assert_int_equal(at, num_of);
+        char expected[FIELD_JSON_MAX * 2];
+        int name_len = (int)(info->prefix_len - parent->prefix_len) - 1;
+        assert_int_equal(
+            snprintf(expected, sizeof expected, "\"%.*s\":{", name_len, info->prefix + parent->prefix_len),
+            info->json_len);
+        assert_true(info->json_len < FIELD_JSON_MAX);
+        assert_string_equal(info->json, expected);
     }
 }
 
@@ -227,8 +190,7 @@ int main(void) {
         cmocka_unit_test(test_sqlite_version_is_raised),
         cmocka_unit_test(test_page_file),
         cmocka_unit_test(test_names_stand_in_their_groups),
-        cmocka_unit_test(test_names_in_json),
-        cmocka_unit_test(test_tables_of_datasets),
+        cmocka_unit_test(test_groups_in_json),
         cmocka_unit_test(test_names_are_unique_in_a_dataset),
         cmocka_unit_test(test_session_fields_have_columns),
         cmocka_unit_test(test_ecs_names),

@@ -231,6 +231,13 @@ static void test_numbers(void **state) {
     check_number(1234567890, "1234567890");
     check_number(INT64_MAX, "9223372036854775807");
     check_number(INT64_MIN, "-9223372036854775808");
+    for (int64_t power = 10; power < INT64_MAX / 10; power *= 10) {
+        for (int64_t number = power - 1; number <= power + 1; number++) {
+            char expected[24];
+            (void)snprintf(expected, sizeof expected, "%lld", (long long)number);
+            check_number(number, expected);
+        }
+    }
     struct buffer buffer = {0};
     buffer_add_unsigned(&buffer, UINT64_MAX);
     assert_string_equal(finish(&buffer), "18446744073709551615");
