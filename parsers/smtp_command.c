@@ -4,12 +4,14 @@
 
 #include "smtp_text.h"
 
-#define NAME(text) text, sizeof(text) - 1, (text)[0]
+/* With its length the first letter tells most names apart. */
+#define TAG(len, first) ((uint16_t)((len) << 8 | (uint8_t)(first)))
+#define NAME(text)      text, TAG(sizeof(text) - 1, (text)[0])
+#define VERB_LEN_MAX    UINT8_MAX /* none is as long */
 
 static const struct {
     const char *name;
-    uint8_t len;
-    char first; /* of the name: with the length it tells most of them apart */
+    uint16_t tag;
     enum smtp_verb verb;
 } verbs[] = {
     {NAME("EHLO"), SMTP_VERB_EHLO},
@@ -56,21 +58,22 @@ static const struct {
 
 struct smtp_command smtp_command_of(struct reader line) {
     struct smtp_command command = {SMTP_VERB_UNKNOWN, false, line};
-    struct reader at = line;
     /* RFC 5321 section 4.1.1: the verb begins the line. */
-    struct reader first = at;
-    uint8_t c = reader_u8(&first);
-    if (c == ' ' || c == '\t') {
+    const uint8_t *at = line.pos;
+    while (at < line.end && !smtp_is_blank(*at)) {
+        at++;
+    }
+    size_t len = (size_t)(at - line.pos);
+    if (len == 0 || len > VERB_LEN_MAX) {
         return command;
     }
-    struct reader word = smtp_word(&at);
-    size_t len = reader_left(&word);
-    char upper = (char)smtp_upper_of(c);
+    struct reader word = reader_sub(&line, len);
+    uint16_t tag = TAG(len, smtp_upper_of(word.pos[0]));
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-        if (len == verbs[i].len && upper == verbs[i].first && smtp_is(word, verbs[i].name)) {
+        if (verbs[i].tag == tag && smtp_is(word, verbs[i].name)) {
             command.verb = verbs[i].verb;
-            command.lmtp = upper == 'L'; /* LHLO */
-            command.argument = smtp_trim(at);
+            command.lmtp = verbs[i].name[0] == 'L'; /* LHLO */
+            command.argument = smtp_trim(line);
             break;
         }
     }

@@ -36,15 +36,18 @@ static void keep(struct smtp_line *line, struct reader part) {
     line->len = (uint16_t)(line->len + len);
 }
 
-enum parse_result smtp_line_take_part(struct smtp_line *line, struct reader *in, size_t len, bool to_end,
+enum parse_result smtp_line_take_part(struct smtp_line *line, struct reader *in,
                                       struct smtp_line_whole *whole) {
+    size_t left = reader_left(in);
+    const uint8_t *feed = left > 0 ? memchr(in->pos, '\n', left) : NULL;
+    size_t len = feed ? (size_t)(feed - in->pos) : left;
     struct reader part = reader_sub(in, len);
     if (len > 0) {
         line->last_cr = smtp_line_ends_with_cr(part);
     }
     line->wire_len += len;
     keep(line, part);
-    if (!to_end) {
+    if (!feed) {
         return PARSE_MORE;
     }
     reader_skip(in, 1);

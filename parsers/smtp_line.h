@@ -50,24 +50,30 @@ static inline bool smtp_line_ends_with_cr(struct reader text) {
     return reader_left(&text) > 0 && text.end[-1] == '\r';
 }
 
-/* The next len bytes of a line that is cut, and, with to_end, its line feed. */
-enum parse_result smtp_line_take_part(struct smtp_line *line, struct reader *in, size_t len, bool to_end,
+/* smtp_line_take() of a line that is cut. */
+enum parse_result smtp_line_take_part(struct smtp_line *line, struct reader *in,
                                       struct smtp_line_whole *whole);
+
+/* A line that begins at in and lies whole there; false: its end does not. */
+static inline bool smtp_line_take_whole(struct reader *in, struct smtp_line_whole *whole) {
+    size_t left = reader_left(in);
+    const uint8_t *feed = left > 0 ? memchr(in->pos, '\n', left) : NULL;
+    if (feed == NULL) {
+        return false;
+    }
+    size_t len = (size_t)(feed - in->pos);
+    struct reader text = reader_of(in->pos, len);
+    reader_skip(in, len + 1);
+    smtp_line_finish(whole, text, len + 1, smtp_line_ends_with_cr(text));
+    return true;
+}
 
 /* Takes bytes from in up to the line's end. PARSE_OK: whole is set, borrowed
  * from in or line until smtp_line_drop(). PARSE_MORE: in is used up. */
 static inline enum parse_result smtp_line_take(struct smtp_line *line, struct reader *in,
                                                struct smtp_line_whole *whole) {
-    size_t left = reader_left(in);
-    const uint8_t *feed = left > 0 ? memchr(in->pos, '\n', left) : NULL;
-    size_t len = feed ? (size_t)(feed - in->pos) : left;
-    if (!feed || smtp_line_begun(line)) {
-        return smtp_line_take_part(line, in, len, feed != NULL, whole);
-    }
-    struct reader text = reader_of(in->pos, len);
-    reader_skip(in, len + 1);
-    smtp_line_finish(whole, text, len + 1, smtp_line_ends_with_cr(text));
-    return PARSE_OK;
+    bool taken = !smtp_line_begun(line) && smtp_line_take_whole(in, whole);
+    return taken ? PARSE_OK : smtp_line_take_part(line, in, whole);
 }
 
 /* Forgets the line, wiping what was copied: it may have been a password. */

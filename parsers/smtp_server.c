@@ -443,6 +443,24 @@ static bool goes_on_with_lines(const struct smtp_server *server) {
     return server->in_reply && !server->after_accept && !server->gap && (!server->midstream || server->fresh);
 }
 
+/* "250-PIPELINING": one more keyword line in a reply to EHLO, which is most of what servers say in clear.
+ * True: it was there, whole, and is taken; what else may come step_line() knows. */
+static bool take_keyword_line(struct smtp *smtp, struct reader *in) {
+    struct smtp_server *server = &smtp->server;
+    struct smtp_line_whole line;
+    struct reader ahead = *in;
+    if (!server->collects || server->skip_reply || server->num_lines + 1 >= SMTP_REPLY_LINES_MAX ||
+        smtp->hiding != NULL || smtp_line_begun(&server->line) || reader_left(in) < 4 ||
+        memcmp(in->pos, "250-", 4) != 0 || !smtp_line_take_whole(&ahead, &line) || line.cut) {
+        return false;
+    }
+    *in = ahead;
+    reader_skip(&line.text, 4);
+    collect_keyword(smtp, smtp_trim(line.text));
+    server->num_lines++;
+    return true;
+}
+
 /* Returns false when the server stops here. */
 static bool step(struct smtp *smtp, struct reader *in, bool force) {
     struct smtp_server *server = &smtp->server;
@@ -461,9 +479,12 @@ static bool step(struct smtp *smtp, struct reader *in, bool force) {
     }
     server->started = true;
     server->resumed = false;
-    do {
-        step_line(smtp, in);
-    } while (reader_left(in) > 0 && goes_on_with_lines(server));
+    step_line(smtp, in);
+    while (reader_left(in) > 0 && goes_on_with_lines(server)) {
+        if (!take_keyword_line(smtp, in)) {
+            step_line(smtp, in);
+        }
+    }
     return true;
 }
 

@@ -168,7 +168,7 @@ size_t smtp_list_fit(struct smtp_list *list) {
     return held - smtp_list_held(list);
 }
 
-#define ROOM_FIRST 128 /* of a list that may hold several texts; one text gets what it needs */
+#define ROOM_FIRST 64 /* of a list that may hold several texts; one text gets what it needs */
 
 /* Room for more bytes behind those that are there. Lists are bounded by their callers' limits:
  * (SMTP_CAPABILITIES_MAX + 1) texts of SMTP_TEXT_MAX fit in 16 bits. */
@@ -222,7 +222,7 @@ enum smtp_kept smtp_list_add(struct smtp_list *list, struct reader text, size_t 
     return len < whole ? SMTP_KEPT_CUT : SMTP_KEPT;
 }
 
-static struct reader next_text(struct reader *at) {
+static inline struct reader next_text(struct reader *at) {
     uint8_t begin = reader_u8(at);
     if (begin < KEYWORD) {
         return reader_sub(at, begin);

@@ -19,19 +19,6 @@ bool tls_version_is_13(uint16_t version) {
     return version == 0x0304 || high == 0x7f || high == 0x7e || high == 0xfb;
 }
 
-bool tls_extension_next(struct reader *block, struct tls_extension *extension) {
-    if (reader_left(block) == 0) {
-        return false;
-    }
-    const uint8_t *head = reader_bytes(block, 4); /* type and length */
-    if (head == NULL) {
-        return false;
-    }
-    extension->type = (uint16_t)(head[0] << 8 | head[1]);
-    extension->data = reader_sub(block, (size_t)(head[2] << 8 | head[3]));
-    return reader_ok(block);
-}
-
 /* The extension block at the end of a hello: absent, or a vector that fills the rest (RFC 5246
  * section 7.4.1.2). */
 static bool take_extensions(struct reader *body, struct reader *extensions) {

@@ -32,7 +32,15 @@ struct tls_extension {
 
 /* Takes the next extension off a block. False at its end, or when it is malformed (then the block has
  * failed). */
-bool tls_extension_next(struct reader *block, struct tls_extension *extension);
+static inline bool tls_extension_next(struct reader *block, struct tls_extension *extension) {
+    const uint8_t *head = reader_left(block) > 0 ? reader_bytes(block, 4) : NULL; /* type and length */
+    if (head == NULL) {
+        return false;
+    }
+    extension->type = (uint16_t)(head[0] << 8 | head[1]);
+    extension->data = reader_sub(block, (size_t)(head[2] << 8 | head[3]));
+    return reader_ok(block);
+}
 
 /* The bodies of handshake messages. PARSE_BAD: not even the fixed part is there. Extension blocks that lie
  * about their length give has_extensions with a failed reader. */

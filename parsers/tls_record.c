@@ -158,21 +158,25 @@ static enum parse_result scan(struct tls_record *r, struct reader *in) {
     }
 }
 
-/* A header that lies whole in the bytes given: false when it is none of TLS, which is then seen byte by byte.
+/* Whether a header begins here and lies whole in the bytes given. What is none of TLS is seen byte by byte.
  */
-static bool read_whole_header(struct tls_record *r, struct reader *in) {
+static bool at_whole_header(const struct tls_record *r, const struct reader *in) {
     const uint8_t *head = in->pos;
     if (r->family == TLS_FAMILY_SSLV2 || r->have > 0 || reader_left(in) < TLS_RECORD_HEADER ||
         !header_possible(head, TLS_RECORD_HEADER)) {
         return false;
     }
-    if (r->state == TLS_RECORD_AT_FIRST && head[0] != TLS_RECORD_HANDSHAKE && head[0] != TLS_RECORD_ALERT) {
-        return false;
+    if (r->state == TLS_RECORD_AT_FIRST) {
+        return head[0] == TLS_RECORD_HANDSHAKE || head[0] == TLS_RECORD_ALERT;
     }
+    return r->state == TLS_RECORD_AT_HEADER;
+}
+
+/* Behind at_whole_header(). */
+static void read_whole_header(struct tls_record *r, struct reader *in) {
     memcpy(r->head, reader_bytes(in, TLS_RECORD_HEADER), TLS_RECORD_HEADER);
     r->have = TLS_RECORD_HEADER;
     enter_body(r, r->head[0], body_length(r->head));
-    return true;
 }
 
 /* One more header byte in a stream in step, or after a tentative body. */
@@ -262,8 +266,10 @@ enum parse_result tls_record_next(struct tls_record *r, struct reader *in, struc
     const uint8_t *start = in->pos;
     for (;;) {
         enum parse_result result = PARSE_BAD;
-        bool at_header = r->state == TLS_RECORD_AT_HEADER || r->state == TLS_RECORD_AT_FIRST;
-        if (r->state == TLS_RECORD_AT_BODY || (at_header && read_whole_header(r, in))) {
+        if (at_whole_header(r, in)) {
+            read_whole_header(r, in);
+        }
+        if (r->state == TLS_RECORD_AT_BODY) {
             result = read_body(r, in, fragment);
             /* In one piece when header and body were both read by this call. */
             if (result == PARSE_OK && fragment->first && fragment->last && !fragment->opaque &&
@@ -301,27 +307,19 @@ enum parse_result tls_record_next(struct tls_record *r, struct reader *in, struc
     }
 }
 
-/* A record that lies whole in the bytes given leaves no trace but its length. */
-static bool pass_whole(struct tls_record *r, struct reader *in) {
-    size_t len = TLS_RECORD_HEADER + (size_t)body_length(in->pos);
-    if (reader_left(in) < len) {
-        return false;
-    }
-    r->length = body_length(in->pos);
-    reader_skip(in, len);
-    return true;
-}
-
 bool tls_record_pass(struct tls_record *r, struct reader *in, uint8_t type) {
     if (r->state == TLS_RECORD_AT_HEADER) {
-        if (r->family != TLS_FAMILY_TLS || r->have > 0 || reader_left(in) < TLS_RECORD_HEADER ||
-            in->pos[0] != type || !header_possible(in->pos, TLS_RECORD_HEADER)) {
+        if (!at_whole_header(r, in) || in->pos[0] != type) {
             return false;
         }
-        if (pass_whole(r, in)) {
+        size_t whole = TLS_RECORD_HEADER + (size_t)body_length(in->pos);
+        if (reader_left(in) >= whole) { /* it leaves no trace but its length */
+            r->family = TLS_FAMILY_TLS;
+            r->length = body_length(in->pos);
+            reader_skip(in, whole);
             return true;
         }
-        (void)read_whole_header(r, in);
+        read_whole_header(r, in);
     }
     if (r->state != TLS_RECORD_AT_BODY || r->type != type || r->used > 0) {
         return false;
