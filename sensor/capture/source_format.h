@@ -25,9 +25,11 @@ struct pcap_format {
 /* An interface of a pcapng section. */
 struct pcapng_interface {
     int linktype;
-    uint32_t snaplen;   /* 0: no limit */
-    uint8_t resolution; /* if_tsresol as it is written */
-    int64_t offset_s;   /* if_tsoffset */
+    uint32_t snaplen;    /* 0: no limit */
+    uint8_t resolution;  /* if_tsresol as it is written */
+    uint64_t per_second; /* decimal resolutions: ticks */
+    uint64_t ns_factor;  /* and nanoseconds per tick, or ticks per nanosecond when they are shorter */
+    int64_t offset_s;    /* if_tsoffset */
 };
 
 /* A pcapng file (draft-ietf-opsawg-pcapng). */

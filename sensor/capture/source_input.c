@@ -79,7 +79,7 @@ bool input_fill(struct input *input, size_t want) {
     return left >= want;
 }
 
-bool input_skip(struct input *input, uint64_t len) {
+bool input_skip_far(struct input *input, uint64_t len) {
     while (len > input_left(input)) {
         len -= input_left(input);
         input_consume(input, input_left(input));

@@ -59,8 +59,15 @@ static inline void input_consume(struct input *input, size_t len) {
     input->pos += len;
 }
 
+bool input_skip_far(struct input *input, uint64_t len); /* for input_skip() */
+
 /* Moves on by len bytes, any number; false when the file ends before. */
-bool input_skip(struct input *input, uint64_t len);
+static inline bool input_skip(struct input *input, uint64_t len) {
+    if (len > input_left(input))
+        return input_skip_far(input, len);
+    input_consume(input, (size_t)len);
+    return true;
+}
 
 /* Of the next byte, in the decompressed file. */
 static inline uint64_t input_offset(const struct input *input) {

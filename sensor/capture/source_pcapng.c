@@ -24,12 +24,13 @@
 #define TSRESOL_BINARY      0x80u
 #define TSRESOL_DECIMAL_MAX 19 /* 10^19 is the last power that 64 bits hold */
 #define TSRESOL_BINARY_MAX  63
+#define NS_EXPONENT         9
 
-static uint32_t block_u32(const struct source *source, struct reader *r) {
+static inline uint32_t block_u32(const struct source *source, struct reader *r) {
     return source->pcapng.little_endian ? reader_u32le(r) : reader_u32(r);
 }
 
-static uint16_t block_u16(const struct source *source, struct reader *r) {
+static inline uint16_t block_u16(const struct source *source, struct reader *r) {
     return source->pcapng.little_endian ? reader_u16le(r) : reader_u16(r);
 }
 
@@ -53,6 +54,16 @@ static uint64_t power_of_ten(unsigned exponent) {
     return power;
 }
 
+/* Once for each interface, for all its packets. */
+static void set_resolution(struct pcapng_interface *interface) {
+    unsigned exponent = interface->resolution & ~TSRESOL_BINARY;
+    if (interface->resolution & TSRESOL_BINARY)
+        return;
+    interface->per_second = power_of_ten(exponent);
+    interface->ns_factor =
+        power_of_ten(exponent > NS_EXPONENT ? exponent - NS_EXPONENT : NS_EXPONENT - exponent);
+}
+
 /* Ticks of the interface's clock to nanoseconds since 1970; held at the ends of the range. */
 static uint64_t to_ns(const struct pcapng_interface *interface, uint64_t ticks) {
     unsigned exponent = interface->resolution & ~TSRESOL_BINARY;
@@ -63,10 +74,9 @@ static uint64_t to_ns(const struct pcapng_interface *interface, uint64_t ticks) 
         /* 32 bits are more than a nanosecond needs, and leave room for the product */
         ns = exponent > 32 ? (fraction >> (exponent - 32)) * NS_PER_S >> 32 : fraction * NS_PER_S >> exponent;
     } else {
-        uint64_t per_second = power_of_ten(exponent);
-        uint64_t fraction = ticks % per_second;
-        seconds = ticks / per_second;
-        ns = exponent > 9 ? fraction / power_of_ten(exponent - 9) : fraction * power_of_ten(9 - exponent);
+        uint64_t fraction = ticks % interface->per_second;
+        seconds = ticks / interface->per_second;
+        ns = exponent > NS_EXPONENT ? fraction / interface->ns_factor : fraction * interface->ns_factor;
     }
     const uint64_t max = UINT64_MAX / NS_PER_S - 1;
     uint64_t offset =
@@ -122,6 +132,7 @@ static enum source_result read_interface(struct source *source, struct reader *r
     interface.snaplen = block_u32(source, r);
     if (!reader_ok(r) || !read_interface_options(source, r, &interface))
         return source_damaged(source, "interface %zu is described wrongly", source->pcapng.num_interfaces);
+    set_resolution(&interface);
     if (source->pcapng.num_interfaces == SOURCE_INTERFACES_MAX)
         return source_damaged(source, "more than %u interfaces", SOURCE_INTERFACES_MAX);
     if (!add_interface(&source->pcapng, &interface)) {
