@@ -97,9 +97,9 @@ enum parse_result smtp_tls_decide(struct reader in, enum smtp_tls_place place, b
 }
 
 size_t smtp_push(struct smtp *smtp, enum side side, const uint8_t *data, size_t len, bool force) {
-    struct reader in = reader_of(data, len);
     smtp->report_old = true;
-    return side == SIDE_CLIENT ? smtp_client_push(smtp, in, force) : smtp_server_push(smtp, in, force);
+    return side == SIDE_CLIENT ? smtp_client_push(smtp, data, len, force)
+                               : smtp_server_push(smtp, data, len, force);
 }
 
 void smtp_gap(struct smtp *smtp, enum side side, uint64_t len) {

@@ -555,8 +555,8 @@ static bool step(struct smtp *smtp, struct reader *in, bool force) {
     return true;
 }
 
-size_t smtp_client_push(struct smtp *smtp, struct reader in, bool force) {
-    size_t len = reader_left(&in);
+size_t smtp_client_push(struct smtp *smtp, const uint8_t *data, size_t len, bool force) {
+    struct reader in = reader_of(data, len);
     bool more = true;
     while (more && reader_left(&in) > 0) {
         size_t before = reader_left(&in);

@@ -136,11 +136,11 @@ struct smtp {
     bool hole_content_open, hole_content_ended, hole_content_replied;
 };
 
-size_t smtp_client_push(struct smtp *smtp, struct reader in, bool force);
+size_t smtp_client_push(struct smtp *smtp, const uint8_t *data, size_t len, bool force);
 void smtp_client_gap(struct smtp *smtp, uint64_t len);
 bool smtp_client_waits(const struct smtp *smtp);
 
-size_t smtp_server_push(struct smtp *smtp, struct reader in, bool force);
+size_t smtp_server_push(struct smtp *smtp, const uint8_t *data, size_t len, bool force);
 void smtp_server_gap(struct smtp *smtp);
 bool smtp_server_waits(const struct smtp *smtp);
 

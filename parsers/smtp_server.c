@@ -448,13 +448,16 @@ static bool goes_on_with_lines(const struct smtp_server *server) {
 static bool take_keyword_line(struct smtp *smtp, struct reader *in) {
     struct smtp_server *server = &smtp->server;
     struct smtp_line_whole line;
-    struct reader ahead = *in;
+    const uint8_t *begin = in->pos;
     if (!server->collects || server->skip_reply || server->num_lines + 1 >= SMTP_REPLY_LINES_MAX ||
         smtp->hiding != NULL || smtp_line_begun(&server->line) || reader_left(in) < 4 ||
-        memcmp(in->pos, "250-", 4) != 0 || !smtp_line_take_whole(&ahead, &line) || line.cut) {
+        memcmp(begin, "250-", 4) != 0 || !smtp_line_take_whole(in, &line)) {
         return false;
     }
-    *in = ahead;
+    if (line.cut) {
+        in->pos = begin;
+        return false;
+    }
     reader_skip(&line.text, 4);
     collect_keyword(smtp, smtp_trim(line.text));
     server->num_lines++;
@@ -488,8 +491,8 @@ static bool step(struct smtp *smtp, struct reader *in, bool force) {
     return true;
 }
 
-size_t smtp_server_push(struct smtp *smtp, struct reader in, bool force) {
-    size_t len = reader_left(&in);
+size_t smtp_server_push(struct smtp *smtp, const uint8_t *data, size_t len, bool force) {
+    struct reader in = reader_of(data, len);
     bool more = true;
     while (more && reader_left(&in) > 0) {
         size_t before = reader_left(&in);

@@ -242,15 +242,6 @@ static enum parse_result take_fragment(struct tls *tls, enum side side, struct t
     return PARSE_OK; /* heartbeat */
 }
 
-/* Application data that nobody decrypts is counted. */
-static void pass_data(struct tls *tls, struct tls_side *s, struct reader *in) {
-    while (tls_record_pass(&s->record, in, TLS_RECORD_APPLICATION_DATA)) {
-        if (tls_evidence_data(&s->evidence, s->record.length)) {
-            tls->stale = true;
-        }
-    }
-}
-
 /* What of a fragment lies in the bytes pushed, which are read up to `read`: not what scanning has kept. */
 static void tell_data(const struct tls *tls, enum side side, const struct tls_fragment *f,
                       const uint8_t *read, const uint8_t *pushed) {
@@ -261,16 +252,29 @@ static void tell_data(const struct tls *tls, enum side side, const struct tls_fr
     }
 }
 
-/* Not inlined: most bytes are passed over and never come here. */
-__attribute__((noinline)) static enum parse_result push_records(struct tls *tls, enum side side,
-                                                                struct reader *in, const uint8_t *pushed) {
+bool tls_pass(struct tls *tls, enum side side, const uint8_t *data, size_t len, size_t *passed) {
     struct tls_side *s = &tls->sides[side];
+    struct reader in = reader_of(data, len);
+    bool wanted = tls->handler.protected_record != NULL || tls->handler.application_data != NULL;
+    while (!wanted && tls_record_pass(&s->record, &in, TLS_RECORD_APPLICATION_DATA)) {
+        if (tls_evidence_data(&s->evidence, s->record.length)) {
+            tls->stale = true;
+        }
+    }
+    *passed = len - reader_left(&in);
+    return reader_left(&in) == 0;
+}
+
+enum parse_result tls_push(struct tls *tls, enum side side, const uint8_t *data, size_t len,
+                           size_t *consumed) {
+    struct tls_side *s = &tls->sides[side];
+    struct reader in = reader_of(data, len);
     struct tls_fragment fragment;
     enum parse_result result;
-    while ((result = tls_record_next(&s->record, in, &fragment)) == PARSE_OK) {
-        tell_data(tls, side, &fragment, in->pos, pushed);
+    while ((result = tls_record_next(&s->record, &in, &fragment)) == PARSE_OK) {
+        tell_data(tls, side, &fragment, in.pos, data);
         if (take_fragment(tls, side, &fragment) == PARSE_BAD) {
-            in->pos = fragment.data.pos;
+            in.pos = fragment.data.pos;
             s->record.state = TLS_RECORD_ENDED;
             result = PARSE_BAD;
             break;
@@ -280,22 +284,8 @@ __attribute__((noinline)) static enum parse_result push_records(struct tls *tls,
         s->evidence.not_tls = true;
         tls->stale = true;
     }
-    return result == PARSE_MORE ? PARSE_OK : result;
-}
-
-enum parse_result tls_push(struct tls *tls, enum side side, const uint8_t *data, size_t len,
-                           size_t *consumed) {
-    struct reader in = reader_of(data, len);
-    if (tls->handler.protected_record == NULL && tls->handler.application_data == NULL) {
-        pass_data(tls, &tls->sides[side], &in);
-        if (len > 0 && reader_left(&in) == 0) {
-            *consumed = len;
-            return PARSE_OK;
-        }
-    }
-    enum parse_result result = push_records(tls, side, &in, data);
     *consumed = len - reader_left(&in);
-    return result;
+    return result == PARSE_MORE ? PARSE_OK : result;
 }
 
 void tls_gap(struct tls *tls, enum side side, uint64_t len) {

@@ -119,6 +119,10 @@ void tls_free(struct tls *tls);
 enum parse_result tls_push(struct tls *tls, enum side side, const uint8_t *data, size_t len,
                            size_t *consumed);
 
+/* The same, and faster, for what most bytes are, application data that no handler wants: takes the first
+ * *passed bytes. True: that was all, and tls_held() is what it was. What is left is for tls_push(). */
+bool tls_pass(struct tls *tls, enum side side, const uint8_t *data, size_t len, size_t *passed);
+
 /* len bytes of that side were never captured. The parser finds the next record if it can (a hole inside one
  * record's body is counted off; else it scans for a header that cannot be chance, or two that follow each
  * other) and marks the facts. From then on only what is certain decides: ESTABLISHED by complete evidence of

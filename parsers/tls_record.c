@@ -174,9 +174,10 @@ static bool at_whole_header(const struct tls_record *r, const struct reader *in)
 
 /* Behind at_whole_header(). */
 static void read_whole_header(struct tls_record *r, struct reader *in) {
-    memcpy(r->head, reader_bytes(in, TLS_RECORD_HEADER), TLS_RECORD_HEADER);
+    const uint8_t *head = reader_bytes(in, TLS_RECORD_HEADER);
+    memcpy(r->head, head, TLS_RECORD_HEADER);
     r->have = TLS_RECORD_HEADER;
-    enter_body(r, r->head[0], body_length(r->head));
+    enter_body(r, head[0], body_length(head)); /* not from where it was just written: that takes its time */
 }
 
 /* One more header byte in a stream in step, or after a tentative body. */

@@ -376,8 +376,10 @@ static bool settle_tls_after_gap(struct session *session, enum side side, const 
 static size_t push_tls(struct session *session, enum side side, const uint8_t *data, size_t len, bool force) {
     if (session->tls_after_gap[side] && !settle_tls_after_gap(session, side, data, len, force))
         return 0;
-    size_t used = 0;
-    enum parse_result result = tls_push(session->tls, side, data, len, &used);
+    size_t passed, used = 0;
+    if (tls_pass(session->tls, side, data, len, &passed))
+        return len;
+    enum parse_result result = tls_push(session->tls, side, data + passed, len - passed, &used);
     session->tls_held = (uint32_t)tls_held(session->tls);
     if (result != PARSE_BAD)
         return len;
@@ -388,7 +390,7 @@ static size_t push_tls(struct session *session, enum side side, const uint8_t *d
     session->clear_after_tls[side] = true;
     session->lanes[side] = LANE_SMTP;
     smtp_resume(session->smtp, side);
-    return used;
+    return passed + used;
 }
 
 static size_t push_lane(struct session *session, enum side side, const uint8_t *data, size_t len,

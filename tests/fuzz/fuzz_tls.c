@@ -81,17 +81,24 @@ static void push(struct tls *tls, const struct step *step, size_t piece) {
     for (size_t at = 0; at < step->len; at += piece) {
         size_t len = step->len - at < piece ? step->len - at : piece;
         uint8_t *copy = malloc(len);
-        size_t consumed = 0;
+        size_t passed = 0, consumed = 0;
         assert(copy != NULL);
         memcpy(copy, step->data + at, len);
-        enum parse_result result = tls_push(tls, step->side, copy, len, &consumed);
-        assert(result == PARSE_OK ? consumed == len : consumed < len);
+        if (!tls_pass(tls, step->side, copy, len, &passed)) {
+            enum parse_result result = tls_push(tls, step->side, copy + passed, len - passed, &consumed);
+            assert(result == PARSE_OK ? consumed == len - passed : consumed < len - passed);
+        }
         free(copy);
     }
 }
 
-static struct tls *follow(const uint8_t *data, size_t size, size_t piece, struct seen *seen) {
+/* Without on_sealed() and on_data(), application data is passed over. */
+static struct tls *follow(const uint8_t *data, size_t size, size_t piece, bool passes, struct seen *seen) {
     struct tls_handler handler = {seen, on_client_hello, on_server_hello, on_certificate, on_sealed, on_data};
+    if (passes) {
+        handler.protected_record = NULL;
+        handler.application_data = NULL;
+    }
     struct tls *tls = tls_new(&handler);
     struct reader in = reader_of(data, size);
     struct step step;
@@ -109,24 +116,39 @@ static struct tls *follow(const uint8_t *data, size_t size, size_t piece, struct
     return tls;
 }
 
-/* Byte by byte, the same comes out. */
-static void compare_cut(struct tls *a, const struct seen *seen_a, const uint8_t *data, size_t size) {
-    struct seen seen_b = {0};
-    struct tls *b = follow(data, size, 1, &seen_b);
+static void compare_facts(const struct tls *a, const struct tls *b) {
     struct tls_facts x = *tls_facts(a), y = *tls_facts(b);
     assert((x.server_name == NULL) == (y.server_name == NULL));
     assert((x.next_protocol == NULL) == (y.next_protocol == NULL));
     x.server_name = y.server_name = x.next_protocol = y.next_protocol = NULL;
     assert(memcmp(&x, &y, sizeof x) == 0);
+}
+
+/* Byte by byte, the same comes out. */
+static void compare_cut(struct tls *a, const struct seen *seen_a, const uint8_t *data, size_t size) {
+    struct seen seen_b = {0};
+    struct tls *b = follow(data, size, 1, false, &seen_b);
+    compare_facts(a, b);
     assert(memcmp(seen_a, &seen_b, sizeof seen_b) == 0);
+    tls_free(b);
+}
+
+/* And when application data is passed over. */
+static void compare_passing(struct tls *a, const uint8_t *data, size_t size, size_t piece) {
+    struct seen seen_b = {0};
+    struct tls *b = follow(data, size, piece, true, &seen_b);
+    compare_facts(a, b);
     tls_free(b);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct seen seen = {0};
-    struct tls *tls = follow(data, size, SIZE_MAX, &seen);
-    if (has_turn(data, size, 32))
+    struct tls *tls = follow(data, size, SIZE_MAX, false, &seen);
+    compare_passing(tls, data, size, SIZE_MAX);
+    if (has_turn(data, size, 32)) {
         compare_cut(tls, &seen, data, size);
+        compare_passing(tls, data, size, 1);
+    }
     tls_free(tls);
     return 0;
 }
