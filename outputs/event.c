@@ -219,6 +219,15 @@ const char *event_string(struct event *event, const char *string) {
     return string == NULL ? NULL : event_text(event, string, strlen(string));
 }
 
+const char *event_ascii(struct event *event, const char *text, size_t len) {
+    char *copy = arena_take(&event->arena, len + 1, 1);
+    if (copy != NULL) {
+        memcpy(copy, text, len);
+        copy[len] = '\0';
+    }
+    return copy;
+}
+
 bool event_list(struct event *event, struct text_list *list, size_t num) {
     num = num > EVENT_LIST_MAX ? EVENT_LIST_MAX : num;
     const char **items = arena_alloc(&event->arena, num * sizeof *items);

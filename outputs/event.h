@@ -382,6 +382,9 @@ void event_hold(struct event *event, void *object, void (*release)(void *object)
 const char *event_text(struct event *event, const void *data, size_t len);
 const char *event_string(struct event *event, const char *string); /* the same, of a C string */
 
+/* A copy of len bytes of ASCII that the sensor made itself. NULL when out of memory. */
+const char *event_ascii(struct event *event, const char *text, size_t len);
+
 /* The name that a function found in a table, or made in the caller's buffer for want of a row: a constant is
  * pointed to as it is, what stands in the buffer is copied. */
 static inline const char *event_name(struct event *event, const char *name, const char *buffer) {
@@ -393,6 +396,11 @@ bool event_list(struct event *event, struct text_list *list, size_t num);
 
 static inline void event_find(struct session_event *session, enum finding finding) {
     session->findings |= UINT64_C(1) << finding;
+}
+
+/* The first of those that there are: bits other than 0. */
+static inline enum finding event_first_finding(uint64_t findings) {
+    return (enum finding)__builtin_ctzll(findings);
 }
 
 static inline bool event_found(const struct session_event *session, enum finding finding) {

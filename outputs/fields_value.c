@@ -83,23 +83,20 @@ static void set_ratio(struct field_value *value, uint64_t numerator, uint64_t de
 
 static void set_findings(struct field_value *value, uint64_t findings) {
     size_t num = 0;
-    for (unsigned i = 0; findings >> i != 0; i++) {
-        if ((findings >> i & 1) != 0) {
-            value->scratch.names[num++] = finding_info((enum finding)i)->name;
-        }
+    for (; findings != 0; findings &= findings - 1) {
+        value->scratch.names[num++] = finding_info(event_first_finding(findings))->name;
     }
     value->shape = num > 0 ? VALUE_TEXTS : VALUE_ABSENT;
     value->texts = (struct text_list){.items = value->scratch.names, .num = num};
 }
 
-static void set_severity(struct field_value *value, uint64_t findings) {
+int field_severity(uint64_t findings) {
     int worst = 0;
-    for (unsigned i = 0; findings >> i != 0; i++) {
-        if ((findings >> i & 1) != 0 && (int)finding_info((enum finding)i)->severity > worst) {
-            worst = (int)finding_info((enum finding)i)->severity;
-        }
+    for (; findings != 0; findings &= findings - 1) {
+        int severity = (int)finding_info(event_first_finding(findings))->severity;
+        worst = severity > worst ? severity : worst;
     }
-    set_number(value, worst, worst > 0);
+    return worst;
 }
 
 static void set_finding_counts(struct field_value *value, const uint64_t *counts) {
@@ -201,7 +198,7 @@ void fields_make(const struct event *event, enum field_kind kind, const void *at
         set_findings(value, *(const uint64_t *)at);
         break;
     case FIELD_SEVERITY:
-        set_severity(value, *(const uint64_t *)at);
+        set_number(value, field_severity(*(const uint64_t *)at), *(const uint64_t *)at != 0);
         break;
     case FIELD_FINDING_COUNTS:
         set_finding_counts(value, at);

@@ -53,6 +53,8 @@ const char *field_word(enum field_kind kind, const void *member);
 /* event.category or event.type (FIELD_CATEGORY, FIELD_TYPE), with its JSON. */
 const struct text_list *field_list(enum field_kind kind, const struct event *event);
 
+int field_severity(uint64_t findings); /* of the worst; 0: there are none */
+
 /* Of two times in a row; 0 where the second is the earlier one. Who reads it has 63 bits for it (JSON as most
  * read it, SQLite, Elasticsearch's long): centuries that only stamps from nowhere are apart. */
 static inline uint64_t field_duration(const void *member) {

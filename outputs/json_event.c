@@ -39,17 +39,26 @@ static inline char *open_group(char *at, const struct field_group_info *group) {
     return at + group->json_len;
 }
 
+static char *enter_deeply(char *at, enum field_group from, enum field_group to);
+
 /* Closes and opens objects, so that the writing that stood in group `from` stands in group `to`. */
 static __attribute__((noinline)) char *enter_group(char *at, enum field_group from, enum field_group to) {
-    const struct field_group_info *outer = fields_group(from), *inner = fields_group(to);
-    for (; from != to && outer->depth >= inner->depth; from = outer->parent, outer = fields_group(from)) {
+    const struct field_group_info *inner = fields_group(to);
+    while (from != to && fields_group(from)->depth >= inner->depth) {
         at[-1] = '}';
         *at++ = ',';
+        from = fields_group(from)->parent;
     }
     if (from == to) {
         return at;
     }
-    return open_group(inner->parent == from ? at : enter_group(at, from, inner->parent), inner);
+    return from == inner->parent ? open_group(at, inner) : enter_deeply(at, from, to);
+}
+
+/* More than one level down. */
+static __attribute__((noinline)) char *enter_deeply(char *at, enum field_group from, enum field_group to) {
+    const struct field_group_info *inner = fields_group(to);
+    return open_group(enter_group(at, from, inner->parent), inner);
 }
 
 /* --- what may be long: `at` moves with the buffer. When there is no memory it stays, and the buffer has
@@ -114,6 +123,19 @@ static __attribute__((noinline)) char *put_text(struct writing *writing, char *a
     return at + len + 3;
 }
 
+/* In which nothing needs an escape. */
+static __attribute__((noinline)) char *put_plain(struct writing *writing, char *at, const char *text) {
+    size_t len = strlen(text);
+    if (!has_room(writing, at, len + 3)) {
+        return append_text(writing, at, text);
+    }
+    at[0] = '"';
+    memcpy(at + 1, text, len);
+    at[len + 1] = '"';
+    at[len + 2] = ',';
+    return at + len + 3;
+}
+
 static inline char *put_texts(struct writing *writing, char *at, const struct text_list *list) {
     if (list->json == NULL || !has_room(writing, at, list->json_len + 1)) {
         return append_texts(writing, at, list);
@@ -124,16 +146,6 @@ static inline char *put_texts(struct writing *writing, char *at, const struct te
 }
 
 /* --- what is short --- */
-
-/* Of FIELD_WORD_MAX bytes at most, and nothing in it needs an escape. */
-static __attribute__((noinline)) char *put_word(char *at, const char *word) {
-    size_t len = strlen(word);
-    at[0] = '"';
-    memcpy(at + 1, word, len);
-    at[len + 1] = '"';
-    at[len + 2] = ',';
-    return at + len + 3;
-}
 
 static inline char *put_unsigned(char *at, uint64_t number) {
     at = buffer_put_unsigned(at, number);
@@ -208,13 +220,23 @@ static inline char *put_number_word(char *at, int64_t number) {
     return quote_end(put_number(at + 1, number) - 1);
 }
 
+static inline char *put_findings(struct writing *writing, char *at, uint64_t findings) {
+    *at++ = '[';
+    for (; findings != 0; findings &= findings - 1) {
+        at = put_plain(writing, at, finding_info(event_first_finding(findings))->name);
+    }
+    at[-1] = ']';
+    *at = ',';
+    return at + 1;
+}
+
 #define MADE(kind) append_made(writing, at, FIELD_##kind, member)
-#define WORD(kind) put_word(at, field_word(FIELD_##kind, member))
+#define WORD(kind) put_plain(writing, at, field_word(FIELD_##kind, member))
 
 KIND(TEXT, is_text(MEMBER(char *const)), put_text(writing, at, MEMBER(char *const)))
 KIND(IP, is_text(MEMBER(char *const)), put_text(writing, at, MEMBER(char *const)))
 KIND(HEX, is_text(MEMBER(char *const)), put_text(writing, at, MEMBER(char *const)))
-KIND(ID, true, put_text(writing, at, member))
+KIND(ID, true, put_plain(writing, at, member))
 KIND(TEXTS, has_items(&MEMBER(struct text_list)), put_texts(writing, at, &MEMBER(struct text_list)))
 KIND(NUMBER, MEMBER(int64_t) != EVENT_ABSENT, put_number(at, MEMBER(int64_t)))
 KIND(NUMBER_WORD, MEMBER(int64_t) != EVENT_ABSENT, put_number_word(at, MEMBER(int64_t)))
@@ -232,8 +254,8 @@ KIND(CATEGORY, true, put_texts(writing, at, field_list(FIELD_CATEGORY, writing->
 KIND(TYPE, true, put_texts(writing, at, field_list(FIELD_TYPE, writing->event)))
 KIND(VERDICT, true, WORD(VERDICT))
 KIND(UNKNOWN_REASON, MEMBER(enum unknown_reason) != UNKNOWN_NONE, MADE(UNKNOWN_REASON))
-KIND(FINDINGS, MEMBER(uint64_t) != 0, MADE(FINDINGS))
-KIND(SEVERITY, MEMBER(uint64_t) != 0, MADE(SEVERITY))
+KIND(FINDINGS, MEMBER(uint64_t) != 0, put_findings(writing, at, MEMBER(uint64_t)))
+KIND(SEVERITY, MEMBER(uint64_t) != 0, put_number(at, field_severity(MEMBER(uint64_t))))
 KIND(SESSION_COUNTS, MEMBER(struct count_list).num > 0, MADE(SESSION_COUNTS))
 KIND(HIT_COUNTS, MEMBER(struct count_list).num > 0, MADE(HIT_COUNTS))
 KIND(SINK_COUNTS, MEMBER(struct count_list).num > 0, MADE(SINK_COUNTS))

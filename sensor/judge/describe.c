@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "../../outputs/buffer.h"
 #include "describe_received.h"
 #include "describe_tls.h"
 #include "verdict.h"
@@ -30,7 +31,8 @@ static void describe_endpoint(struct event *event, struct event_endpoint *out, c
     struct endpoint_address end = end_of(flow, side);
     char text[ADDRESS_TEXT_MAX];
     const struct stream *stream = &flow->streams[side];
-    out->ip = event_string(event, address_text(&end, text));
+    address_text(&end, text);
+    out->ip = event_ascii(event, text, strlen(text));
     out->port = end.port;
     out->bytes = (int64_t)(stream->end - stream->gap_bytes);
     out->packets = flow->packets[side];
@@ -44,7 +46,7 @@ static void describe_network(struct event *event, const struct flow *flow, const
     describe_endpoint(event, &s->source, flow, SIDE_CLIENT);
     describe_endpoint(event, &s->destination, flow, SIDE_SERVER);
     if (address_community_id(digest, &client, &server, community_id))
-        s->community_id = event_string(event, community_id);
+        s->community_id = event_ascii(event, community_id, strlen(community_id));
     s->ipv6 = flow->key.addr_len == 16;
     s->direction = direction_name(describe_direction(flow, config));
     if (flow->vlan_id >= 0)
@@ -269,7 +271,7 @@ void describe_session(struct event *event, const struct flow *flow, const struct
 
 void describe_id(struct event *event, struct digest *digest, const char *subject, uint64_t first_ns,
                  uint64_t window_ns) {
-    char text[DESCRIBE_SUBJECT_MAX + 3 * 21], *at = text;
+    char text[DESCRIBE_SUBJECT_MAX + 3 * (1 + BUFFER_NUMBER_MAX)], *at = text;
     uint8_t hash[32] = {0};
     size_t subject_len = subject ? strnlen(subject, DESCRIBE_SUBJECT_MAX) : 0;
     memcpy(at, subject ? subject : "", subject_len);
@@ -277,7 +279,7 @@ void describe_id(struct event *event, struct digest *digest, const char *subject
     const uint64_t numbers[] = {first_ns, event->dataset, window_ns};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         *at++ = '|';
-        at = put_decimal(at, numbers[i]);
+        at = buffer_put_unsigned(at, numbers[i]);
     }
     digest_sha256(digest, text, (size_t)(at - text), hash);
     event->arena.failed |= digest_failed(digest); /* the event lacks something */

@@ -22,19 +22,13 @@ static bool is_obsolete(uint16_t version) {
 
 static void describe_client(struct event *event, const struct tls_facts *tls, const struct tls_notes *notes) {
     struct session_event *s = &event->session;
-    char name[TLS_NAME_BUF];
     if (!tls->client_hello)
         return;
     if (tls->server_name_len > 0)
         s->tls_server_name = event_text(event, tls->server_name, tls->server_name_len);
     if (notes->hello)
         hello_show(notes->hello, event);
-    if (tls->num_client_versions > 0 &&
-        event_list(event, &s->tls_client_versions, tls->num_client_versions)) {
-        for (size_t i = 0; i < s->tls_client_versions.num; i++)
-            s->tls_client_versions.items[i] =
-                event_name(event, tls_version_name(tls->client_versions[i], name), name);
-    }
+    hello_show_versions(notes->hello, tls->client_versions, tls->num_client_versions, event);
     s->tls_ech = fact_of(tls->ech);
     s->tls_early_data = fact_of(tls->early_data);
     s->tls_legacy_hello = fact_of(tls->legacy_hello);
@@ -76,7 +70,7 @@ static void describe_key_exchange(struct event *event, const struct tls_facts *t
 static void describe_ja3s(struct event *event, const struct tls_notes *notes) {
     char ja3s[2 * HELLO_JA3S_LEN + 1];
     hex_lower(notes->ja3s, HELLO_JA3S_LEN, ja3s);
-    event->session.tls_ja3s = event_string(event, ja3s);
+    event->session.tls_ja3s = event_ascii(event, ja3s, sizeof ja3s - 1);
 }
 
 static void describe_server(struct event *event, const struct tls_facts *tls, const struct tls_notes *notes) {

@@ -14,8 +14,6 @@
 #include <openssl/provider.h>
 #include <openssl/sha.h>
 
-#include "../../outputs/buffer.h"
-
 /* Fetching an algorithm by name is slow in OpenSSL 3, so each is fetched once. One that is forbidden is NULL.
  */
 struct hash {
@@ -131,26 +129,15 @@ bool digest_failed(struct digest *digest) {
     return failed;
 }
 
-void hex_lower(const uint8_t *bytes, size_t len, char *out) {
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < len; i++) {
-        *out++ = digits[bytes[i] >> 4];
-        *out++ = digits[bytes[i] & 0x0f];
-    }
-    *out = '\0';
+static char hex_digit(unsigned nibble) {
+    return (char)(nibble + (nibble < 10 ? '0' : 'a' - 10));
 }
 
-char *put_decimal(char *at, uint64_t number) {
-    char digits[20]; /* of UINT64_MAX */
-    size_t first = sizeof digits;
-    if (number < 10) {
-        *at = (char)('0' + number);
-        return at + 1;
+/* Without a table, so that the compiler makes several digits at once. */
+void hex_lower(const uint8_t *bytes, size_t len, char *restrict out) {
+    for (size_t i = 0; i < len; i++) {
+        out[2 * i] = hex_digit(bytes[i] >> 4);
+        out[2 * i + 1] = hex_digit(bytes[i] & 0x0f);
     }
-    for (; number >= 10; number /= 100)
-        memcpy(digits + (first -= 2), buffer_pairs + 2 * (number % 100), 2);
-    if (number > 0)
-        digits[--first] = (char)('0' + number);
-    memcpy(at, digits + first, sizeof digits - first);
-    return at + (sizeof digits - first);
+    out[2 * len] = '\0';
 }

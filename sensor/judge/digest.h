@@ -20,8 +20,6 @@ bool digest_sha256(struct digest *digest, const void *data, size_t len, uint8_t 
 
 bool digest_failed(struct digest *digest); /* one that is there, since this was last asked: out of memory */
 
-/* Numbers as text, for what goes into a hash or an event. */
-void hex_lower(const uint8_t *bytes, size_t len, char *out); /* out: 2 * len + 1 */
-char *put_decimal(char *at, uint64_t number); /* at most 20 digits, not terminated; returns their end */
+void hex_lower(const uint8_t *bytes, size_t len, char *restrict out); /* out: 2 * len + 1 */
 
 #endif

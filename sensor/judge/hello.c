@@ -33,11 +33,16 @@ struct hello_cache *hello_cache_new(struct digest *digest) {
     return cache;
 }
 
+static void free_list(struct text_list *list) {
+    free(list->items);
+    free((char *)(uintptr_t)list->json);
+}
+
 void hello_release(struct hello *hello) {
     if (!hello || --hello->holders > 0)
         return;
-    free(hello->suites.items);
-    free((char *)(uintptr_t)hello->suites.json);
+    free_list(&hello->suites);
+    free_list(&hello->versions);
     free(hello->key);
     free(hello);
 }
@@ -141,7 +146,14 @@ static void describe_fingerprints(struct hello_cache *cache, const struct tls_cl
     free(large);
 }
 
-/* Known names are static; the few others stand behind the list in the same block. */
+/* An empty list with room for num names; a name that is not static goes behind it into the same block, where
+ * *names is. NULL: out of memory. */
+static bool make_list(struct text_list *list, size_t num, char **names) {
+    list->items = malloc(num * (sizeof *list->items + TLS_NAME_BUF));
+    *names = (char *)(list->items + num);
+    return list->items != NULL;
+}
+
 static bool describe_suites(const struct tls_client_hello *wire, struct hello *hello) {
     size_t width = wire->sslv2_format ? 3 : 2;
     struct reader suites = wire->cipher_suites;
@@ -149,10 +161,9 @@ static bool describe_suites(const struct tls_client_hello *wire, struct hello *h
     num = num < HELLO_SUITES_MAX ? num : HELLO_SUITES_MAX;
     if (num == 0)
         return true;
-    hello->suites.items = malloc(num * (sizeof *hello->suites.items + TLS_NAME_BUF));
-    if (!hello->suites.items)
+    char *names;
+    if (!make_list(&hello->suites, num, &names))
         return false;
-    char *names = (char *)(hello->suites.items + num);
     for (size_t i = 0; i < num; i++, names += TLS_NAME_BUF) {
         uint32_t id = width == 3 ? reader_u24(&suites) : reader_u16(&suites);
         if (id > UINT16_MAX || tls_is_grease((uint16_t)id))
@@ -163,14 +174,14 @@ static bool describe_suites(const struct tls_client_hello *wire, struct hello *h
 }
 
 /* So that it need not be made for each event. Out of memory, it is. */
-static void encode_suites(struct hello *hello) {
+static void encode_list(struct text_list *list) {
     struct buffer json = {0};
-    json_add_texts(&hello->suites, &json);
+    json_add_texts(list, &json);
     char *kept = !json.failed && json.len <= HELLO_JSON_MAX ? malloc(json.len) : NULL;
     if (kept) {
         memcpy(kept, json.data, json.len);
-        hello->suites.json = kept;
-        hello->suites.json_len = json.len;
+        list->json = kept;
+        list->json_len = json.len;
     }
     buffer_cleanup(&json);
 }
@@ -185,7 +196,7 @@ static struct hello *describe(struct hello_cache *cache, const struct tls_client
         hello_release(hello);
         return NULL;
     }
-    encode_suites(hello);
+    encode_list(&hello->suites);
     return hello;
 }
 
@@ -200,6 +211,32 @@ void hello_show(struct hello *hello, struct event *event) {
     s->tls_supported_ciphers = hello->suites;
     hello->holders++;
     event_hold(event, hello, release);
+}
+
+static void describe_versions(struct hello *hello, const uint16_t *ids, size_t num) {
+    char *names;
+    if (!make_list(&hello->versions, num, &names))
+        return;
+    for (size_t i = 0; i < num; i++, names += TLS_NAME_BUF)
+        hello->versions.items[hello->versions.num++] = tls_version_name(ids[i], names);
+    memcpy(hello->version_ids, ids, num * sizeof *ids);
+    encode_list(&hello->versions);
+}
+
+void hello_show_versions(struct hello *hello, const uint16_t *ids, size_t num, struct event *event) {
+    struct text_list *list = &event->session.tls_client_versions;
+    char name[TLS_NAME_BUF];
+    if (hello && hello->versions.num == 0 && num > 0)
+        describe_versions(hello, ids, num);
+    if (hello && hello->versions.num == num && memcmp(hello->version_ids, ids, num * sizeof *ids) == 0) {
+        *list = hello->versions;
+        return;
+    }
+    /* out of memory, or another hello of the same connection offered others */
+    if (num == 0 || !event_list(event, list, num))
+        return;
+    for (size_t i = 0; i < list->num; i++)
+        list->items[i] = event_name(event, tls_version_name(ids[i], name), name);
 }
 
 struct hello *hello_describe(struct hello_cache *cache, const struct tls_client_hello *wire) {

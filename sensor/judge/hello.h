@@ -18,6 +18,8 @@
 struct hello {               /* owned by the cache and by whoever holds it */
     char ja3[33], ja4[40];   /* "" when there is none: a hello in SSLv2 format */
     struct text_list suites; /* names of the offered cipher suites, GREASE left out; json too, unless long */
+    uint16_t version_ids[TLS_VERSIONS_MAX]; /* what versions is made of, as it was first asked for */
+    struct text_list versions; /* names of the offered versions; empty: nobody asked for them yet */
     uint32_t holders;
     uint32_t key_len;
     uint8_t *key;
@@ -33,6 +35,9 @@ void hello_release(struct hello *hello); /* NULL is fine */
 
 /* Sets fingerprints and suites of the event, which holds the hello for them. */
 void hello_show(struct hello *hello, struct event *event);
+
+/* Sets the versions that the client offered, for an event that shows the hello already; hello may be NULL. */
+void hello_show_versions(struct hello *hello, const uint16_t *ids, size_t num, struct event *event);
 
 /* JA3S of a ServerHello, the bytes of which the hex digits are shown. False: it could not be made. */
 bool hello_ja3s(struct hello_cache *cache, const struct tls_server_hello *wire, uint8_t ja3s[HELLO_JA3S_LEN]);

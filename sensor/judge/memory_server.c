@@ -162,11 +162,10 @@ static void remember_cert(struct memory_server *server, const struct session_eve
 static int version_of(const struct session_event *s) {
     if (!s->tls_version || s->tls_established != FACT_YES)
         return -1;
-    for (int i = 0; i < NUM_MEMORY_VERSIONS; i++) {
-        if (strcmp(s->tls_version, version_names[i]) == 0)
-            return i;
-    }
-    return -1;
+    int i = NUM_MEMORY_VERSIONS - 1; /* most sessions are of the newest ones */
+    while (i >= 0 && strcmp(s->tls_version, version_names[i]) != 0)
+        i--;
+    return i;
 }
 
 static bool client_offers(const struct session_event *s, int version) {

@@ -37,44 +37,36 @@ void org_domains_free(struct org_domains *domains) {
     free(domains);
 }
 
-static char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
-/* '_' is in names that are looked up, if not in those of hosts. */
-static bool is_of_label(char c) {
-    return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_';
-}
+/* What a byte may be in a label; '_' is in names that are looked up, if not in those of hosts. */
+enum { DIGIT = 1, OTHER = 2, UPPER = 0x20 /* what makes it lower case */ };
+static const uint8_t of_label[UINT8_MAX + 1] = {
+    ['0' ... '9'] = DIGIT, ['a' ... 'z'] = OTHER, ['A' ... 'Z'] = UPPER, ['-'] = OTHER, ['_'] = OTHER,
+};
 
 bool host_name_normal(const char *name, size_t len, char out[HOST_NAME_SIZE]) {
-    size_t label_len = 0, num_labels = 0;
-    bool digits = true; /* the label has nothing else */
+    size_t label = 0, num_labels = 0; /* where it begins; before it */
+    unsigned seen = 0;                /* in it */
     if (len > 0 && name[len - 1] == '.')
         len--;
     if (len == 0 || len >= HOST_NAME_SIZE)
         return false;
     for (size_t i = 0; i < len; i++) {
-        char c = lower(name[i]);
-        out[i] = c;
-        if (c == '.') {
-            if (label_len == 0)
-                return false;
-            label_len = 0;
+        unsigned kind = of_label[(uint8_t)name[i]];
+        out[i] = (char)((uint8_t)name[i] | (kind & UPPER));
+        if (kind != 0) {
+            seen |= kind;
+        } else if (name[i] == '.' && i > label && i - label <= LABEL_MAX) {
+            label = i + 1;
             num_labels++;
-            digits = true;
-            continue;
-        }
-        bool star = c == '*' && i == 0 && len > 2 && name[1] == '.';
-        if ((!is_of_label(c) && !star) || ++label_len > LABEL_MAX)
+            seen = 0;
+        } else if (name[i] == '*' && i == 0 && len > 2 && name[1] == '.') {
+            seen = OTHER;
+        } else {
             return false;
-        digits = digits && is_digit(c);
+        }
     }
     out[len] = '\0';
-    return label_len > 0 && num_labels > 0 && !digits;
+    return len > label && len - label <= LABEL_MAX && num_labels > 0 && seen != DIGIT;
 }
 
 static const char *find(struct org_domains *domains, const char *name) {

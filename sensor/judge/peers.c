@@ -10,26 +10,36 @@
 #include "lru.h"
 #include "org_domain.h"
 #include "rollup.h"
+#include "slot_hash.h"
 
-#define NS_PER_S       UINT64_C(1000000000)
-#define NO_DOMAIN      UINT32_MAX
-#define NUM_DIRECTIONS (DIRECTION_EXTERNAL + 1)
+#define NS_PER_S        UINT64_C(1000000000)
+#define NO_DOMAIN       UINT32_MAX
+#define NUM_DIRECTIONS  (DIRECTION_EXTERNAL + 1)
+#define CERT_SLOTS      256
+#define CERT_SHARED_MAX 4096 /* bytes of one that is kept for the next peer */
 
 enum kind { KIND_IP, KIND_NAME, KIND_DOMAIN, NUM_KINDS };
 
 static const char *const kind_names[NUM_KINDS] = {"ip", "name", "domain"};
 
+/* A certificate as the peers that showed it share it. */
+struct kept_cert {
+    uint32_t holders;
+    struct event_cert *cert;
+    size_t size;
+};
+
 struct peer {
     struct lru_node node;
     enum direction direction;
-    uint32_t domain_at;      /* of a name: where in it the domain begins; NO_DOMAIN none */
-    struct rollup *window;   /* NULL: no session in the present window */
-    struct event_cert *cert; /* of an address or a name, the last one seen; NULL none */
+    uint32_t domain_at;     /* of a name: where in it the domain begins; NO_DOMAIN none */
+    struct rollup *window;  /* NULL: no session in the present window */
+    struct kept_cert *cert; /* of an address or a name, the last one seen; NULL none */
     int64_t cert_days_left;
     uint64_t first_seen_ns, last_seen_ns;
-    size_t texts_size, cert_size; /* bytes of name and names, of cert */
-    size_t held;                  /* of all; what the budget knows of */
-    char **names;                 /* of an address */
+    size_t texts_size; /* bytes of name and names */
+    size_t held;       /* of all; what the budget knows of */
+    char **names;      /* of an address */
     size_t num_names;
     char name[];
 };
@@ -53,7 +63,9 @@ struct peers {
     struct lru kinds[NUM_KINDS];
     struct other others[NUM_KINDS][NUM_DIRECTIONS];
     struct name_pool pool;
-    struct event event; /* reused for each report */
+    struct kept_cert
+        *certs[CERT_SLOTS]; /* that were shown last, by their hash: the next peer may share them */
+    struct event event;     /* reused for each report */
 };
 
 struct peers *peers_new(size_t max, const struct memory *memory, struct digest *digest, peers_emit emit,
@@ -89,7 +101,9 @@ uint64_t peers_lost(const struct peers *peers) {
 }
 
 static size_t weight_of(const struct peer *peer) {
-    size_t weight = sizeof *peer + peer->texts_size + peer->cert_size + 4 * BUDGET_BLOCK;
+    size_t weight = sizeof *peer + peer->texts_size + 4 * BUDGET_BLOCK;
+    if (peer->cert)
+        weight += peer->cert->size; /* as if it were for this peer alone */
     if (peer->window)
         weight += sizeof *peer->window +
                   (peer->window->versions.size + peer->window->ciphers.size) * sizeof(struct count);
@@ -108,13 +122,20 @@ static void window_free(struct rollup *window) {
     free(window);
 }
 
+static void cert_release(struct kept_cert *kept) {
+    if (!kept || --kept->holders > 0)
+        return;
+    free(kept->cert);
+    free(kept);
+}
+
 static void peer_free(struct lru_node *node) {
     struct peer *peer = (struct peer *)node;
     for (size_t i = 0; i < peer->num_names; i++)
         free(peer->names[i]);
     free(peer->names);
     window_free(peer->window);
-    free(peer->cert);
+    cert_release(peer->cert);
     free(peer);
 }
 
@@ -127,6 +148,8 @@ void peers_free(struct peers *peers) {
         for (size_t k = 0; k < NUM_DIRECTIONS; k++)
             window_free(peers->others[i][k].window);
     }
+    for (size_t i = 0; i < CERT_SLOTS; i++)
+        cert_release(peers->certs[i]);
     org_domains_free(peers->domains);
     name_pool_cleanup(&peers->pool);
     event_cleanup(&peers->event);
@@ -294,21 +317,50 @@ static void add_names(struct peers *peers, struct peer *peer, const struct sessi
 
 /* --- counting --- */
 
+static bool is_cert(const struct kept_cert *kept, const struct event_cert *cert) {
+    return kept && strcmp(kept->cert->sha256, cert->sha256) == 0;
+}
+
+static struct kept_cert *cert_new(const struct event_cert *cert) {
+    struct kept_cert *kept = calloc(1, sizeof *kept);
+    if (!kept || !(kept->cert = cert_keep(cert, &kept->size))) {
+        free(kept);
+        return NULL;
+    }
+    kept->holders = 1;
+    return kept;
+}
+
+/* One that the caller holds, too. One of which little was known, for want of memory, is not given to others.
+ * NULL: out of memory. */
+static struct kept_cert *cert_share(struct peers *peers, const struct event_cert *cert) {
+    struct kept_cert **slot = &peers->certs[slot_hash(cert->sha256, strlen(cert->sha256)) % CERT_SLOTS];
+    if (is_cert(*slot, cert) && (*slot)->cert->key_known) {
+        (*slot)->holders++;
+        return *slot;
+    }
+    struct kept_cert *kept = cert_new(cert);
+    if (kept && kept->size <= CERT_SHARED_MAX) {
+        cert_release(*slot);
+        *slot = kept;
+        kept->holders++;
+    }
+    return kept;
+}
+
 static void keep_cert(struct peers *peers, struct peer *peer, const struct session_event *s) {
     if (!s->server_cert.sha256)
         return;
     peer->cert_days_left = s->cert_days_left;
-    if (peer->cert && strcmp(peer->cert->sha256, s->server_cert.sha256) == 0)
+    if (is_cert(peer->cert, &s->server_cert))
         return;
-    size_t size;
-    struct event_cert *kept = cert_keep(&s->server_cert, &size);
+    struct kept_cert *kept = cert_share(peers, &s->server_cert);
     if (!kept) {
         peers->kinds[KIND_IP].lost++;
         return;
     }
-    free(peer->cert);
+    cert_release(peer->cert);
     peer->cert = kept;
-    peer->cert_size = size;
 }
 
 static struct peer *count_for(struct peers *peers, enum kind kind, const char *name, enum direction direction,
@@ -445,7 +497,7 @@ static void report(struct peers *peers, enum kind kind, const struct peer *peer,
     if (kind == KIND_IP)
         tell_address(peers, peer);
     if (peer->cert) {
-        p->cert = *peer->cert;
+        p->cert = *peer->cert->cert;
         p->cert_days_left = peer->cert_days_left;
     }
     peers->emit(peers->context, &peers->event);

@@ -61,8 +61,8 @@ void rollup_add(struct rollup *r, const struct session_event *s, struct name_poo
         if (s->tls_cipher)
             count(&r->ciphers, s->tls_cipher, 1, pool);
     }
-    for (unsigned i = 0; s->findings >> i != 0; i++)
-        r->findings[i] += event_found(s, (enum finding)i);
+    for (uint64_t left = s->findings; left != 0; left &= left - 1)
+        r->findings[event_first_finding(left)]++;
 }
 
 void rollup_merge(struct rollup *r, const struct rollup *more, struct name_pool *pool) {

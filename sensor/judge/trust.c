@@ -280,7 +280,7 @@ bool trust_describe(const struct trust_chain *chain, struct event *event, struct
     char sha256[65];
     hex_lower(leaf->sha256, sizeof leaf->sha256, sha256);
     *cert = (struct event_cert){
-        .sha256 = event_string(event, sha256),
+        .sha256 = event_ascii(event, sha256, sizeof sha256 - 1),
         .subject_cn = text_of(event, &leaf->subject_cn),
         .subject_dn = text_of(event, &leaf->subject_dn),
         .issuer_cn = text_of(event, &leaf->issuer_cn),

@@ -54,27 +54,10 @@ static void writes_every_byte_as_two_digits(void **state) {
     assert_string_equal(hex, "");
 }
 
-static void assert_decimal(uint64_t number, const char *expected) {
-    char text[21];
-    *put_decimal(text, number) = '\0';
-    assert_string_equal(text, expected);
-}
-
-static void writes_numbers_without_leading_zeros(void **state) {
-    (void)state;
-    assert_decimal(0, "0");
-    assert_decimal(9, "9");
-    assert_decimal(10, "10");
-    assert_decimal(100, "100");
-    assert_decimal(1007, "1007");
-    assert_decimal(UINT64_MAX, "18446744073709551615");
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hashes_known_answers_again_and_again),
         cmocka_unit_test(hashes_nothing_at_a_null_pointer),
-        cmocka_unit_test(writes_numbers_without_leading_zeros),
         cmocka_unit_test(writes_every_byte_as_two_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 
 #include "../../outputs/json.h"
 #include "../../parsers/tls_hello.h"
+#include "../../parsers/tls_names.h"
 #include "../../sensor/judge/hello.h"
 
 /* The body of a small ClientHello: version, random, session id, suites, compression, extensions. */
@@ -110,6 +111,41 @@ static void an_event_holds_what_it_shows(void **state) {
     event_cleanup(&event);
 }
 
+/* The first time they are described; others than these, and no hello, take the long way. */
+static void versions_are_those_asked_for(void **state) {
+    (void)state;
+    static const uint16_t first[] = {0x0304, 0x0303, 0x7f77}, others[] = {0x0303, 0x0302, 0x0301};
+    struct digest *digest = digest_new();
+    struct hello_cache *cache = hello_cache_new(digest);
+    struct wire wire = make_hello(1, 0x7f, "mx.example.org");
+    struct hello *hello = describe(cache, &wire), *const hellos[] = {hello, hello, hello, hello, NULL};
+    const uint16_t *const asked[] = {first, first, others, first, others};
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+        struct event event = {0};
+        struct text_list *shown = &event.session.tls_client_versions;
+        event_init(&event);
+        hello_show_versions(hellos[i], asked[i], 0, &event);
+        assert_int_equal(shown->num, 0);
+        hello_show_versions(hellos[i], asked[i], 3, &event);
+        assert_int_equal(shown->num, 3);
+        for (size_t k = 0; k < 3; k++) {
+            char name[TLS_NAME_BUF];
+            assert_string_equal(shown->items[k], tls_version_name(asked[i][k], name));
+        }
+        if (asked[i] == first) {
+            struct buffer made = {0};
+            json_add_texts(&(struct text_list){.items = shown->items, .num = 3}, &made);
+            assert_int_equal(shown->json_len, made.len);
+            assert_memory_equal(shown->json, made.data, made.len);
+            buffer_cleanup(&made);
+        }
+        event_cleanup(&event);
+    }
+    hello_release(hello);
+    hello_cache_free(cache);
+    digest_free(digest);
+}
+
 static void many_kinds_do_not_grow_it(void **state) {
     (void)state;
     struct digest *digest = digest_new();
@@ -128,6 +164,7 @@ int main(void) {
         cmocka_unit_test(one_description_for_each_kind_of_client),
         cmocka_unit_test(ja3_is_the_md5_of_its_text),
         cmocka_unit_test(an_event_holds_what_it_shows),
+        cmocka_unit_test(versions_are_those_asked_for),
         cmocka_unit_test(many_kinds_do_not_grow_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

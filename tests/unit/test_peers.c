@@ -15,7 +15,7 @@
 
 /* What was reported, as far as it is looked at here. */
 struct told {
-    char id[33], kind[8], name[256], ip[46], direction[16], role[8], names[256];
+    char id[33], kind[8], name[256], ip[46], direction[16], role[8], names[256], cert[72];
     uint64_t sessions, encrypted, total, messages, bytes, first_ns, last_ns, start_ns, end_ns;
     uint64_t withdrawn, versions;
     int64_t rolled_up;
@@ -54,6 +54,7 @@ static void on_peer(void *context, struct event *peer_event) {
     COPY(t->ip, p->ip);
     COPY(t->direction, p->direction);
     COPY(t->role, p->role);
+    COPY(t->cert, p->cert.subject_dn);
     for (size_t i = 0; i < p->names.num; i++) {
         strcat(t->names, p->names.items[i]);
         strcat(t->names, " ");
@@ -238,6 +239,46 @@ static void test_names_that_are_none(void **state) {
     find("name", "co.uk", ""); /* a public suffix has no domain */
 }
 
+static void add_cert(const char *server, const char *sha256, const char *subject_dn, bool whole) {
+    struct session_event *s = begin_tls_session(&event, "10.0.0.1", server, 100);
+    s->server_cert.sha256 = sha256;
+    s->server_cert.subject_dn = subject_dn;
+    s->server_cert.key_known = whole;
+    add(DIRECTION_OPEN);
+}
+
+/* More certificates than are kept for the next peer, and long ones; all but two peers make room. */
+static void test_many_certificates(void **state) {
+    (void)state;
+    static char long_text[5000];
+    char server[32], sha256[65], subject[32];
+    memset(long_text, 'x', sizeof long_text - 1);
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(server, sizeof server, "192.0.%u.%u", i / 250, i % 250);
+        snprintf(sha256, sizeof sha256, "%064x", i / 2);
+        snprintf(subject, sizeof subject, "CN=%u", i / 2);
+        add_cert(server, sha256, i < 900 ? subject : long_text, true);
+    }
+    add_cert("192.0.2.1", sha256, long_text, true);
+    peers_end_window(peers, 50 * S, 300 * S);
+    assert_string_equal(find("ip", server, "")->cert, find("ip", "192.0.2.1", "")->cert);
+}
+
+/* Two addresses with one certificate, of which one gets another. */
+static void test_certificates_are_shared(void **state) {
+    (void)state;
+    add_cert("192.0.2.1", "aa", "CN=a", true);
+    add_cert("192.0.2.2", "aa", "CN=a", true);
+    add_cert("192.0.2.1", "bb", "CN=b", true);
+    add_cert("192.0.2.3", "cc", NULL, false);
+    add_cert("192.0.2.4", "cc", "CN=c", true);
+    peers_end_window(peers, 50 * S, 300 * S);
+    assert_string_equal(find("ip", "192.0.2.1", "")->cert, "CN=b");
+    assert_string_equal(find("ip", "192.0.2.2", "")->cert, "CN=a");
+    assert_string_equal(find("ip", "192.0.2.3", "")->cert, "");
+    assert_string_equal(find("ip", "192.0.2.4", "")->cert, "CN=c");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_server, begin, end),
@@ -245,6 +286,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_other, begin_small, end),
         cmocka_unit_test_setup_teardown(test_many_versions, begin, end),
         cmocka_unit_test_setup_teardown(test_names_that_are_none, begin, end),
+        cmocka_unit_test_setup_teardown(test_certificates_are_shared, begin, end),
+        cmocka_unit_test_setup_teardown(test_many_certificates, begin_small, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
