@@ -12,11 +12,17 @@
 
 #define TEXT_ENOUGH                                                                                          \
     8192 /* for the fingerprint of what real software sends; longer ones take a larger buffer */
-#define JA3S_SLOTS    256
-#define JA3S_TEXT_MAX 128
+#define JA3S_SLOTS   256
+#define JA3S_KEY_MAX 15 /* numbers */
+
+/* The numbers that a JA3S is made of: version, cipher suite, types of the extensions. */
+struct ja3s_key {
+    uint16_t num; /* 0: none yet */
+    uint16_t numbers[JA3S_KEY_MAX];
+};
 
 struct ja3s_memo {
-    char text[JA3S_TEXT_MAX];
+    struct ja3s_key key;
     uint8_t ja3s[HELLO_JA3S_LEN];
 };
 
@@ -57,48 +63,54 @@ void hello_cache_free(struct hello_cache *cache) {
 
 /* --- the key: all that fingerprints and suites are made of, as it stands in the hello --- */
 
+/* Starts without its bytes set, which are many. */
 struct key {
-    uint8_t bytes[HELLO_KEY_MAX];
     size_t len;
     bool too_long;
+    uint8_t bytes[HELLO_KEY_MAX];
 };
 
-static void key_add(struct key *key, const void *bytes, size_t len) {
+static void key_add_u16(struct key *key, size_t value) {
+    if (key->too_long || sizeof key->bytes - key->len < 2) {
+        key->too_long = true;
+        return;
+    }
+    key->bytes[key->len++] = (uint8_t)(value >> 8);
+    key->bytes[key->len++] = (uint8_t)value;
+}
+
+static void key_add_window(struct key *key, const struct reader *window) {
+    size_t len = reader_left(window);
+    key_add_u16(key, len);
     if (key->too_long || len > sizeof key->bytes - key->len) {
         key->too_long = true;
         return;
     }
-    memcpy(key->bytes + key->len, bytes, len);
+    memcpy(key->bytes + key->len, window->pos, len);
     key->len += len;
-}
-
-static void key_add_u16(struct key *key, size_t value) {
-    const uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
-    key_add(key, bytes, sizeof bytes);
-}
-
-static void key_add_window(struct key *key, struct reader window) {
-    size_t len = reader_left(&window);
-    key_add_u16(key, len);
-    key_add(key, window.pos, len);
 }
 
 /* Of other extensions only the type matters. */
 static bool is_body_in_key(uint16_t type) {
-    return type == TLS_EXT_SUPPORTED_GROUPS || type == TLS_EXT_EC_POINT_FORMATS ||
-           type == TLS_EXT_SIGNATURE_ALGORITHMS || type == TLS_EXT_ALPN || type == TLS_EXT_SUPPORTED_VERSIONS;
+    static const uint64_t types = UINT64_C(1) << TLS_EXT_SUPPORTED_GROUPS |
+                                  UINT64_C(1) << TLS_EXT_EC_POINT_FORMATS |
+                                  UINT64_C(1) << TLS_EXT_SIGNATURE_ALGORITHMS | UINT64_C(1) << TLS_EXT_ALPN |
+                                  UINT64_C(1) << TLS_EXT_SUPPORTED_VERSIONS;
+    return type < 64 && (types >> type & 1) != 0;
 }
 
 static void make_key(const struct tls_client_hello *hello, struct key *key) {
     struct reader extensions = hello->extensions;
     struct tls_extension extension;
+    key->len = 0;
+    key->too_long = false;
     key_add_u16(key, hello->legacy_version);
     key_add_u16(key, (size_t)hello->sslv2_format << 1 | (size_t)hello->has_extensions);
-    key_add_window(key, hello->cipher_suites);
+    key_add_window(key, &hello->cipher_suites);
     while (hello->has_extensions && tls_extension_next(&extensions, &extension)) {
         key_add_u16(key, extension.type);
         if (is_body_in_key(extension.type))
-            key_add_window(key, extension.data);
+            key_add_window(key, &extension.data);
     }
     key_add_u16(key, extensions.failed);
 }
@@ -240,7 +252,7 @@ void hello_show_versions(struct hello *hello, const uint16_t *ids, size_t num, s
 }
 
 struct hello *hello_describe(struct hello_cache *cache, const struct tls_client_hello *wire) {
-    struct key key = {.len = 0};
+    struct key key;
     make_key(wire, &key);
     if (key.too_long)
         return describe(cache, wire);
@@ -260,22 +272,42 @@ struct hello *hello_describe(struct hello_cache *cache, const struct tls_client_
     return hello;
 }
 
-bool hello_ja3s(struct hello_cache *cache, const struct tls_server_hello *wire,
-                uint8_t ja3s[HELLO_JA3S_LEN]) {
+/* False: too many of them. */
+static bool make_ja3s_key(const struct tls_server_hello *wire, struct ja3s_key *key) {
+    struct reader extensions = wire->extensions;
+    struct tls_extension extension;
+    key->num = 0;
+    key->numbers[key->num++] = wire->legacy_version;
+    key->numbers[key->num++] = wire->cipher_suite;
+    while (wire->has_extensions && tls_extension_next(&extensions, &extension)) {
+        if (key->num == JA3S_KEY_MAX)
+            return false;
+        key->numbers[key->num++] = extension.type;
+    }
+    return true;
+}
+
+static bool make_ja3s(struct hello_cache *cache, const struct tls_server_hello *wire,
+                      uint8_t ja3s[HELLO_JA3S_LEN]) {
     char text[TEXT_ENOUGH];
     size_t len = tls_ja3s_text(wire, text, sizeof text);
-    if (len == 0)
-        return false;
-    struct ja3s_memo *memo = &cache->servers[slot_hash(text, len) % JA3S_SLOTS];
-    if (strcmp(memo->text, text) == 0) {
-        memcpy(ja3s, memo->ja3s, sizeof memo->ja3s);
-        return true;
-    }
-    if (!digest_md5(cache->digest, text, len, ja3s))
-        return false;
-    if (len < sizeof memo->text) {
-        memcpy(memo->text, text, len + 1);
+    return len > 0 && digest_md5(cache->digest, text, len, ja3s);
+}
+
+bool hello_ja3s(struct hello_cache *cache, const struct tls_server_hello *wire,
+                uint8_t ja3s[HELLO_JA3S_LEN]) {
+    struct ja3s_key key;
+    if (!make_ja3s_key(wire, &key))
+        return make_ja3s(cache, wire, ja3s);
+    size_t len = key.num * sizeof key.numbers[0];
+    struct ja3s_memo *memo = &cache->servers[slot_hash(key.numbers, len) % JA3S_SLOTS];
+    if (memo->key.num != key.num || memcmp(memo->key.numbers, key.numbers, len) != 0) {
+        if (!make_ja3s(cache, wire, ja3s))
+            return false;
+        memo->key.num = key.num;
+        memcpy(memo->key.numbers, key.numbers, len);
         memcpy(memo->ja3s, ja3s, sizeof memo->ja3s);
     }
+    memcpy(ja3s, memo->ja3s, sizeof memo->ja3s);
     return true;
 }

@@ -18,7 +18,7 @@ static inline uint64_t slot_hash(const void *key, size_t len) {
     }
     for (; len > 0; bytes++, len--)
         hash = (hash ^ *bytes) * UINT64_C(1099511628211);
-    return hash ^ hash >> 32;
+    return hash * UINT64_C(0x9e3779b97f4a7c15) >> 32; /* the upper half: there the whole last word counts */
 }
 
 #endif

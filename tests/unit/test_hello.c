@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "../../outputs/json.h"
+#include "../../parsers/tls_fingerprint.h"
 #include "../../parsers/tls_hello.h"
 #include "../../parsers/tls_names.h"
 #include "../../sensor/judge/hello.h"
@@ -146,6 +147,39 @@ static void versions_are_those_asked_for(void **state) {
     digest_free(digest);
 }
 
+static void check_ja3s(struct hello_cache *cache, struct digest *digest, uint16_t suite, const uint8_t *types,
+                       size_t num) {
+    uint8_t bytes[4 * 32], shown[HELLO_JA3S_LEN], expected[16];
+    char text[512];
+    for (size_t i = 0; i < num; i++)
+        memcpy(bytes + 4 * i, (const uint8_t[]){0, types[i], 0, 0}, 4);
+    const struct tls_server_hello wire = {.legacy_version = 0x0303,
+                                          .cipher_suite = suite,
+                                          .extensions = reader_of(bytes, 4 * num),
+                                          .has_extensions = num > 0};
+    assert_true(digest_md5(digest, text, tls_ja3s_text(&wire, text, sizeof text), expected));
+    assert_true(hello_ja3s(cache, &wire, shown));
+    assert_memory_equal(shown, expected, sizeof expected);
+}
+
+/* Many kinds, those with two types in the other order, and with more types than are remembered. */
+static void ja3s_is_the_md5_of_its_text(void **state) {
+    (void)state;
+    struct digest *digest = digest_new();
+    struct hello_cache *cache = hello_cache_new(digest);
+    uint8_t many[32];
+    for (uint8_t i = 0; i < sizeof many; i++)
+        many[i] = (uint8_t)(i + 60);
+    for (unsigned i = 0; i < 2 * 600; i++) {
+        uint16_t suite = (uint16_t)(0xc000 + i % 600);
+        check_ja3s(cache, digest, suite, (const uint8_t[]){43, 51}, 2);
+        check_ja3s(cache, digest, suite, (const uint8_t[]){51, 43}, 2);
+        check_ja3s(cache, digest, suite, many, i % (sizeof many + 1));
+    }
+    hello_cache_free(cache);
+    digest_free(digest);
+}
+
 static void many_kinds_do_not_grow_it(void **state) {
     (void)state;
     struct digest *digest = digest_new();
@@ -165,6 +199,7 @@ int main(void) {
         cmocka_unit_test(ja3_is_the_md5_of_its_text),
         cmocka_unit_test(an_event_holds_what_it_shows),
         cmocka_unit_test(versions_are_those_asked_for),
+        cmocka_unit_test(ja3s_is_the_md5_of_its_text),
         cmocka_unit_test(many_kinds_do_not_grow_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
