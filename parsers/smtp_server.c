@@ -195,18 +195,19 @@ static void begin_reply(struct smtp *smtp, const struct smtp_reply_line *line) {
     }
 }
 
-/* A keyword line is kept, and says what is offered. */
-static void collect_keyword(struct smtp *smtp, struct reader text) {
+/* A keyword line is kept, and says what is offered. By address: a reader that was just made is not copied at
+ * once. */
+static void collect_keyword(struct smtp *smtp, const struct reader *text) {
     struct smtp_list *incoming = &smtp->texts[SMTP_INCOMING];
-    uint8_t number = smtp_keyword_number(text);
+    uint8_t number = smtp_keyword_number(*text);
     enum smtp_keyword keyword;
     if (number > 0) {
         keyword = smtp_keyword_numbered(number);
         smtp_keep_keyword(smtp, incoming, number, SMTP_CAPABILITIES_MAX + 1);
     } else {
         struct reader parameters;
-        keyword = smtp_keyword_of(text, &parameters);
-        smtp_keep(smtp, incoming, text, SMTP_CAPABILITIES_MAX + 1);
+        keyword = smtp_keyword_of(*text, &parameters);
+        smtp_keep(smtp, incoming, *text, SMTP_CAPABILITIES_MAX + 1);
     }
     smtp->server.shape = smtp->server.shape || keyword != SMTP_KEYWORD_UNKNOWN;
     if (keyword == SMTP_KEYWORD_STARTTLS) {
@@ -228,7 +229,7 @@ static void collect(struct smtp *smtp, const struct smtp_reply_line *line) {
     if (first) {
         smtp_keep(smtp, &smtp->texts[SMTP_INCOMING], text, SMTP_CAPABILITIES_MAX + 1);
     } else if (positive) {
-        collect_keyword(smtp, text);
+        collect_keyword(smtp, &text);
     }
 }
 
@@ -459,7 +460,8 @@ static bool take_keyword_line(struct smtp *smtp, struct reader *in) {
         return false;
     }
     reader_skip(&line.text, 4);
-    collect_keyword(smtp, smtp_trim(line.text));
+    struct reader text = smtp_trim(line.text);
+    collect_keyword(smtp, &text);
     server->num_lines++;
     return true;
 }
