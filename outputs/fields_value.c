@@ -62,6 +62,17 @@ static void set_time_s(struct field_value *value, int64_t time_s) {
     }
 }
 
+/* 0 where the second is the earlier one. Who reads it has 63 bits for it (JSON as most read it, SQLite,
+ * Elasticsearch's long): centuries that only stamps from nowhere are apart. */
+uint64_t field_duration(const uint64_t *times) {
+    uint64_t duration = times[1] >= times[0] ? times[1] - times[0] : 0;
+    return duration <= INT64_MAX ? duration : INT64_MAX;
+}
+
+bool field_has_ratio(const uint64_t *pair) {
+    return pair[1] > 0;
+}
+
 /* Six decimals, by integers, so that every machine writes the same. */
 static void set_ratio(struct field_value *value, uint64_t numerator, uint64_t denominator) {
     value->shape = denominator > 0 ? VALUE_LITERAL : VALUE_ABSENT;

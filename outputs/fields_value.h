@@ -55,13 +55,8 @@ const struct text_list *field_list(enum field_kind kind, const struct event *eve
 
 int field_severity(uint64_t findings); /* of the worst; 0: there are none */
 
-/* Of two times in a row; 0 where the second is the earlier one. Who reads it has 63 bits for it (JSON as most
- * read it, SQLite, Elasticsearch's long): centuries that only stamps from nowhere are apart. */
-static inline uint64_t field_duration(const void *member) {
-    const uint64_t *times = member;
-    uint64_t duration = times[1] >= times[0] ? times[1] - times[0] : 0;
-    return duration <= INT64_MAX ? duration : INT64_MAX;
-}
+uint64_t field_duration(const uint64_t *times); /* of two in a row */
+bool field_has_ratio(const uint64_t *pair);     /* of a numerator and a denominator in a row */
 
 /* The kinds that are made from what the event holds rather than copied from it. */
 void fields_make(const struct event *event, enum field_kind kind, const void *at, struct field_value *value);

@@ -261,7 +261,7 @@ KIND(HIT_COUNTS, MEMBER(struct count_list).num > 0, MADE(HIT_COUNTS))
 KIND(SINK_COUNTS, MEMBER(struct count_list).num > 0, MADE(SINK_COUNTS))
 KIND(FINDING_COUNTS, has_counts(member, NUM_FINDINGS), MADE(FINDING_COUNTS))
 KIND(VERDICT_COUNTS, true, MADE(VERDICT_COUNTS))
-KIND(RATIO, ((const uint64_t *)member)[1] > 0, MADE(RATIO))
+KIND(RATIO, field_has_ratio(member), MADE(RATIO))
 
 /* --- the rows --- */
 
@@ -287,6 +287,7 @@ KIND(RATIO, ((const uint64_t *)member)[1] > 0, MADE(RATIO))
     PUT_ROW(in, grp, true, "\"" name "\":" number ",")                                                       \
     }
 
+/* As long as the table. NOLINTNEXTLINE(readability-function-size) */
 static inline __attribute__((always_inline)) char *put_fields(struct writing *writing, char *at,
                                                               const enum dataset dataset) {
     const struct event *event = writing->event;
