@@ -2,8 +2,8 @@
  * on the outside meets its value in struct event.
  *
  * CSV, the JSON Schema and the reference page are all made by walking this table,
- * JSON by code that is made of its rows. To add a field: a member in event.h (and in event.c, where absent is not
- * 0), a row in fields_rows.h (its CSV column is the next free number), then run the schema test with
+ * JSON by code that is made of its rows. To add a field: a member in event.h (and in event.c, where absent is
+ * not 0), a row in fields_rows.h (its CSV column is the next free number), then run the schema test with
  * STARTTAP_UPDATE_SCHEMA=1, which writes outputs/schema/ anew. */
 #ifndef STARTTAP_OUTPUTS_FIELDS_H
 #define STARTTAP_OUTPUTS_FIELDS_H
