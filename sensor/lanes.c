@@ -157,8 +157,9 @@ static void send_all(struct lane *lane) {
 
 static void work_on(struct lane *lane, struct post *post) {
     struct lane *owner = post->owner;
+    struct moment now = intake_moment(lane->intake);
     for (uint32_t i = 0; i < post->batch.num_segments; i++)
-        tracker_segment(lane->tracker, &post->batch.segments[i].segment, intake_moment(lane->intake));
+        tracker_segment(lane->tracker, &post->batch.segments[i].segment, &now);
     pthread_mutex_lock(&owner->mutex);
     post->next = owner->spare;
     owner->spare = post;
@@ -249,7 +250,7 @@ void lanes_packet(struct lanes *lanes, unsigned number, const struct packet *pac
         return;
     unsigned to = segment.datagram ? number : fanout_hash(&segment, lanes->key) % lanes->num;
     if (to == number)
-        tracker_segment(lane->tracker, &segment, arrival.moment);
+        tracker_segment(lane->tracker, &segment, &arrival.moment);
     else
         hand_over(lane, to, &segment);
 }

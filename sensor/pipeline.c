@@ -185,7 +185,7 @@ void pipeline_packet(struct pipeline *p, const struct packet *packet) {
     if (wanted && p->workers)
         workers_segment(p->workers, &segment, arrival.moment);
     else if (wanted)
-        tracker_segment(p->tracker, &segment, arrival.moment);
+        tracker_segment(p->tracker, &segment, &arrival.moment);
     if (p->recorder)
         recorder_done(p->recorder);
 }

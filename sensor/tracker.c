@@ -496,18 +496,19 @@ static bool take_dns(struct tracker *tracker, const struct segment *segment) {
 
 /* Its patience counts from this packet; but one that came after the end of a closed connection, if its stamp
  * is true, leaves it to the next to find that it is over. */
-static void wait_on(struct tracker *tracker, struct flow *flow, enum flow_queue queue, struct moment now) {
+static void wait_on(struct tracker *tracker, struct flow *flow, enum flow_queue queue,
+                    const struct moment *now) {
     bool was_closing = queue == QUEUE_CLOSING && flow->queue == QUEUE_CLOSING;
-    if (was_closing && now.ahead_ns >= flow->active_ns + patience_ns[queue])
+    if (was_closing && now->ahead_ns >= flow->active_ns + patience_ns[queue])
         return;
-    flow->last_packet = now.packet;
-    touch(tracker, flow, queue, now.ahead_ns);
+    flow->last_packet = now->packet;
+    touch(tracker, flow, queue, now->ahead_ns);
 }
 
-void tracker_segment(struct tracker *tracker, const struct segment *segment, struct moment now) {
+void tracker_segment(struct tracker *tracker, const struct segment *segment, const struct moment *now) {
     uint8_t sender = 0;
-    tracker_advance(tracker, now.elapsed_ns);
-    tracker->order = (struct order){now.elapsed_ns, now.packet, 0};
+    tracker_advance(tracker, now->elapsed_ns);
+    tracker->order = (struct order){now->elapsed_ns, now->packet, 0};
     if (take_dns(tracker, segment))
         return;
     struct flow *flow = follow(tracker, segment, &sender);
@@ -521,7 +522,7 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, str
     }
     bool contradicted = flow->overlap_conflict;
     flow->overlap_conflict = false; /* does this one, too? */
-    if (!flow->ignored && !connection_segment(flow, segment, side, now.elapsed_ns, &tracker->tools))
+    if (!flow->ignored && !connection_segment(flow, segment, side, now->elapsed_ns, &tracker->tools))
         tracker->counters.limits[LIMIT_MEMORY]++;
     bool contradicts = flow->overlap_conflict;
     flow->overlap_conflict = contradicted || contradicts;

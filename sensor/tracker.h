@@ -44,7 +44,7 @@ void tracker_set_recorder(struct tracker *tracker, struct recorder *recorder);
 void tracker_advance(struct tracker *tracker, uint64_t elapsed_ns);
 
 /* The next segment, which came at this moment; time need not have been advanced to it. */
-void tracker_segment(struct tracker *tracker, const struct segment *segment, struct moment now);
+void tracker_segment(struct tracker *tracker, const struct segment *segment, const struct moment *now);
 
 /* The next segments come from another capture; the one that ends here reached elapsed_ns. Connections go on,
  * but silence across the seam proves nothing. */

@@ -115,11 +115,13 @@ static inline enum layer take_tcp(const struct decoder *decoder, const struct pa
     uint16_t window = reader_u16(&r);
     uint16_t checksum = reader_u16(&r);
     reader_skip(&at, header_len - TCP_HEADER_MIN);
+    /* Each member is named: for one that is left out all would be cleared first. */
     *segment = (struct segment){
         .src = ip->src,
         .dst = ip->dst,
         .addr_len = ip->addr_len,
         .flags = flags,
+        .datagram = false,
         .src_port = src_port,
         .dst_port = dst_port,
         .seq = seq,
@@ -132,10 +134,12 @@ static inline enum layer take_tcp(const struct decoder *decoder, const struct pa
         .payload = at.pos,
         .payload_len = len - header_len,
         .payload_wire_len = len - header_len,
+        .contradicted = false,
         .vlan_id = vlan_id,
         .network = ip->header,
         .network_len = ip->len,
         .ts_ns = packet->ts_ns,
+        .flow_hash = 0,
     };
     return END_TCP;
 }

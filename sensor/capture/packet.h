@@ -27,8 +27,8 @@ struct packet {
 struct segment {
     const uint8_t *src, *dst; /* addr_len bytes each, network order */
     uint8_t addr_len;         /* 4 or 16 */
-    uint8_t flags;
     bool datagram;
+    uint16_t flags; /* TCP_FIN ...; not a byte, as gcc would put two of them together, which stalls */
     uint16_t src_port, dst_port;
     uint32_t seq, ack;
     uint16_t window, checksum, urgent;

@@ -87,7 +87,7 @@ static bool take(struct draft *d, const struct segment *s, enum side side, unsig
     if (!own->started || d->num_pieces == PIECES_MAX)
         return false;
     struct piece *piece = &d->pieces[d->num_pieces++];
-    *piece = (struct piece){.side = (uint8_t)side, .flags = s->flags, .window = s->window};
+    *piece = (struct piece){.side = (uint8_t)side, .flags = (uint8_t)s->flags, .window = s->window};
     piece->offset_us = (s->ts_ns - d->first_ns) / 1000 * scale;
     piece->at = (int32_t)(s->seq - own->first_seq);
     piece->ack = s->flags & TCP_ACK ? (int32_t)(s->ack - other->first_seq) : 0;

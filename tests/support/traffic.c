@@ -52,7 +52,7 @@ void traffic_add(struct traffic *traffic, const struct piece *piece, uint32_t fr
 
 static void add_segment(struct traffic *traffic, const struct segment *s) {
     struct piece piece = {.addr_len = s->addr_len,
-                          .flags = s->flags,
+                          .flags = (uint8_t)s->flags,
                           .src_port = s->src_port,
                           .dst_port = s->dst_port,
                           .window = s->window,
