@@ -33,6 +33,11 @@ static inline void ring_put(struct ring *ring) { /* that slot is filled */
 }
 bool ring_hand_over(struct ring *ring); /* the taking thread may have all that was put; was there anything? */
 
+/* The putting thread: slots that the taking thread may not know of yet. */
+static inline uint64_t ring_held_back(const struct ring *ring) {
+    return ring->put - ring->shared_put;
+}
+
 /* The putting thread: no room is known of, so ring_await_room() may wait. */
 static inline bool ring_full(const struct ring *ring) {
     return ring->put - ring->known_taken >= ring->size;

@@ -10,11 +10,11 @@
 #include "ring.h"
 #include "track/flow.h"
 
-#define BATCHES        4            /* of a worker: being filled, waiting, worked on */
+#define BATCHES        8            /* of a worker: being filled, waiting, worked on */
 #define ROUND_SEGMENTS 512u         /* of all workers: a round is handed over with so many, */
 #define ROUND_BYTES    (256u << 10) /* or so many bytes of payload, */
 #define ROUND_PACKETS  16384u       /* or after so many packets */
-#define NOTICES        128          /* of a worker that wait to be reported */
+#define NOTICES        256          /* of a worker that wait to be reported */
 
 /* What follows on the segments of a round, and on its notices. */
 struct round_end {
@@ -86,7 +86,12 @@ static void end_round(struct worker *worker, const struct round_end *end) {
     slot->end = *end;
     slot->counters = *tracker_counters(worker->tracker);
     ring_put(&worker->out);
-    ring_hand_over(&worker->out);
+}
+
+/* Several rounds at once while there is more to do: each time wakes the reporting thread. */
+static void hand_over_rounds(struct worker *worker) {
+    if (ring_held_back(&worker->out) >= NOTICES / 4 || !ring_ready(&worker->in))
+        ring_hand_over(&worker->out);
 }
 
 static void work_on(struct worker *worker, const struct work *work) {
@@ -109,6 +114,7 @@ static void *run_worker(void *context) {
         end_round(worker, &work->end);
         last = work->end.last;
         ring_take(&worker->in);
+        hand_over_rounds(worker);
     }
     return NULL;
 }
