@@ -3,15 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS    (2 * TWINS_REMEMBERED) /* half of them stay empty */
-#define SEEN     UINT64_C(0xff)         /* of a slot: how many connections had the id; 0 it is empty */
-#define SEEN_MAX SEEN                   /* so many or more, or it is not known */
-#define ALONE    (UINT64_C(1) << 32)    /* from here on: numbers that are given once */
+#define ROOM_FIRST 4096u /* slots, a power of two; half of them stay empty */
+#define ROOM_MAX   (2 * TWINS_REMEMBERED)
+#define SEEN       UINT64_C(0xff)      /* of a slot: how many connections had the id; 0 it is empty */
+#define SEEN_MAX   SEEN                /* so many or more, or it is not known */
+#define ALONE      (UINT64_C(1) << 32) /* from here on: numbers that are given once */
 
 /* Open addressing. An id in hex is 16 bytes of SHA-256, so nobody can choose where it stands. */
 struct generation {
     uint64_t *slots; /* 56 bits of the id, and SEEN */
-    uint32_t num;
+    uint32_t room, num;
     uint64_t newest_ns; /* that a connection in it began at */
 };
 
@@ -22,13 +23,17 @@ struct twins {
     uint64_t total;
 };
 
+static bool open_generation(struct generation *generation, uint32_t room) {
+    generation->slots = calloc(room, sizeof *generation->slots);
+    generation->room = room;
+    return generation->slots != NULL;
+}
+
 struct twins *twins_new(void) {
     struct twins *twins = calloc(1, sizeof *twins);
     if (!twins)
         return NULL;
-    twins->young.slots = calloc(SLOTS, sizeof *twins->young.slots);
-    twins->old.slots = calloc(SLOTS, sizeof *twins->old.slots);
-    if (twins->young.slots && twins->old.slots)
+    if (open_generation(&twins->young, ROOM_FIRST) && open_generation(&twins->old, ROOM_FIRST))
         return twins;
     twins_free(twins);
     return NULL;
@@ -52,10 +57,25 @@ static uint64_t key_of(const char *id) {
 /* The slot of the key, or the empty one in which it belongs. */
 static uint64_t *slot_of(const struct generation *generation, uint64_t key) {
     for (uint64_t at = key >> 8;; at++) {
-        uint64_t *slot = &generation->slots[at % SLOTS];
+        uint64_t *slot = &generation->slots[at & (generation->room - 1)];
         if ((*slot & SEEN) == 0 || (*slot & ~SEEN) == key)
             return slot;
     }
+}
+
+/* False: it is as large as it may be, or there is no memory. */
+static bool grow(struct generation *generation) {
+    struct generation larger = *generation;
+    if (generation->room == ROOM_MAX || !open_generation(&larger, 2 * generation->room))
+        return false;
+    for (uint32_t i = 0; i < generation->room; i++) {
+        uint64_t slot = generation->slots[i];
+        if ((slot & SEEN) != 0)
+            *slot_of(&larger, slot & ~SEEN) = slot;
+    }
+    free(generation->slots);
+    *generation = larger;
+    return true;
 }
 
 static void forget(struct twins *twins) {
@@ -64,15 +84,15 @@ static void forget(struct twins *twins) {
         twins->forgot = true;
         if (emptied.newest_ns > twins->forgotten_ns)
             twins->forgotten_ns = emptied.newest_ns;
-        memset(emptied.slots, 0, SLOTS * sizeof *emptied.slots);
+        memset(emptied.slots, 0, emptied.room * sizeof *emptied.slots);
     }
     twins->old = twins->young;
-    twins->young = (struct generation){.slots = emptied.slots};
+    twins->young = (struct generation){.slots = emptied.slots, .room = emptied.room};
 }
 
 uint64_t twins_number(struct twins *twins, const char *id, uint64_t start_ns) {
     uint64_t key = key_of(id);
-    if (twins->young.num == TWINS_REMEMBERED)
+    if (twins->young.num == twins->young.room / 2 && !grow(&twins->young))
         forget(twins);
     uint64_t *slot = slot_of(&twins->young, key);
     uint64_t seen = *slot & SEEN;

@@ -5,8 +5,9 @@
  * connection that was forgotten to make room and is picked up again, a capture that is read under two names.
  * Such are twins, and are numbered in the order in which they end; so the same captures give the same ids.
  *
- * Ids are kept of the last TWINS_REMEMBERED connections and as many before them. Who began before the end of
- * what was forgotten may have a twin there, and gets a number that no other has. */
+ * Ids are kept of the last TWINS_REMEMBERED connections and as many before them, of fewer when there is no
+ * memory. Who began before the end of what was forgotten may have a twin there, and gets a number that no
+ * other has. */
 #ifndef STARTTAP_SENSOR_JUDGE_TWINS_H
 #define STARTTAP_SENSOR_JUDGE_TWINS_H
 
