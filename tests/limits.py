@@ -40,7 +40,7 @@ LIMITS = [
     ("kinds of replies to EHLO, as well", "EHLO_CACHE_MAX", "sensor/judge/ehlo.h", ""),
     ("bytes of what one offers", "EHLO_SIZE_MAX", "sensor/judge/ehlo.h", ""),
     ("certificate chains whose hash is remembered, as well", "NUM_CHAINS", "sensor/judge/trust.c", ""),
-    ("connections of which ids are remembered, as well, in 4 MiB", "TWINS_REMEMBERED", "sensor/judge/twins.h", ""),
+    ("connections of which ids are remembered, as well, in up to 4 MiB", "TWINS_REMEMBERED", "sensor/judge/twins.h", ""),
     ("peers of each kind", "DEFAULT_MAX_PEERS", "sensor/config.c", "`--max-peers`; `starttap.peer.rolled_up`"),
     ("peers and hours of which alerts are remembered", "ALERTS_MAX", "sensor/judge/alerts.h", "`alerts`"),
     ("bytes of one text in an event", "EVENT_TEXT_MAX", "outputs/event.h", ""),

@@ -313,10 +313,13 @@ static void walk(const struct event *event, struct buffer *out) {
     buffer_add_string(out, "}\n");
 }
 
+/* Past support/keep_events.c: with members missing at will these are no events of the schema. */
+void real_json_encode(const struct event *event, struct buffer *out) __asm__("__real_json_encode");
+
 static void check_as_walked(const struct event *event) {
     struct buffer walked = {0}, encoded = {0};
     walk(event, &walked);
-    json_encode(event, &encoded);
+    real_json_encode(event, &encoded);
     assert_int_equal(encoded.len, walked.len);
     assert_memory_equal(encoded.data, walked.data, walked.len);
     buffer_cleanup(&walked);
