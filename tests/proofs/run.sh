@@ -81,5 +81,10 @@ for state in $states; do
     prove "TLS records, one more byte in state $state" tls_record 1 -DSTATE="$state" --unwind 5 \
         --unwindset scan.0:10,memmove.0:10
 done
-prove 'TLS records, a whole header at once' tls_record 9 -DSTATE=1 -DWHOLE_HEADER
+for state in 0 1; do
+    prove "TLS records, a whole header at once in state $state" tls_record 9 -DSTATE="$state" -DWHOLE_HEADER
+done
+for state in 1 2; do
+    prove "TLS records, data passed over in state $state" tls_record 9 -DSTATE="$state" -DPASS
+done
 exit "$status"

@@ -1,7 +1,7 @@
 /* The splitter of TLS records keeps its invariants: one call of tls_record_next() or tls_record_gap() on any
  * state that can be, with up to BYTES bytes of any kind, reads nothing out of bounds, gives only bytes that
  * are there, and leaves a state that again can be. More bytes at once are the same step taken more often,
- * besides a header that lies whole in the bytes given: the last proof of run.sh. */
+ * besides a header that lies whole in the bytes given, and data that is passed over: the last proofs of run.sh. */
 #include <assert.h>
 
 #include "../../parsers/tls_record.c" /* its own functions say what can be */
@@ -73,9 +73,18 @@ int main(void) {
     uint8_t memory[BYTES];
     struct reader in = any_bytes(memory, BYTES), given = in;
 #ifdef WHOLE_HEADER
-    bool taken = read_whole_header(&record, &in);
+    bool taken = at_whole_header(&record, &in);
+    if (taken)
+        read_whole_header(&record, &in);
     assert(in.pos == given.pos + (taken ? TLS_RECORD_HEADER : 0) && in.pos <= given.end);
     assert(sound(&record) && (!taken || record.left == record.length));
+    return 0;
+#endif
+#ifdef PASS
+    bool passed = tls_record_pass(&record, &in, TLS_RECORD_APPLICATION_DATA);
+    assert(reader_ok(&in) && in.pos >= given.pos && in.pos <= given.end);
+    assert(!passed || record.state == TLS_RECORD_AT_HEADER);
+    assert(sound(&record));
     return 0;
 #endif
     struct tls_fragment fragment;
