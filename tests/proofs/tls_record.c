@@ -1,7 +1,8 @@
 /* The splitter of TLS records keeps its invariants: one call of tls_record_next() or tls_record_gap() on any
  * state that can be, with up to BYTES bytes of any kind, reads nothing out of bounds, gives only bytes that
  * are there, and leaves a state that again can be. More bytes at once are the same step taken more often,
- * besides a header that lies whole in the bytes given, and data that is passed over: the last proofs of run.sh. */
+ * besides a header that lies whole in the bytes given, and data that is passed over: the last proofs of
+ * run.sh. */
 #include <assert.h>
 
 #include "../../parsers/tls_record.c" /* its own functions say what can be */
