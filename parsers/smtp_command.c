@@ -4,10 +4,8 @@
 
 #include "smtp_text.h"
 
-/* With its length the first letter tells most names apart. */
-#define TAG(len, first) ((uint16_t)((len) << 8 | (uint8_t)(first)))
-#define NAME(text)      text, TAG(sizeof(text) - 1, (text)[0])
-#define VERB_LEN_MAX    UINT8_MAX /* none is as long */
+#define NAME(text)   text, SMTP_NAME_TAG(sizeof(text) - 1, (text)[0])
+#define VERB_LEN_MAX UINT8_MAX /* none is as long */
 
 static const struct {
     const char *name;
@@ -68,7 +66,7 @@ struct smtp_command smtp_command_of(struct reader line) {
         return command;
     }
     struct reader word = reader_sub(&line, len);
-    uint16_t tag = TAG(len, smtp_upper_of(word.pos[0]));
+    uint16_t tag = SMTP_NAME_TAG(len, smtp_upper_of(word.pos[0]));
     for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
         if (verbs[i].tag == tag && smtp_is(word, verbs[i].name)) {
             command.verb = verbs[i].verb;

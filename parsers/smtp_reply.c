@@ -5,9 +5,7 @@
 
 #include "smtp_text.h"
 
-/* With its length the first letter tells most names apart. */
-#define TAG(len, first) ((uint16_t)((len) << 8 | (uint8_t)(first)))
-#define NAME(text)      text, sizeof(text) - 1, TAG(sizeof(text) - 1, (text)[0])
+#define NAME(text) text, sizeof(text) - 1, SMTP_NAME_TAG(sizeof(text) - 1, (text)[0])
 
 static const struct {
     const char *name;
@@ -80,7 +78,7 @@ _Static_assert(NUM_KEYWORDS < 63, "numbered by six bits");
 
 /* The first keyword from `from` on that begins like it and is as long; NUM_KEYWORDS: there is none. */
 static size_t next_like(size_t from, size_t len, uint8_t first) {
-    uint16_t tag = len <= UINT8_MAX ? TAG(len, first) : 0;
+    uint16_t tag = len <= UINT8_MAX ? SMTP_NAME_TAG(len, first) : 0;
     while (from < NUM_KEYWORDS && keywords[from].tag != tag) {
         from++;
     }

@@ -40,6 +40,9 @@ bool smtp_same(struct reader word, struct reader other);
 struct reader smtp_lower(struct reader text, uint8_t *buffer, size_t len);
 struct reader smtp_upper(struct reader text, uint8_t *buffer, size_t len);
 
+/* Of a name in a table: with its length the first letter tells most of them apart. */
+#define SMTP_NAME_TAG(len, first) ((uint16_t)((len) << 8 | (uint8_t)(first)))
+
 static inline uint8_t smtp_upper_of(uint8_t c) {
     return c >= 'a' && c <= 'z' ? (uint8_t)(c - 'a' + 'A') : c;
 }
