@@ -11,7 +11,7 @@ static void copy_address(uint8_t *out, const uint8_t *address, uint8_t addr_len)
         memcpy(out, address, 16);
 }
 
-void batch_add(struct batch *batch, const struct segment *segment, struct moment now) {
+void batch_add(struct batch *batch, const struct segment *segment, const struct moment *now) {
     assert(batch_fits(batch, segment));
     struct held_segment *held = &batch->segments[batch->num_segments++];
     uint8_t *src = batch->bytes + batch->num_bytes, *dst = src + segment->addr_len,
@@ -26,6 +26,6 @@ void batch_add(struct batch *batch, const struct segment *segment, struct moment
     held->segment.payload = payload;
     held->segment.header = held->segment.network = NULL;
     held->segment.network_len = 0;
-    held->moment = now;
+    held->moment = *now;
     batch->num_bytes += 2u * segment->addr_len + segment->payload_len;
 }

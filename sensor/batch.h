@@ -30,6 +30,6 @@ static inline bool batch_fits(const struct batch *batch, const struct segment *s
            batch->num_bytes + 2u * segment->addr_len + segment->payload_len <= BATCH_BYTES;
 }
 
-void batch_add(struct batch *batch, const struct segment *segment, struct moment now); /* must fit */
+void batch_add(struct batch *batch, const struct segment *segment, const struct moment *now); /* must fit */
 
 #endif

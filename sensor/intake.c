@@ -11,8 +11,10 @@ struct intake {
     struct decoder *decoder;
     struct siphash_key key; /* of flow hashes */
     struct capture_clock clock;
-    bool timeless; /* the packet at hand does not move it */
-    uint64_t window_start_ns;
+    struct moment now;
+    bool timeless; /* the packet at hand does not move the clock */
+    uint64_t window_start_ns,
+        window_end_ns; /* the end is never reached before time begins, or without windows */
     struct intake_counters counters;
 };
 
@@ -22,6 +24,7 @@ struct intake *intake_new(const struct config *config) {
         return NULL;
     intake->config = config;
     intake->key = siphash_random_key();
+    intake->window_end_ns = UINT64_MAX;
     port_set_join(&config->mail_ports, &config->tls_ports, &intake->watched);
     struct decode_options decode = {.ports = config->any_port ? NULL : &intake->watched,
                                     .dns = !config->no_dns,
@@ -58,6 +61,11 @@ void intake_begin(struct intake *intake, uint64_t now_ns) {
     uint64_t length_ns = window_length_ns(intake);
     clock_tick(&intake->clock, now_ns);
     intake->window_start_ns = length_ns == 0 ? now_ns : now_ns - now_ns % length_ns;
+    intake->window_end_ns = length_ns == 0 ? UINT64_MAX : intake->window_start_ns + length_ns;
+}
+
+static void set_moment(struct intake *intake) {
+    intake->now = (struct moment){intake->clock.elapsed_ns, intake->counters.packets, intake->clock.ahead_ns};
 }
 
 static void take_time(struct intake *intake, uint64_t ts_ns) {
@@ -66,44 +74,38 @@ static void take_time(struct intake *intake, uint64_t ts_ns) {
         intake_begin(intake, ts_ns);
         clock_tick(&intake->clock, ts_ns);
     }
-    if (counters->packets == 1)
-        counters->first_ts_ns = counters->last_ts_ns = ts_ns;
-    if (ts_ns < counters->first_ts_ns)
+    if (ts_ns < counters->first_ts_ns || counters->packets == 1)
         counters->first_ts_ns = ts_ns;
     if (ts_ns > counters->last_ts_ns)
         counters->last_ts_ns = ts_ns;
+    set_moment(intake);
 }
 
 /* By packet time that two packets in a row have reached, so that one false stamp ends no window. */
 static bool turn_window(struct intake *intake, struct window *ended) {
-    uint64_t length_ns = window_length_ns(intake);
-    if (length_ns == 0 || !intake->clock.started ||
-        intake->clock.reached_ns < intake->window_start_ns + length_ns)
+    if (intake->clock.reached_ns < intake->window_end_ns)
         return false;
+    uint64_t length_ns = window_length_ns(intake);
     ended->start_ns = intake->window_start_ns;
     ended->end_ns = intake->clock.reached_ns - intake->clock.reached_ns % length_ns;
     intake->window_start_ns = ended->end_ns;
+    intake->window_end_ns = ended->end_ns + length_ns;
     return true;
 }
 
-struct arrival intake_arrive(struct intake *intake, const struct packet *packet) {
-    struct arrival arrival;
+bool intake_arrive(struct intake *intake, const struct packet *packet, struct window *ended) {
     intake->counters.packets++;
     intake->counters.bytes += packet->wire_len;
     take_time(intake, packet->ts_ns);
-    arrival.moment = intake_moment(intake);
-    arrival.window_ended = turn_window(intake, &arrival.window);
-    return arrival;
+    return turn_window(intake, ended);
 }
 
-struct arrival intake_tick(struct intake *intake, uint64_t now_ns) {
-    struct arrival arrival = {0};
+bool intake_tick(struct intake *intake, uint64_t now_ns, struct window *ended) {
     if (!intake->clock.started)
-        return arrival;
+        return false;
     clock_tick(&intake->clock, now_ns);
-    arrival.moment = intake_moment(intake);
-    arrival.window_ended = turn_window(intake, &arrival.window);
-    return arrival;
+    set_moment(intake);
+    return turn_window(intake, ended);
 }
 
 bool intake_segment(struct intake *intake, const struct packet *packet, struct segment *segment) {
@@ -129,8 +131,8 @@ struct window intake_last_window(const struct intake *intake) {
     return (struct window){intake->window_start_ns, intake->counters.last_ts_ns};
 }
 
-struct moment intake_moment(const struct intake *intake) {
-    return (struct moment){intake->clock.elapsed_ns, intake->counters.packets, intake->clock.ahead_ns};
+const struct moment *intake_moment(const struct intake *intake) {
+    return &intake->now;
 }
 
 const struct intake_counters *intake_counters(const struct intake *intake) {

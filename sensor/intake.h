@@ -28,26 +28,21 @@ struct window {
     uint64_t start_ns, end_ns;
 };
 
-/* What a packet's coming means. */
-struct arrival {
-    struct moment moment;
-    bool window_ended; /* before it, and which */
-    struct window window;
-};
-
 /* Time begins now, if it has not, though no packet came. */
 void intake_begin(struct intake *intake, uint64_t now_ns);
 
-/* No packet came up to this time, by the clock that stamps packets; nothing before time has begun. */
-struct arrival intake_tick(struct intake *intake, uint64_t now_ns);
+/* No packet came up to this time, by the clock that stamps packets; nothing before time has begun. True: a
+ * window ended, and which. */
+bool intake_tick(struct intake *intake, uint64_t now_ns, struct window *ended);
 
 /* First for each packet: true when there is a TCP segment in it to be followed, or a datagram of the DNS. It
  * is borrowed until the next call, from the packet or (put together from fragments) from the intake. */
 bool intake_segment(struct intake *intake, const struct packet *packet, struct segment *segment);
 
-/* Then: counts it and lets time pass. Answers of the DNS and pieces of datagrams do not move the clock: in a
- * recording they stand behind the connection whose event rests on them (record/recorder.h). */
-struct arrival intake_arrive(struct intake *intake, const struct packet *packet);
+/* Then: counts it and lets time pass. True: a window ended before it, and which. Answers of the DNS and
+ * pieces of datagrams do not move the clock: in a recording they stand behind the connection whose event
+ * rests on them (record/recorder.h). */
+bool intake_arrive(struct intake *intake, const struct packet *packet, struct window *ended);
 
 /* What of a fragmented datagram that packet was. */
 const struct decode_piece *intake_piece(const struct intake *intake);
@@ -55,7 +50,8 @@ const struct decode_piece *intake_piece(const struct intake *intake);
 /* The window that is still open at the end of the input. */
 struct window intake_last_window(const struct intake *intake);
 
-struct moment intake_moment(const struct intake *intake); /* of the last packet */
+/* Of the last packet; goes on with the next one. */
+const struct moment *intake_moment(const struct intake *intake);
 
 struct intake_counters {
     uint64_t packets, bytes;

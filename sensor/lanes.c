@@ -157,9 +157,9 @@ static void send_all(struct lane *lane) {
 
 static void work_on(struct lane *lane, struct post *post) {
     struct lane *owner = post->owner;
-    struct moment now = intake_moment(lane->intake);
+    const struct moment *now = intake_moment(lane->intake);
     for (uint32_t i = 0; i < post->batch.num_segments; i++)
-        tracker_segment(lane->tracker, &post->batch.segments[i].segment, &now);
+        tracker_segment(lane->tracker, &post->batch.segments[i].segment, now);
     pthread_mutex_lock(&owner->mutex);
     post->next = owner->spare;
     owner->spare = post;
@@ -234,7 +234,7 @@ static void hand_over(struct lane *lane, unsigned to, const struct segment *segm
         send_post(lane, to);
     if (!lane->open[to])
         open_post(lane, to);
-    batch_add(&lane->open[to]->batch, segment, (struct moment){0});
+    batch_add(&lane->open[to]->batch, segment, &(struct moment){0});
     lane->num_handed_over++;
 }
 
@@ -244,21 +244,25 @@ void lanes_packet(struct lanes *lanes, unsigned number, const struct packet *pac
     struct lane *lane = &lanes->lanes[number];
     struct segment segment;
     bool wanted = intake_segment(lane->intake, packet, &segment);
-    struct arrival arrival = intake_arrive(lane->intake, packet);
-    tracker_advance(lane->tracker, arrival.moment.elapsed_ns);
+    struct window window; /* windows are of all lanes: pipeline.c ends them */
+    (void)intake_arrive(lane->intake, packet, &window);
+    const struct moment *now = intake_moment(lane->intake);
+    tracker_advance(lane->tracker, now->elapsed_ns);
     if (!wanted)
         return;
     unsigned to = segment.datagram ? number : fanout_hash(&segment, lanes->key) % lanes->num;
     if (to == number)
-        tracker_segment(lane->tracker, &segment, &arrival.moment);
+        tracker_segment(lane->tracker, &segment, now);
     else
         hand_over(lane, to, &segment);
 }
 
 void lanes_tick(struct lanes *lanes, unsigned number, uint64_t now_ns) {
     struct lane *lane = &lanes->lanes[number];
+    struct window window;
     intake_begin(lane->intake, now_ns);
-    tracker_advance(lane->tracker, intake_tick(lane->intake, now_ns).moment.elapsed_ns);
+    (void)intake_tick(lane->intake, now_ns, &window);
+    tracker_advance(lane->tracker, intake_moment(lane->intake)->elapsed_ns);
 }
 
 void lanes_exchange(struct lanes *lanes, unsigned number) {

@@ -157,17 +157,18 @@ struct memory *pipeline_memory(struct pipeline *p) {
     return reporter_memory(p->reporter);
 }
 
-static void take_time(struct pipeline *p, const struct arrival *arrival) {
+static void take_time(struct pipeline *p, const struct moment *now) {
     if (p->workers)
-        workers_advance(p->workers, arrival->moment);
+        workers_advance(p->workers, now);
     else if (p->tracker)
-        tracker_advance(p->tracker, arrival->moment.elapsed_ns);
-    if (!arrival->window_ended)
-        return;
+        tracker_advance(p->tracker, now->elapsed_ns);
+}
+
+static void end_window(struct pipeline *p, const struct window *window) {
     if (p->workers)
-        workers_end_window(p->workers, &arrival->window);
+        workers_end_window(p->workers, window);
     else
-        reporter_end_window(p->reporter, &arrival->window);
+        reporter_end_window(p->reporter, window);
 }
 
 struct lanes *pipeline_lanes(struct pipeline *p) {
@@ -176,16 +177,20 @@ struct lanes *pipeline_lanes(struct pipeline *p) {
 
 void pipeline_packet(struct pipeline *p, const struct packet *packet) {
     struct segment segment;
+    struct window window;
     assert(!p->lanes);
     bool wanted = intake_segment(p->intake, packet, &segment);
-    struct arrival arrival = intake_arrive(p->intake, packet);
-    take_time(p, &arrival);
+    bool window_ended = intake_arrive(p->intake, packet, &window);
+    const struct moment *now = intake_moment(p->intake);
+    take_time(p, now);
+    if (window_ended)
+        end_window(p, &window);
     if (p->recorder)
-        recorder_packet(p->recorder, packet, intake_piece(p->intake), arrival.moment.elapsed_ns);
+        recorder_packet(p->recorder, packet, intake_piece(p->intake), now->elapsed_ns);
     if (wanted && p->workers)
-        workers_segment(p->workers, &segment, arrival.moment);
+        workers_segment(p->workers, &segment, now);
     else if (wanted)
-        tracker_segment(p->tracker, &segment, &arrival.moment);
+        tracker_segment(p->tracker, &segment, now);
     if (p->recorder)
         recorder_done(p->recorder);
 }
@@ -193,8 +198,11 @@ void pipeline_packet(struct pipeline *p, const struct packet *packet) {
 void pipeline_tick(struct pipeline *p, uint64_t now_ns) {
     if (p->lanes)
         intake_begin(p->intake, now_ns);
-    struct arrival arrival = intake_tick(p->intake, now_ns);
-    take_time(p, &arrival);
+    struct window window;
+    bool window_ended = intake_tick(p->intake, now_ns, &window);
+    take_time(p, intake_moment(p->intake));
+    if (window_ended)
+        end_window(p, &window);
 }
 
 void pipeline_flush(struct pipeline *p) {
@@ -206,7 +214,7 @@ void pipeline_next_input(struct pipeline *p) {
     if (p->workers)
         workers_next_input(p->workers);
     else if (p->tracker)
-        tracker_next_input(p->tracker, intake_moment(p->intake).elapsed_ns);
+        tracker_next_input(p->tracker, intake_moment(p->intake)->elapsed_ns);
 }
 
 void pipeline_set_capture(struct pipeline *p, const struct capture_facts *facts) {

@@ -193,8 +193,8 @@ void workers_flush(struct workers *workers) {
     hand_over(workers, &end);
 }
 
-void workers_advance(struct workers *workers, struct moment now) {
-    workers->until = now;
+void workers_advance(struct workers *workers, const struct moment *now) {
+    workers->until = *now;
     if (++workers->num_packets >= ROUND_PACKETS)
         workers_flush(workers);
 }
@@ -214,7 +214,7 @@ void workers_sensor(struct workers *workers, const struct reporter_facts *facts)
     hand_over(workers, &end);
 }
 
-void workers_segment(struct workers *workers, const struct segment *segment, struct moment now) {
+void workers_segment(struct workers *workers, const struct segment *segment, const struct moment *now) {
     uint32_t share = (uint32_t)((uint64_t)segment->flow_hash * workers->num >> 32);
     struct worker *worker = &workers->workers[share];
     if (!batch_fits(&worker->batch->batch, segment))

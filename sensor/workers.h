@@ -41,8 +41,8 @@ bool workers_resume(struct workers *workers, char *error, size_t error_len);
 bool workers_reload(struct workers *workers, const struct config *fresh, char *error, size_t error_len);
 
 /* From the reading thread, in the order of the capture, as for a tracker (tracker.h) and the reporter. */
-void workers_advance(struct workers *workers, struct moment now);
-void workers_segment(struct workers *workers, const struct segment *segment, struct moment now);
+void workers_advance(struct workers *workers, const struct moment *now);
+void workers_segment(struct workers *workers, const struct segment *segment, const struct moment *now);
 void workers_next_input(struct workers *workers);
 void workers_end_window(struct workers *workers, const struct window *window);
 void workers_sensor(struct workers *workers,

@@ -86,8 +86,9 @@ static enum decode_result result_of(const struct frame *frame, enum layer end) {
     }
 }
 
-enum decode_result decode_by_layers(struct decoder *decoder, const struct packet *packet,
-                                    struct segment *segment) {
+/* Not inlined: most packets are plain. */
+__attribute__((noinline)) enum decode_result
+decode_by_layers(struct decoder *decoder, const struct packet *packet, struct segment *segment) {
     struct frame frame = {
         .r = reader_of(packet->data, packet->captured_len),
         .missing = packet->wire_len > packet->captured_len ? packet->wire_len - packet->captured_len : 0,

@@ -6,14 +6,13 @@
 #define BLOCK_LEN  1024u
 #define NUM_BLOCKS (HISTORY_MAX / BLOCK_LEN)
 
-union block {
-    union block *spare; /* the next one, in a pool */
+struct block {
     uint8_t bytes[BLOCK_LEN];
 };
 
 struct history_pool {
-    union block *spares;
     size_t num_spares;
+    struct block *spares[HISTORY_SPARES]; /* not linked through themselves: they are in no cache any more */
 };
 
 /* The byte at an offset stands at that offset, modulo HISTORY_MAX. */
@@ -21,7 +20,7 @@ struct history {
     struct history_pool *pool;
     uint64_t from, end; /* what is kept is [from, end), at most HISTORY_MAX bytes */
     size_t held;
-    union block *blocks[NUM_BLOCKS]; /* NULL: none yet */
+    struct block *blocks[NUM_BLOCKS]; /* NULL: none yet */
 };
 
 struct history_pool *history_pool_new(void) {
@@ -29,31 +28,20 @@ struct history_pool *history_pool_new(void) {
 }
 
 void history_pool_free(struct history_pool *pool) {
-    while (pool && pool->spares) {
-        union block *block = pool->spares;
-        pool->spares = block->spare;
-        free(block);
-    }
+    while (pool && pool->num_spares > 0)
+        free(pool->spares[--pool->num_spares]);
     free(pool);
 }
 
-static union block *take_block(struct history_pool *pool) {
-    union block *block = pool->spares;
-    if (!block)
-        return malloc(sizeof *block);
-    pool->spares = block->spare;
-    pool->num_spares--;
-    return block;
+static struct block *take_block(struct history_pool *pool) {
+    return pool->num_spares > 0 ? pool->spares[--pool->num_spares] : malloc(sizeof(struct block));
 }
 
-static void give_back(struct history_pool *pool, union block *block) {
-    if (pool->num_spares == HISTORY_SPARES) {
+static void give_back(struct history_pool *pool, struct block *block) {
+    if (pool->num_spares < HISTORY_SPARES)
+        pool->spares[pool->num_spares++] = block;
+    else
         free(block);
-        return;
-    }
-    block->spare = pool->spares;
-    pool->spares = block;
-    pool->num_spares++;
 }
 
 static struct history *history_new(struct history_pool *pool) {
@@ -85,7 +73,7 @@ static size_t piece(uint64_t offset, size_t len) {
 
 static bool put(struct history *history, uint64_t offset, const uint8_t *data, size_t len) {
     while (len > 0) {
-        union block **block = &history->blocks[offset / BLOCK_LEN % NUM_BLOCKS];
+        struct block **block = &history->blocks[offset / BLOCK_LEN % NUM_BLOCKS];
         if (!*block) {
             *block = take_block(history->pool);
             if (!*block)
@@ -132,7 +120,7 @@ bool history_differs(const struct history *history, int64_t offset, const uint8_
     int64_t from = (int64_t)history->from, to = (int64_t)history->end, end = offset + (int64_t)len;
     int64_t first = offset > from ? offset : from, last = end < to ? end : to;
     while (first < last) {
-        const union block *block = history->blocks[(uint64_t)first / BLOCK_LEN % NUM_BLOCKS];
+        const struct block *block = history->blocks[(uint64_t)first / BLOCK_LEN % NUM_BLOCKS];
         size_t num = piece((uint64_t)first, (size_t)(last - first));
         if (memcmp(block->bytes + (uint64_t)first % BLOCK_LEN, data + (first - offset), num) != 0)
             return true;

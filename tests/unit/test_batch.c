@@ -18,7 +18,7 @@ static void test_copies(void **state) {
         .src = client, .dst = server, .addr_len = 4, .payload = payload, .payload_len = 3, .network_len = 7};
     assert_non_null(batch);
     batch_clear(batch);
-    batch_add(batch, &segment, (struct moment){7, 9, 7});
+    batch_add(batch, &segment, &(struct moment){7, 9, 7});
     memset(client, 0, sizeof client);
     memset(payload, 0, sizeof payload);
     const struct held_segment *held = &batch->segments[0];
@@ -41,13 +41,13 @@ static void test_limits(void **state) {
     batch_clear(batch);
     for (unsigned i = 0; i < BATCH_SEGMENTS; i++) {
         assert_true(batch_fits(batch, &segment));
-        batch_add(batch, &segment, (struct moment){0});
+        batch_add(batch, &segment, &(struct moment){0});
     }
     assert_false(batch_fits(batch, &segment));
     batch_clear(batch);
     segment.payload_len = BATCH_PAYLOAD_MAX;
     assert_true(batch_fits(batch, &segment));
-    batch_add(batch, &segment, (struct moment){0});
+    batch_add(batch, &segment, &(struct moment){0});
     segment.payload_len = 0; /* its addresses take room, too */
     assert_false(batch_fits(batch, &segment));
     free(batch);

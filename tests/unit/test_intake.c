@@ -28,6 +28,7 @@ static struct packet packet_to(uint8_t frame[44], uint16_t port, uint64_t ts_ns)
 static void test_ports(void **state) {
     (void)state;
     uint8_t frame[44];
+    struct window window;
     struct segment segment;
     struct config config = *settings();
     static const uint16_t watched[] = {25, 465}, others[] = {24, 26, 80, 443};
@@ -38,14 +39,14 @@ static void test_ports(void **state) {
         for (size_t i = 0; i < 2; i++) {
             struct packet packet = packet_to(frame, watched[i], START);
             assert_true(intake_segment(intake, &packet, &segment));
-            intake_arrive(intake, &packet);
+            intake_arrive(intake, &packet, &window);
             assert_int_equal(segment.dst_port, watched[i]);
             assert_int_equal(segment.payload_len, 4);
         }
         for (size_t i = 0; i < 4; i++) {
             struct packet packet = packet_to(frame, others[i], START);
             assert_int_equal(intake_segment(intake, &packet, &segment), any);
-            intake_arrive(intake, &packet);
+            intake_arrive(intake, &packet, &window);
         }
         assert_int_equal(intake_counters(intake)->packets, 6);
         assert_int_equal(intake_counters(intake)->bytes, 300);
@@ -57,39 +58,40 @@ static void test_ports(void **state) {
 static void test_windows(void **state) {
     (void)state;
     uint8_t frame[44];
+    struct window window;
     static const uint64_t at_s[] = {0, 10, 41, 30, 50, 51, 200, 200};
     static const bool ends[] = {false, false, false, false, false, true, false, true};
     struct intake *intake = intake_new(settings());
     assert_non_null(intake);
-    assert_int_equal(intake_tick(intake, START).moment.elapsed_ns, 0);
+    assert_false(intake_tick(intake, START, &window));
+    assert_int_equal(intake_moment(intake)->elapsed_ns, 0);
     for (size_t i = 0; i < sizeof ends; i++) {
         struct packet packet = packet_to(frame, 25, START + at_s[i] * NS_PER_S);
-        struct arrival arrival = intake_arrive(intake, &packet);
-        assert_int_equal(arrival.moment.packet, i + 1);
-        assert_int_equal(arrival.window_ended, ends[i]);
+        assert_int_equal(intake_arrive(intake, &packet, &window), ends[i]);
+        assert_int_equal(intake_moment(intake)->packet, i + 1);
         if (ends[i])
-            assert_int_equal(arrival.window.end_ns % (60 * NS_PER_S), 0);
+            assert_int_equal(window.end_ns % (60 * NS_PER_S), 0);
     }
     assert_int_equal(intake_last_window(intake).start_ns, START + 160 * NS_PER_S);
     assert_int_equal(intake_last_window(intake).end_ns, START + 200 * NS_PER_S);
-    intake_tick(intake, START + 230 * NS_PER_S);
-    struct arrival tick = intake_tick(intake, START + 230 * NS_PER_S);
-    assert_true(tick.window_ended);
-    assert_int_equal(tick.window.start_ns, START + 160 * NS_PER_S);
-    assert_int_equal(tick.window.end_ns, START + 220 * NS_PER_S);
-    assert_int_equal(tick.moment.packet, sizeof ends);
+    assert_false(intake_tick(intake, START + 230 * NS_PER_S, &window));
+    assert_true(intake_tick(intake, START + 230 * NS_PER_S, &window));
+    assert_int_equal(window.start_ns, START + 160 * NS_PER_S);
+    assert_int_equal(window.end_ns, START + 220 * NS_PER_S);
+    assert_int_equal(intake_moment(intake)->packet, sizeof ends);
     intake_free(intake);
 }
 
 static void test_span(void **state) {
     (void)state;
     uint8_t frame[44];
+    struct window window;
     static const uint64_t at_s[] = {5, 3, 9, 7};
     struct intake *intake = intake_new(settings());
     assert_non_null(intake);
     for (size_t i = 0; i < 4; i++) {
         struct packet packet = packet_to(frame, 25, START + at_s[i] * NS_PER_S);
-        intake_arrive(intake, &packet);
+        intake_arrive(intake, &packet, &window);
     }
     assert_int_equal(intake_counters(intake)->first_ts_ns, START + 3 * NS_PER_S);
     assert_int_equal(intake_counters(intake)->last_ts_ns, START + 9 * NS_PER_S);
@@ -100,15 +102,16 @@ static void test_span(void **state) {
 static void test_answers_and_time(void **state) {
     (void)state;
     uint8_t frame[44], answer[44];
+    struct window window;
     struct segment segment;
     struct intake *intake = intake_new(settings());
     assert_non_null(intake);
     for (unsigned i = 0; i < 3; i++) {
         struct packet packet = packet_to(frame, 25, START + i * NS_PER_S);
         assert_true(intake_segment(intake, &packet, &segment));
-        intake_arrive(intake, &packet);
+        intake_arrive(intake, &packet, &window);
     }
-    uint64_t elapsed_ns = intake_moment(intake).elapsed_ns;
+    uint64_t elapsed_ns = intake_moment(intake)->elapsed_ns;
     assert_int_equal(elapsed_ns, NS_PER_S);
     for (unsigned i = 0; i < 8; i++) {
         struct packet packet =
@@ -117,13 +120,13 @@ static void test_answers_and_time(void **state) {
         answer[21] = DNS_PORT;
         assert_true(intake_segment(intake, &packet, &segment));
         assert_int_equal(segment.src_port, DNS_PORT);
-        struct arrival arrival = intake_arrive(intake, &packet);
-        assert_int_equal(arrival.moment.elapsed_ns, elapsed_ns);
-        assert_false(arrival.window_ended);
+        assert_false(intake_arrive(intake, &packet, &window));
+        assert_int_equal(intake_moment(intake)->elapsed_ns, elapsed_ns);
     }
     struct packet packet = packet_to(frame, 25, START + 3 * NS_PER_S);
     assert_true(intake_segment(intake, &packet, &segment));
-    assert_int_equal(intake_arrive(intake, &packet).moment.elapsed_ns, 2 * NS_PER_S);
+    assert_false(intake_arrive(intake, &packet, &window));
+    assert_int_equal(intake_moment(intake)->elapsed_ns, 2 * NS_PER_S);
     assert_int_equal(intake_counters(intake)->packets, 12);
     intake_free(intake);
 }

@@ -54,8 +54,8 @@ static void greet(struct workers *workers, uint16_t port, struct moment now, siz
                         .vlan_id = -1,
                         .ts_ns = now.elapsed_ns + 1};
     s.flow_hash = flow_hash(&s, &(struct siphash_key){1, 2});
-    workers_advance(workers, now);
-    workers_segment(workers, &s, now);
+    workers_advance(workers, &now);
+    workers_segment(workers, &s, &now);
 }
 
 static void run(unsigned num, size_t payload_len, struct seen *seen) {
@@ -73,9 +73,9 @@ static void run(unsigned num, size_t payload_len, struct seen *seen) {
         if (i == NUM_CONNECTIONS / 2)
             workers_next_input(workers);
     }
-    workers_advance(workers, (struct moment){800 * NS_PER_S, now.packet, 800 * NS_PER_S});
+    workers_advance(workers, &(struct moment){800 * NS_PER_S, now.packet, 800 * NS_PER_S});
     workers_end_window(workers, &(struct window){1, 2});
-    workers_advance(workers, (struct moment){2000 * NS_PER_S, now.packet, 2000 * NS_PER_S});
+    workers_advance(workers, &(struct moment){2000 * NS_PER_S, now.packet, 2000 * NS_PER_S});
     struct reporter_facts facts = {0};
     workers_finish(workers, &(struct window){2, 3}, &facts);
     assert_int_equal(workers_sessions(workers), NUM_CONNECTIONS);
