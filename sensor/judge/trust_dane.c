@@ -27,6 +27,11 @@ const struct cert_digests *trust_cert_digests(struct trust_cert *cert) {
     return digests;
 }
 
+void trust_cert_keep_signer(struct trust_cert *cert, const struct trust_cert *issuer, bool good) {
+    memcpy(cert->signer, issuer->sha256, sizeof cert->signer);
+    cert->signed_by_signer = good;
+}
+
 bool trust_cert_signed_by(struct trust_cert *cert, const struct trust_cert *issuer) {
     if (cert->x509 == NULL || issuer->x509 == NULL || !cert->can_be_verified)
         return false;
@@ -36,7 +41,6 @@ bool trust_cert_signed_by(struct trust_cert *cert, const struct trust_cert *issu
     bool good = key != NULL && X509_check_issued(issuer->x509, cert->x509) == X509_V_OK &&
                 X509_verify(cert->x509, key) == 1;
     ERR_clear_error();
-    memcpy(cert->signer, issuer->sha256, sizeof cert->signer);
-    cert->signed_by_signer = good;
+    trust_cert_keep_signer(cert, issuer, good);
     return good;
 }

@@ -73,6 +73,52 @@ static void accepts_a_good_chain_and_nothing_else(void **state) {
     assert_int_equal(lab.judgement.chain_valid, FACT_YES);
 }
 
+static size_t num_linked(struct trust *trust, const struct made *const *chain, size_t num, bool judged) {
+    struct trust_chain *open = trust_chain_new(trust);
+    for (size_t i = 0; i < num; i++)
+        trust_chain_add(open, chain[i]->der, chain[i]->len);
+    if (judged)
+        trust_judge(open, NOW, NULL, &lab.judgement);
+    event_reset(&lab.event, DATASET_SESSION);
+    size_t linked = trust_digests(open, &lab.event.arena).num_linked;
+    trust_chain_free(open);
+    return linked;
+}
+
+/* Who signed whom, asked for alone, and once it was seen while the chain was verified. */
+static void links_are_the_same_before_and_after_verifying(void **state) {
+    (void)state;
+    char error[256];
+    for (size_t wrong = 0; wrong <= 2; wrong++) {
+        struct made *leaf = cert_make(&(struct recipe){.cn = "mx.example.org"}, lab.ec, lab.intermediate);
+        struct made *authority =
+            cert_make(&(struct recipe){.cn = "Another", .ca = true, .not_after_s = NOW + DAY}, lab.ec,
+                      lab.intermediate);
+        struct made *below = cert_make(&(struct recipe){.cn = "mx.example.net"}, lab.ec, authority);
+        const struct made *const chain[] = {below, authority, lab.intermediate, lab.root};
+        const struct made *const two[] = {leaf, lab.intermediate};
+        if (wrong == 1) { /* signatures */
+            below->der[below->len - 1] ^= 1;
+            leaf->der[leaf->len - 1] ^= 1;
+        } else if (wrong == 2) {
+            authority->der[authority->len - 1] ^= 1;
+        }
+        const size_t expected[] = {4, 1, 2}, expected_of_two[] = {2, 1, 2};
+        for (int judged = 0; judged <= 1; judged++) {
+            const struct trust_options options = {.verify = true, .ca_path = lab.ca_path};
+            struct trust *trust = trust_new(&options, lab.digest, error, sizeof error);
+            assert_non_null(trust);
+            assert_int_equal(num_linked(trust, chain, 4, judged), expected[wrong]);
+            assert_int_equal(num_linked(trust, two, 2, judged), expected_of_two[wrong]);
+            assert_int_equal(num_linked(trust, chain, 4, judged), expected[wrong]);
+            trust_free(trust);
+        }
+        made_free(below);
+        made_free(authority);
+        made_free(leaf);
+    }
+}
+
 static void judges_as_of_the_packets_time(void **state) {
     (void)state;
     struct made *leaf = cert_make(&(struct recipe){.cn = "mx"}, lab.ec, lab.intermediate);
@@ -507,6 +553,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_the_facts_of_a_certificate),
         cmocka_unit_test(accepts_a_good_chain_and_nothing_else),
+        cmocka_unit_test(links_are_the_same_before_and_after_verifying),
         cmocka_unit_test(judges_as_of_the_packets_time),
         cmocka_unit_test(works_each_thing_out_once),
         cmocka_unit_test(tells_certificates_with_the_same_end_apart),
