@@ -330,6 +330,39 @@ bool connection_open_session(struct flow *flow, const struct session_tools *tool
     return true;
 }
 
+/* Header prediction (V. Jacobson, 4BSD TCP header prediction, 1990): nearly every segment is the next one of
+ * its side, nothing is missing on either, and it acknowledges no more than was seen. */
+static bool is_expected(const struct segment *segment, const struct stream *own, const struct stream *other) {
+    const unsigned unusual = TCP_SYN | TCP_FIN | TCP_RST | TCP_URG;
+    bool known = own->started && other->started && !own->chunks && !other->chunks && own->end == own->next;
+    return known && (segment->flags & (unusual | TCP_ACK)) == TCP_ACK &&
+           segment->payload_len == segment->payload_wire_len &&
+           stream_offset(own, segment->seq) == (int64_t)own->next &&
+           stream_offset(other, segment->ack) <= (int64_t)other->next && stream_hole(own) == 0 &&
+           stream_hole(other) == 0;
+}
+
+/* What is left then of all that connection_segment() does. */
+static bool take_expected(struct flow *flow, const struct segment *segment, enum side side,
+                          const struct session_tools *tools) {
+    struct stream *own = &flow->streams[side], *other = &flow->streams[side_other(side)];
+    int64_t acked = stream_offset(other, segment->ack);
+    own->sent = own->next;
+    other->sent = acked > (int64_t)other->sent ? (uint64_t)acked : other->sent;
+    flow->hole[SIDE_CLIENT] = flow->hole[SIDE_SERVER] = false;
+    if (segment->payload_len == 0)
+        return true;
+    if (!connection_open_session(flow, tools))
+        return false;
+    flow->rst_seen[side] = false; /* it was forged */
+    int64_t offset = (int64_t)own->next;
+    if (session_listens(flow->session, side))
+        (void)take_bytes(flow, side, offset, segment->payload, segment->payload_len);
+    else
+        pass_over(own, offset + segment->payload_len);
+    return true;
+}
+
 bool connection_segment(struct flow *flow, const struct segment *segment, enum side side, uint64_t elapsed_ns,
                         const struct session_tools *tools) {
     struct stream *own = &flow->streams[side], *other = &flow->streams[side_other(side)];
@@ -341,6 +374,8 @@ bool connection_segment(struct flow *flow, const struct segment *segment, enum s
         flow->packets[side]++;
     if (segment->ts_ns > flow->last_ts_ns)
         flow->last_ts_ns = segment->ts_ns;
+    if (is_expected(segment, own, other))
+        return take_expected(flow, segment, side, tools);
     if (segment->flags & TCP_SYN)
         take_syn(flow, segment, side);
     else
