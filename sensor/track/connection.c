@@ -331,15 +331,15 @@ bool connection_open_session(struct flow *flow, const struct session_tools *tool
 }
 
 /* Header prediction (V. Jacobson, 4BSD TCP header prediction, 1990): nearly every segment is the next one of
- * its side, nothing is missing on either, and it acknowledges no more than was seen. */
+ * its side, nothing is missing on either, none has ended, and it acknowledges no more than was seen. */
 static bool is_expected(const struct segment *segment, const struct stream *own, const struct stream *other) {
     const unsigned unusual = TCP_SYN | TCP_FIN | TCP_RST | TCP_URG;
-    bool known = own->started && other->started && !own->chunks && !other->chunks && own->end == own->next;
-    return known && (segment->flags & (unusual | TCP_ACK)) == TCP_ACK &&
+    bool complete = own->end == own->next && own->sent <= own->next && other->sent <= other->next;
+    bool open = own->started && other->started && !own->fin_seen && !other->fin_seen;
+    return open && complete && (segment->flags & (unusual | TCP_ACK)) == TCP_ACK &&
            segment->payload_len == segment->payload_wire_len &&
            stream_offset(own, segment->seq) == (int64_t)own->next &&
-           stream_offset(other, segment->ack) <= (int64_t)other->next && stream_hole(own) == 0 &&
-           stream_hole(other) == 0;
+           stream_offset(other, segment->ack) <= (int64_t)other->next;
 }
 
 /* What is left then of all that connection_segment() does. */
@@ -349,7 +349,6 @@ static bool take_expected(struct flow *flow, const struct segment *segment, enum
     int64_t acked = stream_offset(other, segment->ack);
     own->sent = own->next;
     other->sent = acked > (int64_t)other->sent ? (uint64_t)acked : other->sent;
-    flow->hole[SIDE_CLIENT] = flow->hole[SIDE_SERVER] = false;
     if (segment->payload_len == 0)
         return true;
     if (!connection_open_session(flow, tools))
