@@ -1,5 +1,6 @@
 #include "state_rows.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
 #include "state_rows.h"
 
 #include <assert.h>
+#include <sqlite3.h>
 #include <stdio.h>
 
 enum statement {

@@ -25,7 +25,7 @@ OWNERS = [
     (r"argp\.h", r"sensor/config\.c"),
     (r"(zlib|zstd)\.h", r"sensor/capture/source_\w+\.c|outputs/(spool_file|compress)\.c"),
     (r"librdkafka/.*", r"outputs/\w*kafka\w*\.c"),
-    (r"sqlite3\.h", r"outputs/\w*sqlite\w*\.c|sensor/state\.c"),
+    (r"sqlite3\.h", r"outputs/\w*sqlite\w*\.c|sensor/state\w*\.c"),
     (r"libpsl\.h", r"sensor/judge/org_domain\.c"),
     (r"maxminddb\.h", r"sensor/judge/geo\.c"),
     (r"microhttpd\.h", r"sensor/metrics\.c"),

@@ -41,8 +41,7 @@ static bool known_version(struct pcap_format *pcap, uint16_t major, uint16_t min
     return dg_ux || (major == 2 && minor <= 4);
 }
 
-/* Reads one record's header and frame, in place. Whoever calls it with what is known when the program is
- * compiled gets a function of half the instructions. */
+/* Reads one record's header and frame, in place. Inlined with what most files have, it is half as long. */
 static inline enum source_result next_record(struct source *source, struct packet *packet,
                                              uint32_t record_header_len, bool little_endian) {
     const struct pcap_format *pcap = &source->pcap;

@@ -1,6 +1,5 @@
-/* Header prediction (connection.c) says what the long way says: two flows get the same segments, one of them
- * with an URG flag that points nowhere (RFC 9293 section 3.1: urgent pointer 0 of no urgent data), which is
- * never expected and means nothing. */
+/* Header prediction (connection.c) says what the long way says: two flows get the same segments, those of one
+ * with an URG flag whose pointer is 0, which is never expected and means nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
