@@ -50,7 +50,7 @@ const struct decode_piece *intake_piece(const struct intake *intake);
 /* The window that is still open at the end of the input. */
 struct window intake_last_window(const struct intake *intake);
 
-/* Of the last packet; goes on with the next one. */
+/* Up to the last packet or tick; the same place holds the next one's. */
 const struct moment *intake_moment(const struct intake *intake);
 
 struct intake_counters {

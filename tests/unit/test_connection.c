@@ -10,6 +10,7 @@
 
 #include "../../sensor/track/connection.h"
 #include "../../sensor/track/history.h"
+#include "../support/traffic.h"
 
 #define CONNECTIONS 4000
 #define SEGMENTS    80
@@ -17,16 +18,11 @@
 
 static struct session_tools tools;
 
-struct lot { /* a row of numbers that is the same in each run */
-    uint64_t state;
-};
-
-static uint32_t draw(struct lot *lot, uint32_t below) {
-    lot->state = lot->state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(lot->state >> 33) % below;
+static uint32_t draw(uint64_t *lot, uint32_t below) {
+    return next_random(lot) % below;
 }
 
-static bool one_in(struct lot *lot, uint32_t many) {
+static bool one_in(uint64_t *lot, uint32_t many) {
     return draw(lot, many) == 0;
 }
 
@@ -40,7 +36,7 @@ static const char *const texts[][2] = {
 
 /* What both ends have sent so far. */
 struct talk {
-    struct lot lot;
+    uint64_t lot;
     const char *const *text;
     uint32_t isn[2];
     uint32_t sent[2];
@@ -53,7 +49,7 @@ static void say(struct talk *talk, enum side side, uint32_t offset, uint32_t len
         talk->bytes[i] = (uint8_t)talk->text[side][(offset + i) % text_len];
 }
 
-static uint16_t odd_flags(struct lot *lot) {
+static uint16_t odd_flags(uint64_t *lot) {
     static const uint16_t odd[] = {TCP_SYN,           TCP_SYN | TCP_ACK, TCP_RST,
                                    TCP_RST | TCP_ACK, TCP_FIN | TCP_ACK, 0};
     return odd[draw(lot, sizeof odd / sizeof odd[0])];
@@ -61,7 +57,7 @@ static uint16_t odd_flags(struct lot *lot) {
 
 /* Mostly what comes next; else lost, repeated, late, changed, cut, or acknowledging what nobody saw. */
 static struct segment next_segment(struct talk *talk, const struct flow *flow, enum side side) {
-    struct lot *lot = &talk->lot;
+    uint64_t *lot = &talk->lot;
     uint32_t len = one_in(lot, 3) ? 0 : 1 + draw(lot, one_in(lot, 8) ? LONGEST - 1 : 40);
     uint32_t offset = talk->sent[side], acked = talk->sent[side_other(side)];
     if (one_in(lot, 16))
@@ -163,7 +159,7 @@ static void end(struct flow *flow) {
 static void what_is_expected_is_taken_like_anything(void **state) {
     (void)state;
     for (uint64_t i = 0; i < CONNECTIONS; i++) {
-        struct talk talk = {.lot = {i}, .text = texts[i % (sizeof texts / sizeof texts[0])]};
+        struct talk talk = {.lot = i, .text = texts[i % (sizeof texts / sizeof texts[0])]};
         talk.isn[SIDE_CLIENT] =
             one_in(&talk.lot, 4) ? UINT32_MAX - draw(&talk.lot, 2) * 100 : draw(&talk.lot, 1u << 31);
         talk.isn[SIDE_SERVER] = one_in(&talk.lot, 4) ? UINT32_MAX : draw(&talk.lot, 1u << 31);

@@ -100,7 +100,6 @@ static void blocks_are_used_again(void **state) {
     assert_int_equal(history_held(NULL), 0);
 }
 
-/* More than a pool keeps. */
 /* To the byte: what was written over is known no more, what was not is. */
 static void the_oldest_byte_goes_first(void **state) {
     (void)state;
@@ -127,6 +126,7 @@ static void bytes_from_before_begin_anew(void **state) {
     history_free(history);
 }
 
+/* More than a pool keeps. */
 static void a_pool_has_a_limit(void **state) {
     (void)state;
     static const uint8_t zeros[HISTORY_MAX];
