@@ -304,7 +304,7 @@ static void fill_rest(const struct smtp *smtp, struct smtp_facts *facts) {
     facts->ehlo_replied = smtp->num_ehlo_answered > 0 ? SMTP_YES : SMTP_OPEN;
     facts->client_gap = smtp->client.gap;
     facts->server_gap = smtp->server.gap;
-    facts->forced = smtp->forced;
+    facts->forced = smtp->forced && !smtp->client.gap && !smtp->server.gap;
     facts->limits_hit = smtp->limits_hit;
 }
 

@@ -114,7 +114,8 @@ struct smtp_facts {
     bool hidden_refusal;         /* a 4xx/5xx came that may be the reply to a command lost in a client gap (or
                                     to any, where the client is not captured): a refused STARTTLS may hide there */
     bool hidden_accept;          /* the same for a 220, which answers nothing but STARTTLS (and XCLIENT) */
-    bool forced;         /* a wait was cut short; not by itself a loss (a reply too many at the end) */
+    bool forced;         /* a wait was cut short, and nothing was missing that it may have been for; not by
+                            itself a loss (a reply too many at the end) */
     uint64_t limits_hit; /* how often one of the limits above cut something */
     bool no_memory;      /* for these facts, now or when somebody asked before: they may be wrong */
 };
