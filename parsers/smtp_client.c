@@ -329,10 +329,6 @@ static void handle_command(struct smtp *smtp, const struct smtp_line_whole *line
     }
 }
 
-static bool is_starttls(const struct smtp_command *command) {
-    return command->verb == SMTP_VERB_STARTTLS || command->verb == SMTP_VERB_ANONYMOUSTLS;
-}
-
 /* A lone dot between CRLFs, where content may be. */
 static void end_unknown_content(struct smtp *smtp) {
     struct smtp_client *client = &smtp->client;
@@ -366,7 +362,7 @@ static void handle_unknown(struct smtp *smtp, const struct smtp_line_whole *line
         return;
     }
     client->speaks = SMTP_SPEAKS_SMTP;
-    client->just_starttls = is_starttls(command);
+    client->just_starttls = smtp_command_is_starttls(command);
     if (command->verb == SMTP_VERB_MAIL || command->verb == SMTP_VERB_RCPT ||
         command->verb == SMTP_VERB_DATA || command->verb == SMTP_VERB_BDAT) {
         smtp->mail_attempted = true;
@@ -400,7 +396,7 @@ static void end_content(struct smtp *smtp) {
 static void judge_data(struct smtp *smtp, const struct smtp_line_whole *line,
                        const struct smtp_command *command) {
     struct smtp_client *client = &smtp->client;
-    bool plausible = !is_starttls(command) && command->verb != SMTP_VERB_AUTH;
+    bool plausible = !smtp_command_is_starttls(command) && command->verb != SMTP_VERB_AUTH;
     bool line_start = line->crlf || client->content.bare_lf;
     if (plausible && smtp_command_well_formed(command)) {
         client->mode = CLIENT_COMMANDS;
@@ -418,7 +414,7 @@ static void judge_data(struct smtp *smtp, const struct smtp_line_whole *line,
  * too much hangs to take eight letters of base64 for it. */
 static void judge_auth(struct smtp *smtp, const struct smtp_line_whole *line,
                        const struct smtp_command *command) {
-    if (is_starttls(command)) {
+    if (smtp_command_is_starttls(command)) {
         make_hole(smtp, false);
         handle_unknown(smtp, line, command);
     } else if (smtp_command_well_formed(command)) {

@@ -78,6 +78,10 @@ struct smtp_command smtp_command_of(struct reader line) {
     return command;
 }
 
+bool smtp_command_is_starttls(const struct smtp_command *command) {
+    return command->verb == SMTP_VERB_STARTTLS || command->verb == SMTP_VERB_ANONYMOUSTLS;
+}
+
 bool smtp_command_may_become(struct reader begun) {
     struct reader line = begun;
     struct reader word = smtp_word(&line);

@@ -33,6 +33,9 @@ struct smtp_command {
 
 struct smtp_command smtp_command_of(struct reader line);
 
+/* STARTTLS, or Exchange's X-ANONYMOUSTLS. */
+bool smtp_command_is_starttls(const struct smtp_command *command);
+
 /* Whether bytes without a line end may still become a command. */
 bool smtp_command_may_become(struct reader begun);
 

@@ -129,6 +129,9 @@ static size_t keep_of_client(const struct smtp *smtp, struct reader text) {
         return smtp_is(text, "*") ? 1 : 0;
     case CLIENT_JUDGE_AUTH:
         command = smtp_command_of(text);
+        if (smtp_command_is_starttls(&command)) {
+            return keep_verb(text); /* whatever stands behind it, as judge_auth() sees it */
+        }
         return smtp_is(text, "*") ? 1 : smtp_command_well_formed(&command) ? keep_command(text) : 0;
     case CLIENT_JUDGE_DATA:
         command = smtp_command_of(text);
