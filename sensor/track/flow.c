@@ -10,9 +10,9 @@
 #include "session.h"
 
 #define BUCKETS_MIN 1024u
-#define ROOM_STEP   32 /* blocks of few sizes, so that one that was left is taken by the next */
+#define ROOM_STEP   16 /* as malloc() rounds up itself */
 #define ROOM_SESSION                                                                                         \
-    400 /* enough for most to the end of their handshake: a block that need not grow leaves no hole */
+    395 /* enough for most to the end of their handshake: a block that need not grow leaves no hole */
 #define MALLOC_HEADER 8
 #define FOLDED_FROM   offsetof(struct flow, client) /* what stands before it, the table knows */
 
@@ -20,14 +20,22 @@
 struct flow_entry {
     struct flow_entry *same_bucket;
     struct flow_entry *older, *newer; /* neighbours in the queue */
-    struct flow *flow;                /* NULL: it is folded */
-    struct flow_wait wait;            /* while it is folded */
+    union {
+        struct flow *flow;     /* it is whole */
+        struct flow_wait wait; /* it is folded */
+    };
     uint32_t hash;
     uint16_t port[2];
-    uint16_t folded_len, room; /* room stays while the flow is whole: it will be folded again */
+    uint16_t folded_len; /* 0: it is whole */
+    uint16_t room;       /* for a fold; stays while the flow is whole: it will be folded again */
     uint8_t addr_len;
     uint8_t bytes[]; /* addresses of both ends, the lower one first; then the fold */
 };
+
+/* NULL: it is folded. */
+static inline struct flow *whole_of(const struct flow_entry *entry) {
+    return entry->folded_len == 0 ? entry->flow : NULL;
+}
 
 /* Linear hashing: buckets are split one by one, so that no packet waits for a large table to grow. */
 struct flow_table {
@@ -314,7 +322,6 @@ static __attribute__((noinline)) void fold_flow(struct flow_table *table, struct
     memcpy(fold_of(entry), bytes, len);
     entry->folded_len = (uint16_t)len;
     entry->wait = (struct flow_wait){flow->active_ns, flow->last_packet};
-    entry->flow = NULL;
     if (flow->session)
         session_free_folded(flow->session);
     stream_cleanup(&flow->streams[SIDE_CLIENT]); /* the history is for those that are busy */
@@ -364,6 +371,7 @@ static __attribute__((noinline)) struct flow *unfold_flow(struct flow_table *tab
     if (has_session && !flow->session)
         lose_session(flow);
     entry->flow = flow;
+    entry->folded_len = 0;
     flow_weigh(table, flow);
     return flow;
 }
@@ -371,7 +379,7 @@ static __attribute__((noinline)) struct flow *unfold_flow(struct flow_table *tab
 /* Whole, and among the last ones asked for: its neighbours are touched only when others may soon be behind
  * it. */
 static struct flow *give_out(struct flow_table *table, struct flow_entry *entry) {
-    struct flow *flow = entry->flow;
+    struct flow *flow = whole_of(entry);
     table->num_asks++;
     if (flow && flow->may_fold && table->num_asks - flow->asked_at < FLOWS_WHOLE / 2)
         return flow;
@@ -405,7 +413,7 @@ struct flow *flow_find(struct flow_table *table, const struct segment *segment, 
     for (; (entry = *link) != NULL; link = &entry->same_bucket) {
         if (entry->hash != segment->flow_hash)
             continue;
-        fetch(entry->flow, sizeof *entry->flow); /* which the segment will ask for */
+        fetch(whole_of(entry), sizeof *entry->flow); /* which the segment will ask for */
         for (*sender = 0; *sender < 2; ++*sender) {
             if (!sent_by(entry, *sender, segment))
                 continue;
@@ -576,7 +584,7 @@ void flow_look_ahead(const struct flow_table *table, enum flow_queue queue) {
     const struct flow *flows[AHEAD_MAX] = {NULL};
     for (size_t i = 0; entry && i < AHEAD_MAX; i++) {
         entry = entry->newer;
-        flows[i] = entry ? entry->flow : NULL;
+        flows[i] = entry ? whole_of(entry) : NULL;
     }
     if (entry)
         fetch(entry->newer, sizeof *entry); /* the last one of the next time */
@@ -587,15 +595,14 @@ bool flow_waits(const struct flow_table *table, enum flow_queue queue, struct fl
     const struct flow_entry *entry = table->oldest[queue];
     if (!entry)
         return false;
-    const struct flow *flow = entry->flow;
+    const struct flow *flow = whole_of(entry);
     *wait = flow ? (struct flow_wait){flow->active_ns, flow->last_packet} : entry->wait;
     return true;
 }
 
 bool flow_drop_folded(struct flow_table *table, enum flow_queue queue) {
     struct flow_entry *entry = table->oldest[queue];
-    bool has_session = entry && !entry->flow && *fold_of(entry) != 0;
-    if (!entry || entry->flow || has_session)
+    if (!entry || whole_of(entry) || *fold_of(entry) != 0)
         return false;
     remove_entry(table, entry, (uint8_t)queue);
     return true;
