@@ -298,18 +298,25 @@ static void from_differences(struct flow *flow) {
     }
 }
 
+/* That is for those that are busy. Also of one that is recorded and so stays whole: it says the same. */
+static void forget_history(struct flow_table *table, struct flow *flow) {
+    stream_cleanup(&flow->streams[SIDE_CLIENT]);
+    stream_cleanup(&flow->streams[SIDE_SERVER]);
+    flow_weigh(table, flow);
+}
+
 /* Unless it buffers something, or is too large: then it stays whole until it is asked for again. Not inlined:
  * most packets fold nothing. */
 static __attribute__((noinline)) void fold_flow(struct flow_table *table, struct flow *flow) {
-    bool buffers = flow->streams[SIDE_CLIENT].chunks || flow->streams[SIDE_SERVER].chunks;
-    if (buffers || flow->recognition || flow->record)
+    if (flow->streams[SIDE_CLIENT].chunks || flow->streams[SIDE_SERVER].chunks || flow->recognition)
+        return;
+    forget_history(table, flow);
+    if (flow->record)
         return;
     uint8_t bytes[FLOW_FOLDED_MAX];
     struct fold fold = {bytes, bytes + sizeof bytes, false};
     struct flow state = *flow;
     state.session = NULL;
-    state.streams[SIDE_CLIENT].history = state.streams[SIDE_SERVER].history = NULL;
-    state.streams[SIDE_CLIENT].held = state.streams[SIDE_SERVER].held = 0;
     to_differences(&state);
     fold_u8(&fold, flow->session != NULL);
     fold_state(&fold, (uint8_t *)&state + FOLDED_FROM, sizeof state - FOLDED_FROM);
@@ -324,8 +331,6 @@ static __attribute__((noinline)) void fold_flow(struct flow_table *table, struct
     entry->wait = (struct flow_wait){flow->active_ns, flow->last_packet};
     if (flow->session)
         session_free_folded(flow->session);
-    stream_cleanup(&flow->streams[SIDE_CLIENT]); /* the history is for those that are busy */
-    stream_cleanup(&flow->streams[SIDE_SERVER]);
     free_whole(table, flow);
 }
 
