@@ -7,8 +7,9 @@
 # what is needed and ends with 3, unless it was told by STARTTAP_PACKAGES=skip that all is there.
 set -eu
 
-# Debian 12, Ubuntu 24.04. clang by its version, so that formatting is the same everywhere.
-apt_build='gcc libc6-dev cmake ninja-build pkg-config libpcap-dev libndpi-dev libssl-dev libyaml-dev zlib1g-dev
+# Debian 12, Ubuntu 24.04. clang by its version, so that formatting is the same everywhere. make: with it gcc links
+# the program's parts side by side.
+apt_build='gcc libc6-dev make cmake ninja-build pkg-config libpcap-dev libndpi-dev libssl-dev libyaml-dev zlib1g-dev
     libzstd-dev librdkafka-dev libsqlite3-dev libmicrohttpd-dev libseccomp-dev
     libpsl-dev publicsuffix libmaxminddb-dev'
 apt_test='libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 clang-tidy-14 shellcheck mandoc git
@@ -17,7 +18,7 @@ apt_test='libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 clan
     python3 python3-jsonschema nodejs libjansson-dev sqlite3 psl systemd kcat default-jre-headless maven'
 
 # Fedora
-dnf_build='gcc cmake ninja-build pkgconf-pkg-config libpcap-devel ndpi-devel openssl-devel libyaml-devel
+dnf_build='gcc make cmake ninja-build pkgconf-pkg-config libpcap-devel ndpi-devel openssl-devel libyaml-devel
     zlib-devel libzstd-devel librdkafka-devel sqlite-devel libmicrohttpd-devel libseccomp-devel
     libpsl-devel publicsuffix-list-dafsa libmaxminddb-devel'
 dnf_test='libcmocka-devel clang compiler-rt llvm clang-tools-extra ShellCheck mandoc git cppcheck valgrind openssl ca-certificates
@@ -88,6 +89,10 @@ case " $ID $ID_LIKE " in
 *' fedora '*) manager=dnf ;;
 *) manager=unknown ;;
 esac
+# Debian 13 has no clang 14 any more: the newer one does all but formatting (tests/style.sh).
+if [ "$ID" = debian ] && [ "${VERSION_ID:-13}" -ge 13 ]; then
+    apt_test=$(echo "$apt_test" | sed 's/-14//g')
+fi
 # Rebuilds of RHEL call themselves like Fedora, but have no nDPI.
 [ "$manager" != dnf ] || [ "$ID" = fedora ] || manager=unknown
 
