@@ -206,7 +206,7 @@ static uint64_t class_total(const struct summary *summary, enum verdict_class cl
 /* "Plaintext     20: not_offered 15, refused 5", and why sessions are unknown. */
 static void print_class(struct page *page, const struct summary *summary, enum verdict_class class,
                         const char *label, enum color color) {
-    struct named items[NUM_VERDICTS + UNKNOWN_EVICTED + 1];
+    struct named items[NUM_VERDICTS + (size_t)UNKNOWN_EVICTED + 1];
     static const char *const unknown[] = {"unknown",
                                           "unknown (midstream)",
                                           "unknown (gap)",

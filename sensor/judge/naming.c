@@ -236,7 +236,8 @@ static size_t find_records(const struct naming *naming, const struct session_eve
         host = is_alias ? (const char *)aliases[0].value : NULL; /* the last seen: a name has one CNAME */
         rest_on(naming, aliases, is_alias ? 1 : 0);
     }
-    rest_on(naming, found, num);
+    if (num > 0)
+        rest_on(naming, found, num);
     return num;
 }
 
