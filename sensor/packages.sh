@@ -15,7 +15,8 @@ apt_build='gcc libc6-dev make cmake ninja-build pkg-config libpcap-dev libndpi-d
 apt_test='libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 clang-tidy-14 shellcheck mandoc git
     cppcheck valgrind
     openssl ca-certificates gzip zstd tcpdump procps iproute2 gnutls-bin tshark tcpreplay unbound bind9-dnsutils
-    python3 python3-jsonschema nodejs jq libjansson-dev sqlite3 psl systemd kcat default-jre-headless maven'
+    python3 python3-venv python3-jsonschema nodejs jq libjansson-dev sqlite3 psl systemd kcat
+    default-jre-headless maven'
 
 # Fedora
 dnf_build='gcc make cmake ninja-build pkgconf-pkg-config libpcap-devel ndpi-devel openssl-devel libyaml-devel
@@ -23,7 +24,7 @@ dnf_build='gcc make cmake ninja-build pkgconf-pkg-config libpcap-devel ndpi-deve
     libpsl-devel publicsuffix-list-dafsa libmaxminddb-devel'
 dnf_test='libcmocka-devel clang compiler-rt llvm clang-tools-extra ShellCheck mandoc git cppcheck valgrind openssl ca-certificates
     gzip zstd tcpdump procps-ng iproute gnutls-utils wireshark-cli tcpreplay unbound bind-utils
-    python3 python3-jsonschema nodejs jq jansson-devel sqlite psl systemd kcat java-headless maven'
+    python3 python3-pip python3-jsonschema nodejs jq jansson-devel sqlite psl systemd kcat java-headless maven'
 
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
@@ -71,7 +72,7 @@ END
     case " $wanted " in
     *' test '*)
         echo "and for the tests: cmocka, clang with its sanitizers, clang-format and clang-tidy 14, shellcheck," \
-            "cppcheck, valgrind, mandoc, git, openssl, gzip, zstd, tcpdump, ip, tshark, gnutls-cli, python3 with" \
+            "cppcheck, valgrind, mandoc, git, openssl, gzip, zstd, tcpdump, ip, tshark, gnutls-cli, python3 with venv and" \
             "jsonschema, node, jansson, jq, sqlite3" >&2
         ;;
     esac

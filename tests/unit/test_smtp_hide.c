@@ -63,6 +63,9 @@ static void test_passwords(void **state) {
     snprintf(server, sizeof server, "%s235 ok\r\n", ehlo_reply);
     check(&(struct example){"EHLO c\r\nAUTH PLAIN AHUAcA==\r\nQUIT\r\n", server,
                             "EHLO c\r\nAUTH PLAIN ________\r\nQUIT\r\n", NULL});
+    /* In the place of a response: what hangs on STARTTLS is believed whatever stands behind it. */
+    check(&(struct example){"EHLO c\r\nAUTH LOGIN\r\nSTARTTLS hunter2\r\nQUIT\r\n", ehlo_reply,
+                            "EHLO c\r\nAUTH LOGIN\r\nSTARTTLS _______\r\nQUIT\r\n", NULL});
     /* Sent too early, or without its command: nobody knows what it is, and the server repeats it. */
     snprintf(server, sizeof server, "%s500 what is hunter2?\r\n", ehlo_reply);
     char stays[512];
