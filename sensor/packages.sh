@@ -14,7 +14,7 @@ apt_build='gcc libc6-dev make cmake ninja-build pkg-config libpcap-dev libndpi-d
     libpsl-dev publicsuffix libmaxminddb-dev'
 apt_test='libcmocka-dev clang-14 libclang-rt-14-dev llvm-14 clang-format-14 clang-tidy-14 shellcheck mandoc git
     cppcheck valgrind
-    openssl ca-certificates gzip zstd tcpdump procps iproute2 gnutls-bin tshark tcpreplay unbound bind9-dnsutils
+    openssl ca-certificates netbase gzip zstd tcpdump procps iproute2 gnutls-bin tshark tcpreplay unbound bind9-dnsutils
     python3 python3-venv python3-jsonschema nodejs jq libjansson-dev sqlite3 psl systemd kcat
     default-jre-headless maven'
 
