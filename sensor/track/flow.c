@@ -342,6 +342,7 @@ static void fold_quiet(struct flow_table *table) {
         leave_asked(table, flow);
         fold_flow(table, flow);
     }
+    fetch(table->asked_first, sizeof *table->asked_first); /* the next time's */
 }
 
 /* There was no memory for its session: what comes will be taken for something picked up in the middle. */
@@ -359,6 +360,9 @@ static struct flow_key key_of(const struct flow_entry *entry) {
 
 static __attribute__((noinline)) struct flow *unfold_flow(struct flow_table *table,
                                                           struct flow_entry *entry) {
+    fetch(fold_of(entry), entry->folded_len);
+    fetch(entry->older, sizeof *entry); /* as it will leave its place between them */
+    fetch(entry->newer, sizeof *entry);
     struct flow *flow = new_whole(table);
     if (!flow)
         return NULL;
