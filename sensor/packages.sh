@@ -90,7 +90,7 @@ case " $ID $ID_LIKE " in
 *' fedora '*) manager=dnf ;;
 *) manager=unknown ;;
 esac
-# Debian 13 has no clang 14 any more: the newer one does all but formatting (tests/style.sh).
+# Debian 13 has no clang 14 any more: the newer one does all but tests/style.sh and tests/tidy.sh.
 if [ "$ID" = debian ] && [ "${VERSION_ID:-13}" -ge 13 ]; then
     apt_test=$(echo "$apt_test" | sed 's/-14//g')
 fi

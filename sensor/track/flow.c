@@ -298,7 +298,8 @@ static void from_differences(struct flow *flow) {
     }
 }
 
-/* That is for those that are busy. Also of one that is recorded and so stays whole: it says the same. */
+/* What was read is kept for comparison while a flow is busy. One that is recorded stays whole and forgets it
+ * at the same moment as others, so that its event is the same. */
 static void forget_history(struct flow_table *table, struct flow *flow) {
     stream_cleanup(&flow->streams[SIDE_CLIENT]);
     stream_cleanup(&flow->streams[SIDE_SERVER]);
