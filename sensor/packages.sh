@@ -72,8 +72,8 @@ END
     case " $wanted " in
     *' test '*)
         echo "and for the tests: cmocka, clang with its sanitizers, clang-format and clang-tidy 14, shellcheck," \
-            "cppcheck, valgrind, mandoc, git, openssl, gzip, zstd, tcpdump, ip, tshark, gnutls-cli, python3 with venv and" \
-            "jsonschema, node, jansson, jq, sqlite3" >&2
+            "cppcheck, valgrind, mandoc, git, openssl, gzip, zstd, tcpdump, ip, tshark, gnutls-cli, python3 with" \
+            "venv and jsonschema, node, jansson, jq, sqlite3" >&2
         ;;
     esac
     echo 'With all of it installed, go on by: STARTTAP_PACKAGES=skip sh sensor/quickstart.sh' >&2

@@ -9,8 +9,8 @@ if(NOT CMAKE_SCRIPT_MODE_FILE)
   add_executable(starttap_training EXCLUDE_FROM_ALL sensor/main.c ${PARSER_SOURCES} ${OUTPUT_SOURCES} ${SENSOR_SOURCES})
   target_compile_definitions(starttap_training PRIVATE STARTTAP_VERSION="${PROJECT_VERSION}")
   target_link_libraries(starttap_training PRIVATE ${OUTPUT_LIBRARIES} ${SENSOR_LIBRARIES})
-  target_compile_options(starttap_training PRIVATE -O3 -Wno-error -Wno-array-bounds -Wno-stringop-overread
-                         -fprofile-generate -fprofile-update=prefer-atomic -fprofile-dir=${COUNTS})
+  target_compile_options(starttap_training PRIVATE ${PROGRAM_OPTIONS} -fprofile-generate
+                         -fprofile-update=prefer-atomic -fprofile-dir=${COUNTS})
   target_link_options(starttap_training PRIVATE -fprofile-generate)
   add_custom_command(
     OUTPUT ${COUNTS}/done
