@@ -4,6 +4,7 @@
 
 #include "track/clock.h"
 #include "track/flow.h"
+#include "track/history.h"
 
 struct intake {
     const struct config *config;
@@ -65,7 +66,8 @@ void intake_begin(struct intake *intake, uint64_t now_ns) {
 }
 
 static void set_moment(struct intake *intake) {
-    intake->now = (struct moment){intake->clock.elapsed_ns, intake->counters.packets, intake->clock.ahead_ns};
+    intake->now = (struct moment){intake->clock.elapsed_ns, intake->counters.packets, intake->clock.ahead_ns,
+                                  intake->now.volume};
 }
 
 static void take_time(struct intake *intake, uint64_t ts_ns) {
@@ -116,6 +118,8 @@ bool intake_segment(struct intake *intake, const struct packet *packet, struct s
     segment->flow_hash = flow_hash(segment, &intake->key);
     if (segment->datagram)
         return true;
+    if (segment->payload_len > 0)
+        intake->now.volume += segment->payload_len + HISTORY_SEGMENT;
     bool to_server = port_set_has(&intake->watched, segment->dst_port);
     bool to_client = port_set_has(&intake->watched, segment->src_port);
     intake->counters.segments_to_server += to_server && !to_client;

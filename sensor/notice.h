@@ -13,6 +13,7 @@ struct moment {
     uint64_t elapsed_ns; /* track/clock.h */
     uint64_t packet;
     uint64_t ahead_ns; /* track/clock.h; from here on counts what waits after this packet */
+    uint64_t volume;   /* of all segments up to this packet's; by it history.h forgets */
 };
 
 /* Compared field by field. What packet k brings about at once, at elapsed time e: (e, k, 0). What was due at

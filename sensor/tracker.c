@@ -48,9 +48,9 @@ static bool open_tools(struct tracker *tracker, size_t max_flows, char *error, s
                                   .num_sharing = config->record ? 1 : config->workers};
     snprintf(error, error_len, "out of memory");
     tracker->flows = flow_table_new(max_flows, tools);
-    tools->histories = history_pool_new();
+    tools->history = history_new(HISTORY_REACH);
     tools->digest = digest_new();
-    if (!tracker->flows || !tools->histories || !tools->digest)
+    if (!tracker->flows || !tools->history || !tools->digest)
         return false;
     tools->hellos = hello_cache_new(tools->digest);
     tools->trust = trust_new(&trust, tools->digest, error, error_len);
@@ -143,7 +143,7 @@ void tracker_free(struct tracker *tracker) {
     hello_cache_free(tracker->tools.hellos);
     ehlo_cache_free(tracker->tools.ehlos);
     digest_free(tracker->tools.digest);
-    history_pool_free(tracker->tools.histories);
+    history_free(tracker->tools.history);
     free(tracker);
 }
 
@@ -516,6 +516,7 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, con
         return;
     flow->input = tracker->input;
     enum side side = flow_side(flow, sender);
+    history_advance(tracker->tools.history, now->volume);
     if (flow->queue == QUEUE_CLOSED) {
         record(tracker, flow, segment, side, false);
         return;

@@ -298,21 +298,11 @@ static void from_differences(struct flow *flow) {
     }
 }
 
-/* What was read is kept for comparison while a flow is busy. One that is recorded stays whole and forgets it
- * at the same moment as others, so that its event is the same. */
-static void forget_history(struct flow_table *table, struct flow *flow) {
-    stream_cleanup(&flow->streams[SIDE_CLIENT]);
-    stream_cleanup(&flow->streams[SIDE_SERVER]);
-    flow_weigh(table, flow);
-}
-
-/* Unless it buffers something, or is too large: then it stays whole until it is asked for again. Not inlined:
- * most packets fold nothing. */
+/* Unless it buffers something, is recorded or too large: then it stays whole until it is asked for again. Not
+ * inlined: most packets fold nothing. */
 static __attribute__((noinline)) void fold_flow(struct flow_table *table, struct flow *flow) {
-    if (flow->streams[SIDE_CLIENT].chunks || flow->streams[SIDE_SERVER].chunks || flow->recognition)
-        return;
-    forget_history(table, flow);
-    if (flow->record)
+    if (flow->streams[SIDE_CLIENT].chunks || flow->streams[SIDE_SERVER].chunks || flow->recognition ||
+        flow->record)
         return;
     uint8_t bytes[FLOW_FOLDED_MAX];
     struct fold fold = {bytes, bytes + sizeof bytes, false};

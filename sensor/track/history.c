@@ -3,128 +3,109 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_LEN  1024u
-#define NUM_BLOCKS (HISTORY_MAX / BLOCK_LEN)
+#define REACH_MIN 1024u
+#define ALIGN     8u
+#define PAGE      4096u
 
-struct block {
-    uint8_t bytes[BLOCK_LEN];
+/* Its bytes follow. */
+struct piece {
+    uint64_t volume; /* when it was written */
+    uint32_t back;   /* from its place to that of the piece before it; 0: none */
+    uint32_t len;
 };
 
-struct history_pool {
-    size_t num_spares;
-    struct block *spares[HISTORY_SPARES]; /* not linked through themselves: they are in no cache any more */
-};
-
-/* The byte at an offset stands at that offset, modulo HISTORY_MAX. */
+/* A place is how many bytes were written, or left out at the ring's end, before what stands there; the first
+ * is the ring's size, so that none is 0. */
 struct history {
-    struct history_pool *pool;
-    uint64_t from, end; /* what is kept is [from, end), at most HISTORY_MAX bytes */
-    size_t held;
-    struct block *blocks[NUM_BLOCKS]; /* NULL: none yet */
+    uint64_t written; /* the next place */
+    uint64_t volume;
+    size_t reach, size; /* powers of two */
+    uint8_t ring[] __attribute__((aligned(ALIGN)));
 };
 
-struct history_pool *history_pool_new(void) {
-    return calloc(1, sizeof(struct history_pool));
-}
-
-void history_pool_free(struct history_pool *pool) {
-    while (pool && pool->num_spares > 0)
-        free(pool->spares[--pool->num_spares]);
-    free(pool);
-}
-
-static struct block *take_block(struct history_pool *pool) {
-    return pool->num_spares > 0 ? pool->spares[--pool->num_spares] : malloc(sizeof(struct block));
-}
-
-static void give_back(struct history_pool *pool, struct block *block) {
-    if (pool->num_spares < HISTORY_SPARES)
-        pool->spares[pool->num_spares++] = block;
-    else
-        free(block);
-}
-
-static struct history *history_new(struct history_pool *pool) {
-    struct history *history = calloc(1, sizeof *history);
-    if (history) {
-        history->pool = pool;
-        history->held = sizeof *history;
-    }
+/* Its pages are touched, so that no packet has to wait for one. */
+struct history *history_new(size_t reach) {
+    size_t power = REACH_MIN;
+    while (power <= reach / 2)
+        power *= 2;
+    struct history *history = malloc(sizeof *history + 2 * power);
+    if (!history)
+        return NULL;
+    *history = (struct history){.written = 2 * power, .reach = power, .size = 2 * power};
+    for (size_t i = 0; i < history->size; i += PAGE)
+        history->ring[i] = 0;
     return history;
 }
 
 void history_free(struct history *history) {
-    for (size_t i = 0; history && i < NUM_BLOCKS; i++) {
-        if (history->blocks[i])
-            give_back(history->pool, history->blocks[i]);
-    }
     free(history);
 }
 
-size_t history_held(const struct history *history) {
-    return history ? history->held : 0;
+void history_advance(struct history *history, uint64_t volume) {
+    history->volume = volume;
 }
 
-/* Of len bytes from this offset on, those that stand in its block. */
-static size_t piece(uint64_t offset, size_t len) {
-    size_t left = BLOCK_LEN - offset % BLOCK_LEN;
-    return len < left ? len : left;
+static bool is_written_over(const struct history *history, uint64_t place) {
+    return history->written - place > history->size;
 }
 
-static bool put(struct history *history, uint64_t offset, const uint8_t *data, size_t len) {
-    while (len > 0) {
-        struct block **block = &history->blocks[offset / BLOCK_LEN % NUM_BLOCKS];
-        if (!*block) {
-            *block = take_block(history->pool);
-            if (!*block)
-                return false;
-            history->held += sizeof **block;
-        }
-        size_t num = piece(offset, len);
-        __asm__("" : "+r"(num)); /* gcc would write a loop of words for what it knows to be short */
-        memcpy((*block)->bytes + offset % BLOCK_LEN, data, num);
-        offset += num;
-        data += num;
-        len -= num;
-    }
-    return true;
+/* In one run: what is left at the ring's end is passed over when it does not do. */
+static uint64_t reserve(struct history *history, size_t len) {
+    size_t at = history->written & (history->size - 1);
+    if (history->size - at < len)
+        history->written += history->size - at;
+    uint64_t place = history->written;
+    history->written += (len + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    return place;
 }
 
-void history_add(struct history **history, struct history_pool *pool, uint64_t offset, const uint8_t *data,
-                 size_t len) {
+static uint8_t *at_place(struct history *history, uint64_t place) {
+    return history->ring + (place & (history->size - 1));
+}
+
+void history_add(struct history *history, uint64_t *last, const uint8_t *data, size_t len) {
+    size_t most = history->size / 4;
     if (len == 0)
         return;
-    if (len > HISTORY_MAX) {
-        data += len - HISTORY_MAX;
-        offset += len - HISTORY_MAX;
-        len = HISTORY_MAX;
+    if (len > most) {
+        data += len - most;
+        len = most;
+        *last = 0;
     }
-    struct history *h = *history ? *history : history_new(pool);
-    if (h && !put(h, offset, data, len)) {
-        history_free(h);
-        h = NULL;
-    }
-    *history = h;
-    if (!h)
-        return;
-    if (h->end != offset)
-        h->from = offset;
-    h->end = offset + len;
-    if (h->end - h->from > HISTORY_MAX)
-        h->from = h->end - HISTORY_MAX;
+    uint64_t place = reserve(history, sizeof(struct piece) + len);
+    bool follows = *last != 0 && !is_written_over(history, *last);
+    struct piece piece = {history->volume, follows ? (uint32_t)(place - *last) : 0, (uint32_t)len};
+    uint8_t *at = at_place(history, place);
+    memcpy(at, &piece, sizeof piece);
+    __asm__("" : "+r"(len)); /* gcc would write a loop of words for what it knows to be short */
+    memcpy(at + sizeof piece, data, len);
+    *last = place;
 }
 
-bool history_differs(const struct history *history, int64_t offset, const uint8_t *data, size_t len) {
-    if (!history)
+/* False: it is not known any more. */
+static bool find_piece(const struct history *history, uint64_t place, struct piece *piece,
+                       const uint8_t **bytes) {
+    if (place == 0 || is_written_over(history, place))
         return false;
-    int64_t from = (int64_t)history->from, to = (int64_t)history->end, end = offset + (int64_t)len;
-    int64_t first = offset > from ? offset : from, last = end < to ? end : to;
-    while (first < last) {
-        const struct block *block = history->blocks[(uint64_t)first / BLOCK_LEN % NUM_BLOCKS];
-        size_t num = piece((uint64_t)first, (size_t)(last - first));
-        if (memcmp(block->bytes + (uint64_t)first % BLOCK_LEN, data + (first - offset), num) != 0)
+    const uint8_t *at = history->ring + (place & (history->size - 1));
+    memcpy(piece, at, sizeof *piece);
+    *bytes = at + sizeof *piece;
+    return history->volume - piece->volume <= history->reach;
+}
+
+bool history_differs(const struct history *history, uint64_t last, uint64_t end, int64_t offset,
+                     const uint8_t *data, size_t len) {
+    int64_t behind = offset + (int64_t)len, to = (int64_t)end;
+    struct piece piece;
+    const uint8_t *bytes;
+    for (size_t i = 0; i < HISTORY_PIECES && offset < to && find_piece(history, last, &piece, &bytes); i++) {
+        int64_t from = to - piece.len;
+        int64_t first = offset > from ? offset : from, stop = behind < to ? behind : to;
+        if (first < stop &&
+            memcmp(bytes + (first - from), data + (first - offset), (size_t)(stop - first)) != 0)
             return true;
-        first += (int64_t)num;
+        to = from;
+        last = piece.back == 0 ? 0 : last - piece.back;
     }
     return false;
 }

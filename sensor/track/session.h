@@ -27,8 +27,8 @@ enum lane { LANE_PROXY, LANE_SMTP, LANE_TLS, LANE_DONE };
 
 /* What all sessions of a pipeline share. */
 struct session_tools {
-    struct budget *budget; /* NULL: memory is not counted */
-    struct history_pool *histories;
+    struct budget *budget;   /* NULL: memory is not counted */
+    struct history *history; /* shared by all connections */
     struct digest *digest;
     struct trust *trust;
     struct hello_cache *hellos;

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "history.h"
-
 /* A run of kept bytes. Grows at its end while there is room, so that small
  * segments in a row do not cost a chunk each. */
 struct chunk {
@@ -34,8 +32,6 @@ void stream_cleanup(struct stream *stream) {
         free(chunk);
         chunk = after;
     }
-    history_free(stream->history);
-    stream->history = NULL;
     stream->chunks = NULL;
     stream->buffered = stream->held = 0;
     stream->num_chunks = 0;
@@ -192,6 +188,9 @@ uint64_t stream_hole(const struct stream *stream) {
 }
 
 void stream_skip(struct stream *stream, uint64_t len) {
+    if (len == 0)
+        return;
+    stream->history = 0;
     stream->gap_bytes += len;
     stream->next += len;
     if (stream->end < stream->next)

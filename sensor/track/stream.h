@@ -21,18 +21,17 @@
     (1u << 30) /* a segment further than this from the next byte is not of this connection */
 
 struct chunk;
-struct history;
 
 struct stream {
-    struct chunk *chunks;    /* sorted by offset */
-    struct history *history; /* of what was consumed, kept by who consumes; NULL: none */
-    uint64_t next;           /* offset of the first byte not consumed */
-    uint64_t end;            /* highest offset seen + 1 */
-    uint64_t sent;           /* bytes before it were certainly sent, captured or not; FIN not counted */
-    uint64_t gap_bytes;      /* given up */
-    uint32_t first_seq;      /* sequence number of offset 0 */
-    uint32_t buffered;       /* bytes in chunks */
-    uint32_t held;           /* bytes of memory that the chunks and the history take */
+    struct chunk *chunks; /* sorted by offset */
+    uint64_t history;   /* stands for the bytes before next, by who consumes them (history.h); 0: not known */
+    uint64_t next;      /* offset of the first byte not consumed */
+    uint64_t end;       /* highest offset seen + 1 */
+    uint64_t sent;      /* bytes before it were certainly sent, captured or not; FIN not counted */
+    uint64_t gap_bytes; /* given up */
+    uint32_t first_seq; /* sequence number of offset 0 */
+    uint32_t buffered;  /* bytes in chunks */
+    uint32_t held;      /* bytes of memory that the chunks take */
     uint16_t num_chunks;
     bool started;  /* first_seq is known */
     bool syn_seen; /* from a SYN or the other side's SYN-ACK: offset 0 is truly the first byte */
@@ -48,7 +47,7 @@ enum stream_push_result {
     STREAM_FULL,     /* a limit was reached, nothing was kept: consume or skip, then push again */
 };
 
-void stream_cleanup(struct stream *stream); /* its history goes, too */
+void stream_cleanup(struct stream *stream);
 
 /* Where a sequence number lies; the nearest place to `next` (sequence numbers wrap). May be negative: before
  * the start. */

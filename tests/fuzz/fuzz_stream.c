@@ -23,7 +23,8 @@ static struct model {
     uint32_t end; /* nothing was pushed from there on */
 } model;
 
-static struct history_pool *pool;
+static struct history *history;
+static uint64_t volume;
 
 /* Two bytes can be at each place: what was sent, and what somebody else puts there. */
 static uint8_t byte_at(uint64_t offset, bool other) {
@@ -51,7 +52,8 @@ static void push(struct stream *stream, int64_t offset, uint32_t len, bool other
     assert(data);
     for (uint32_t i = 0; i < len; i++)
         data[i] = byte_at((uint64_t)(offset + i), other);
-    if (history_differs(stream->history, offset, data, len))
+    history_advance(history, volume += len + HISTORY_SEGMENT);
+    if (history_differs(history, stream->history, stream->next, offset, data, len))
         assert(offset < (int64_t)model.next);
     enum stream_push_result result = stream_push(stream, offset, data, len);
     if (result == STREAM_FULL) {
@@ -83,8 +85,8 @@ static void read_some(struct stream *stream, size_t most) {
     assert(len == 0 || memcmp(model.bytes + model.next, bytes, len) == 0);
     size_t used = len < most ? len : most;
     if (used > 0)
-        history_add(&stream->history, pool, stream->next, bytes, used);
-    assert(!history_differs(stream->history, (int64_t)stream->next, bytes, 0));
+        history_add(history, &stream->history, bytes, used);
+    assert(!history_differs(history, stream->history, stream->next, (int64_t)stream->next, bytes, 0));
     stream_consume(stream, used);
     model.next += used;
 }
@@ -125,8 +127,9 @@ static void step(struct stream *stream, uint8_t what, uint8_t place, uint8_t len
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct stream stream = {.started = true, .first_seq = (uint32_t)size * 0x1000193};
     struct reader in = reader_of(data, size);
-    pool = history_pool_new();
-    assert(pool);
+    history = history_new(0);
+    volume = 0;
+    assert(history);
     memset(model.has, 0, model.end);
     model.next = model.end = 0;
     bool count_each = has_turn(data, size, 128);
@@ -147,6 +150,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     assert(stream.chunks == NULL && stream.buffered == 0 && stream.held == 0);
     stream_cleanup(&stream);
-    history_pool_free(pool);
+    history_free(history);
     return 0;
 }

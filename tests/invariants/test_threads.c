@@ -1,5 +1,5 @@
 /* Any number of workers gives the same bytes: every bundled capture by itself, and all of them shuffled into
- * one another, with packets lost, repeated and out of order. */
+ * one another, with packets lost, repeated, out of order and contradicted later. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +11,7 @@
 #include "../../outputs/encoder.h"
 #include "../../sensor/capture/source.h"
 #include "../../sensor/pipeline.h"
+#include "../../sensor/track/history.h"
 #include "../support/traffic.h"
 
 #define NUM_FORMATS 2
@@ -221,6 +222,68 @@ static void test_shuffled(void **state) {
     free_frames(&all);
 }
 
+#define CONTRADICTED "\"overlap_conflict\":true"
+
+static size_t count_text(const struct buffer *out, const char *text) {
+    const char *at = (const char *)out->data, *end = at + out->len;
+    size_t num = 0, len = strlen(text);
+    for (; (at = memmem(at, (size_t)(end - at), text, len)) != NULL; at += len)
+        num++;
+    return num;
+}
+
+static const struct packet *longest(const struct frames *frames) {
+    const struct packet *found = &frames->items[0].packet;
+    for (size_t i = 0; i < frames->num; i++) {
+        if (frames->items[i].packet.captured_len > found->captured_len)
+            found = &frames->items[i].packet;
+    }
+    return found;
+}
+
+/* Frames of a while ago once more, the last byte another one; before every other one of these, if so wished,
+ * so much of one connection that what came before is forgotten. */
+static struct frames with_copies(const struct frames *frames, bool crowded, uint64_t seed) {
+    struct frames out = {0};
+    struct packet filler = *longest(frames);
+    for (size_t i = 0; i < frames->num; i++) {
+        add_frame(&out, &frames->items[i].packet, 0);
+        uint32_t ago = next_random(&seed) % 500;
+        if (next_random(&seed) % 20 > 0 || ago > i)
+            continue;
+        struct packet packet = frames->items[i - ago].packet;
+        packet.ts_ns = filler.ts_ns = frames->items[i].packet.ts_ns;
+        for (uint32_t len = 0; crowded && i % 2 && len < HISTORY_REACH; len += filler.captured_len)
+            add_frame(&out, &filler, 0);
+        add_frame(&out, &packet, 0);
+        uint8_t *data = (uint8_t *)out.items[out.num - 1].packet.data;
+        data[packet.captured_len - 1] ^= 1;
+    }
+    return out;
+}
+
+/* Of copies some contradict what is remembered and some what is not any more: the same ones with any number
+ * of workers. */
+static void test_copies(void **state) {
+    (void)state;
+    struct config config = settings();
+    struct frames all = read_all(), shuffled = shuffle(&all, 3);
+    size_t told[2];
+    for (int crowded = 0; crowded < 2; crowded++) {
+        struct run run;
+        struct frames copies = with_copies(&shuffled, crowded, 4);
+        check("copies", &copies, &config);
+        run_frames(&run, &copies, &config, 1);
+        told[crowded] = count_text(&run.out[0], CONTRADICTED);
+        free_run(&run);
+        free_frames(&copies);
+    }
+    print_message("contradicted: %zu, crowded %zu\n", told[0], told[1]);
+    assert_true(told[1] > 0 && told[0] > told[1]);
+    free_frames(&shuffled);
+    free_frames(&all);
+}
+
 /* The end of a run that nobody waits for: threads and memory are given back. */
 static void test_abandoned(void **state) {
     (void)state;
@@ -246,10 +309,8 @@ static void test_abandoned(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_captures),
-        cmocka_unit_test(test_many_inputs),
-        cmocka_unit_test(test_shuffled),
-        cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_captures), cmocka_unit_test(test_many_inputs), cmocka_unit_test(test_shuffled),
+        cmocka_unit_test(test_copies),   cmocka_unit_test(test_abandoned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ static void test_copies(void **state) {
         .src = client, .dst = server, .addr_len = 4, .payload = payload, .payload_len = 3, .network_len = 7};
     assert_non_null(batch);
     batch_clear(batch);
-    batch_add(batch, &segment, &(struct moment){7, 9, 7});
+    batch_add(batch, &segment, &(struct moment){7, 9, 7, 5});
     memset(client, 0, sizeof client);
     memset(payload, 0, sizeof payload);
     const struct held_segment *held = &batch->segments[0];

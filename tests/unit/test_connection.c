@@ -175,12 +175,12 @@ static void what_is_expected_is_taken_like_anything(void **state) {
 static int open_tools(void **state) {
     (void)state;
     char error[128];
-    tools.histories = history_pool_new();
+    tools.history = history_new(HISTORY_REACH);
     tools.digest = digest_new();
     tools.hellos = hello_cache_new(tools.digest);
     tools.ehlos = ehlo_cache_new();
     tools.trust = trust_new(&(struct trust_options){.verify = false}, tools.digest, error, sizeof error);
-    return tools.histories && tools.digest && tools.hellos && tools.ehlos && tools.trust ? 0 : -1;
+    return tools.history && tools.digest && tools.hellos && tools.ehlos && tools.trust ? 0 : -1;
 }
 
 static int close_tools(void **state) {
@@ -189,7 +189,7 @@ static int close_tools(void **state) {
     ehlo_cache_free(tools.ehlos);
     hello_cache_free(tools.hellos);
     digest_free(tools.digest);
-    history_pool_free(tools.histories);
+    history_free(tools.history);
     return 0;
 }
 

@@ -79,7 +79,7 @@ static void segment_ahead(struct bench *bench, uint64_t elapsed_ns, uint64_t ahe
                         .payload_wire_len = (uint32_t)strlen(payload),
                         .vlan_id = -1,
                         .ts_ns = elapsed_ns + 1};
-    tracker_segment(bench->tracker, &s, &(struct moment){elapsed_ns, ++bench->packet, ahead_ns});
+    tracker_segment(bench->tracker, &s, &(struct moment){elapsed_ns, ++bench->packet, ahead_ns, 0});
 }
 
 static void segment(struct bench *bench, uint64_t elapsed_ns, uint16_t port, bool from_client, uint32_t seq,

@@ -66,16 +66,16 @@ static void run(unsigned num, size_t payload_len, struct seen *seen) {
     assert_non_null(workers);
     assert_true(workers_start(workers, error, sizeof error));
     for (unsigned i = 0; i < NUM_CONNECTIONS; i++) {
-        now = (struct moment){i / 3 * NS_PER_S, i + 1, i / 3 * NS_PER_S}; /* three at a time */
+        now = (struct moment){i / 3 * NS_PER_S, i + 1, i / 3 * NS_PER_S, 0}; /* three at a time */
         greet(workers, (uint16_t)(20000 + i), now, payload_len);
         if (i % 100 == 7)
             workers_flush(workers);
         if (i == NUM_CONNECTIONS / 2)
             workers_next_input(workers);
     }
-    workers_advance(workers, &(struct moment){800 * NS_PER_S, now.packet, 800 * NS_PER_S});
+    workers_advance(workers, &(struct moment){800 * NS_PER_S, now.packet, 800 * NS_PER_S, 0});
     workers_end_window(workers, &(struct window){1, 2});
-    workers_advance(workers, &(struct moment){2000 * NS_PER_S, now.packet, 2000 * NS_PER_S});
+    workers_advance(workers, &(struct moment){2000 * NS_PER_S, now.packet, 2000 * NS_PER_S, 0});
     struct reporter_facts facts = {0};
     workers_finish(workers, &(struct window){2, 3}, &facts);
     assert_int_equal(workers_sessions(workers), NUM_CONNECTIONS);
@@ -111,7 +111,7 @@ static void test_given_up(void **state) {
         if (turn > 0)
             assert_true(workers_start(workers, error, sizeof error));
         for (unsigned i = 0; turn == 2 && i < 1500; i++)
-            greet(workers, (uint16_t)(20000 + i), (struct moment){i, i + 1, i}, 24);
+            greet(workers, (uint16_t)(20000 + i), (struct moment){i, i + 1, i, 0}, 24);
         workers_free(workers);
         reporter_free(reporter);
     }
