@@ -74,7 +74,7 @@ void connection_begin(struct flow *flow, const struct flow *before, const struct
 static size_t feed(struct flow *flow, enum side side, const uint8_t *data, size_t len, bool force) {
     size_t used = session_push(flow->session, side, data, len, force);
     struct stream *stream = &flow->streams[side];
-    history_add(flow->session->tools->history, &stream->history, data, used);
+    history_add(flow->session->tools->history, &flow->history, side, data, used);
     stream_consume(stream, used);
     return used;
 }
@@ -159,9 +159,9 @@ static enum stream_push_result take_bytes(struct flow *flow, enum side side, int
 
 /* Nobody listens any more: only how far the stream went is kept. */
 static void pass_over(struct stream *stream, int64_t end) {
-    stream->history = 0;
     if (end > (int64_t)stream->next)
         stream_consume(stream, (size_t)(end - (int64_t)stream->next));
+    stream->known = stream->next;
 }
 
 static bool is_keep_alive(const struct stream *stream, const struct segment *segment, int64_t offset) {
@@ -170,15 +170,17 @@ static bool is_keep_alive(const struct stream *stream, const struct segment *seg
 
 /* Bytes that hosts may read otherwise than we do: another copy of what was read (the byte of a keep-alive
  * means nothing, RFC 9293 section 3.8.4), or urgent ones, which most take out of the stream (RFC 6093). */
-static bool contradicts(const struct history *history, const struct stream *stream,
-                        const struct segment *segment, int64_t offset, bool keep_alive) {
+static bool contradicts(const struct flow *flow, const struct segment *segment, enum side side,
+                        int64_t offset, bool keep_alive) {
+    const struct stream *stream = &flow->streams[side];
     if ((segment->flags & TCP_URG) && segment->urgent > 0)
         return true;
     if (offset >= (int64_t)stream->next ||
         (keep_alive && segment->payload_len == 1 && segment->payload[0] == 0))
         return false;
-    return history_differs(history, stream->history, stream->next, offset, segment->payload,
-                           segment->payload_len);
+    struct history_copy copy = {side,   stream->known,    stream->next,
+                                offset, segment->payload, segment->payload_len};
+    return history_differs(flow->session->tools->history, flow->history, &copy);
 }
 
 static void take_payload(struct flow *flow, const struct segment *segment, enum side side, int64_t offset,
@@ -195,7 +197,7 @@ static void take_payload(struct flow *flow, const struct segment *segment, enum 
     }
     bool fills_hole = offset < (int64_t)stream->end;
     bool keep_alive = is_keep_alive(stream, segment, offset);
-    flow->overlap_conflict |= contradicts(flow->session->tools->history, stream, segment, offset, keep_alive);
+    flow->overlap_conflict |= contradicts(flow, segment, side, offset, keep_alive);
     switch (take_bytes(flow, side, offset, segment->payload, segment->payload_len)) {
     case STREAM_NEW:
     case STREAM_AHEAD:

@@ -50,6 +50,7 @@ struct flow_table {
     struct flow *asked_first, *asked_last; /* whole ones that may be folded, by when they were asked for */
     size_t num_asked;                      /* of those */
     uint64_t num_asks;
+    uint64_t base_ts_ns; /* folds have stamps as differences from it; set when there is no fold */
     const struct session_tools *tools;
     struct flow *spare; /* for one whole flow when there is no more memory */
 };
@@ -280,17 +281,19 @@ static struct flow_entry *with_room(struct flow_table *table, struct flow_entry 
 }
 
 /* Smaller numbers, most of them 0: those that are alike as what lies between them. */
-static void to_differences(struct flow *flow) {
+static void to_differences(struct flow *flow, uint64_t base_ts_ns) {
     flow->vlan_id++;
     flow->last_ts_ns -= flow->first_ts_ns;
+    flow->first_ts_ns -= base_ts_ns;
     for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
         flow->streams[side].end -= flow->streams[side].next;
         flow->streams[side].sent -= flow->streams[side].next;
     }
 }
 
-static void from_differences(struct flow *flow) {
+static void from_differences(struct flow *flow, uint64_t base_ts_ns) {
     flow->vlan_id--;
+    flow->first_ts_ns += base_ts_ns;
     flow->last_ts_ns += flow->first_ts_ns;
     for (enum side side = SIDE_CLIENT; side <= SIDE_SERVER; side++) {
         flow->streams[side].end += flow->streams[side].next;
@@ -308,7 +311,7 @@ static __attribute__((noinline)) void fold_flow(struct flow_table *table, struct
     struct fold fold = {bytes, bytes + sizeof bytes, false};
     struct flow state = *flow;
     state.session = NULL;
-    to_differences(&state);
+    to_differences(&state, table->base_ts_ns);
     fold_u8(&fold, flow->session != NULL);
     fold_state(&fold, (uint8_t *)&state + FOLDED_FROM, sizeof state - FOLDED_FROM);
     if (flow->session && !session_fold(flow->session, &fold))
@@ -360,7 +363,7 @@ static __attribute__((noinline)) struct flow *unfold_flow(struct flow_table *tab
     struct reader in = reader_of(fold_of(entry), entry->folded_len);
     bool has_session = reader_u8(&in);
     unfold_state(&in, (uint8_t *)flow + FOLDED_FROM, sizeof *flow - FOLDED_FROM);
-    from_differences(flow);
+    from_differences(flow, table->base_ts_ns);
     flow->active_ns = entry->wait.active_ns;
     flow->last_packet = entry->wait.last_packet;
     flow->entry = entry;
@@ -508,6 +511,8 @@ struct flow *flow_add(struct flow_table *table, const struct segment *segment, u
         split_bucket(table);
     *flow = (struct flow){.entry = entry, .key = key_of(entry), .vlan_id = segment->vlan_id};
     entry->flow = flow;
+    if (table->num_flows == 0)
+        table->base_ts_ns = segment->ts_ns;
     struct flow_entry **bucket = bucket_of(table, entry->hash);
     entry->same_bucket = *bucket;
     *bucket = entry;
@@ -562,19 +567,19 @@ struct flow *flow_oldest(struct flow_table *table, enum flow_queue queue) {
 }
 
 /* What the report alone needed: without it there is less to fold. */
-static void forget_counts(struct flow *flow) {
+static void forget_counts(const struct flow_table *table, struct flow *flow) {
     memset(flow->signatures, 0, sizeof flow->signatures);
     memset(flow->hole_since_ns, 0, sizeof flow->hole_since_ns);
     memset(flow->hole_since_packets, 0, sizeof flow->hole_since_packets);
     memset(flow->packets, 0, sizeof flow->packets);
-    flow->first_ts_ns = flow->last_ts_ns = 0;
+    flow->first_ts_ns = flow->last_ts_ns = table->base_ts_ns;
     flow->out_of_order = flow->retransmits = flow->duplicates = flow->buffer_full = 0;
 }
 
 void flow_close(struct flow_table *table, struct flow *flow, uint64_t elapsed_ns) {
     assert(!flow->session);
     flow_touch(table, flow, QUEUE_CLOSED, elapsed_ns);
-    forget_counts(flow);
+    forget_counts(table, flow);
     leave_asked(table, flow);
     join_quiet(table, flow);
 }

@@ -60,6 +60,7 @@ struct flow {
 
     /* TCP, by side */
     struct stream streams[2];
+    uint64_t history;               /* stands for what both sides read (history.h) */
     uint64_t hole_since_ns[2];      /* elapsed time when the present hole was met */
     uint32_t hole_since_packets[2]; /* packets of the connection by then */
     uint32_t syn_pending_seq;

@@ -1,18 +1,23 @@
 #include "history.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define REACH_MIN 1024u
-#define ALIGN     8u
-#define PAGE      4096u
+#define REACH_MIN    1024u
+#define ALIGN        8u
+#define PAGE         4096u
+#define LONGEST_PART 4 /* of the ring: a longer piece is cut */
 
 /* Its bytes follow. */
 struct piece {
     uint64_t volume; /* when it was written */
-    uint32_t back;   /* from its place to that of the piece before it; 0: none */
+    uint32_t back;   /* from its place to that of the connection's piece before it; 0: none */
     uint32_t len;
+    enum side side;
 };
+
+static_assert(sizeof(struct piece) + ALIGN <= HISTORY_SEGMENT, "a piece may take more than it counts");
 
 /* A place is how many bytes were written, or left out at the ring's end, before what stands there; the first
  * is the ring's size, so that none is 0. */
@@ -59,27 +64,24 @@ static uint64_t reserve(struct history *history, size_t len) {
     return place;
 }
 
-static uint8_t *at_place(struct history *history, uint64_t place) {
-    return history->ring + (place & (history->size - 1));
-}
-
-void history_add(struct history *history, uint64_t *last, const uint8_t *data, size_t len) {
-    size_t most = history->size / 4;
-    if (len == 0)
-        return;
-    if (len > most) {
-        data += len - most;
-        len = most;
-        *last = 0;
-    }
+static void add_piece(struct history *history, uint64_t *last, enum side side, const uint8_t *data,
+                      size_t len) {
     uint64_t place = reserve(history, sizeof(struct piece) + len);
     bool follows = *last != 0 && !is_written_over(history, *last);
-    struct piece piece = {history->volume, follows ? (uint32_t)(place - *last) : 0, (uint32_t)len};
-    uint8_t *at = at_place(history, place);
+    struct piece piece = {history->volume, follows ? (uint32_t)(place - *last) : 0, (uint32_t)len, side};
+    uint8_t *at = history->ring + (place & (history->size - 1));
     memcpy(at, &piece, sizeof piece);
     __asm__("" : "+r"(len)); /* gcc would write a loop of words for what it knows to be short */
     memcpy(at + sizeof piece, data, len);
     *last = place;
+}
+
+void history_add(struct history *history, uint64_t *last, enum side side, const uint8_t *data, size_t len) {
+    size_t most = history->size / LONGEST_PART;
+    for (; len > most; len -= most, data += most)
+        add_piece(history, last, side, data, most);
+    if (len > 0)
+        add_piece(history, last, side, data, len);
 }
 
 /* False: it is not known any more. */
@@ -93,19 +95,29 @@ static bool find_piece(const struct history *history, uint64_t place, struct pie
     return history->volume - piece->volume <= history->reach;
 }
 
-bool history_differs(const struct history *history, uint64_t last, uint64_t end, int64_t offset,
-                     const uint8_t *data, size_t len) {
-    int64_t behind = offset + (int64_t)len, to = (int64_t)end;
+static int64_t later(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* In [from, to), where these bytes were read. */
+static bool differs(const struct history_copy *copy, int64_t from, int64_t to, const uint8_t *bytes) {
+    int64_t first = later(from, later(copy->offset, (int64_t)copy->known));
+    int64_t end = copy->offset + (int64_t)copy->len, stop = end < to ? end : to;
+    return first < stop &&
+           memcmp(bytes + (first - from), copy->data + (first - copy->offset), (size_t)(stop - first)) != 0;
+}
+
+bool history_differs(const struct history *history, uint64_t last, const struct history_copy *copy) {
+    int64_t to = (int64_t)copy->next, least = later(copy->offset, (int64_t)copy->known);
     struct piece piece;
     const uint8_t *bytes;
-    for (size_t i = 0; i < HISTORY_PIECES && offset < to && find_piece(history, last, &piece, &bytes); i++) {
-        int64_t from = to - piece.len;
-        int64_t first = offset > from ? offset : from, stop = behind < to ? behind : to;
-        if (first < stop &&
-            memcmp(bytes + (first - from), data + (first - offset), (size_t)(stop - first)) != 0)
-            return true;
-        to = from;
+    for (size_t i = 0; i < HISTORY_PIECES && to > least && find_piece(history, last, &piece, &bytes); i++) {
         last = piece.back == 0 ? 0 : last - piece.back;
+        if (piece.side != copy->side)
+            continue;
+        if (differs(copy, to - piece.len, to, bytes))
+            return true;
+        to -= piece.len;
     }
     return false;
 }

@@ -190,9 +190,9 @@ uint64_t stream_hole(const struct stream *stream) {
 void stream_skip(struct stream *stream, uint64_t len) {
     if (len == 0)
         return;
-    stream->history = 0;
     stream->gap_bytes += len;
     stream->next += len;
+    stream->known = stream->next;
     if (stream->end < stream->next)
         stream->end = stream->next;
     assert(!stream->chunks || stream->chunks->offset >= stream->next);

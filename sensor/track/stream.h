@@ -24,14 +24,14 @@ struct chunk;
 
 struct stream {
     struct chunk *chunks; /* sorted by offset */
-    uint64_t history;   /* stands for the bytes before next, by who consumes them (history.h); 0: not known */
-    uint64_t next;      /* offset of the first byte not consumed */
-    uint64_t end;       /* highest offset seen + 1 */
-    uint64_t sent;      /* bytes before it were certainly sent, captured or not; FIN not counted */
-    uint64_t gap_bytes; /* given up */
-    uint32_t first_seq; /* sequence number of offset 0 */
-    uint32_t buffered;  /* bytes in chunks */
-    uint32_t held;      /* bytes of memory that the chunks take */
+    uint64_t known;       /* from this offset on nothing before next was skipped */
+    uint64_t next;        /* offset of the first byte not consumed */
+    uint64_t end;         /* highest offset seen + 1 */
+    uint64_t sent;        /* bytes before it were certainly sent, captured or not; FIN not counted */
+    uint64_t gap_bytes;   /* given up */
+    uint32_t first_seq;   /* sequence number of offset 0 */
+    uint32_t buffered;    /* bytes in chunks */
+    uint32_t held;        /* bytes of memory that the chunks take */
     uint16_t num_chunks;
     bool started;  /* first_seq is known */
     bool syn_seen; /* from a SYN or the other side's SYN-ACK: offset 0 is truly the first byte */

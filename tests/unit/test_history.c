@@ -10,25 +10,30 @@
 #include "../../sensor/track/history.h"
 #include "../support/traffic.h"
 
-/* One direction: what it read, and what stands for that. */
+/* One direction of a connection. */
 struct stream {
-    uint64_t last, end;
+    uint64_t *last; /* of the connection */
+    enum side side;
+    uint64_t known, next;
 };
 
 static void add(struct history *history, struct stream *stream, const char *text) {
-    history_add(history, &stream->last, (const uint8_t *)text, strlen(text));
-    stream->end += strlen(text);
+    history_add(history, stream->last, stream->side, (const uint8_t *)text, strlen(text));
+    stream->next += strlen(text);
 }
 
 static bool differs(const struct history *history, const struct stream *stream, int64_t offset,
                     const char *text) {
-    return history_differs(history, stream->last, stream->end, offset, (const uint8_t *)text, strlen(text));
+    struct history_copy copy = {stream->side, stream->known,         stream->next,
+                                offset,       (const uint8_t *)text, strlen(text)};
+    return history_differs(history, *stream->last, &copy);
 }
 
 static void another_byte_is_told_wherever_it_is(void **state) {
     (void)state;
     struct history *history = history_new(1024);
-    struct stream one = {0}, other = {0};
+    uint64_t last = 0;
+    struct stream one = {.last = &last, .side = SIDE_CLIENT}, other = {.last = &last, .side = SIDE_SERVER};
     assert_false(differs(history, &one, 0, "abc"));
     add(history, &one, "abc");
     add(history, &other, "uvwxyz");
@@ -50,15 +55,19 @@ static void another_byte_is_told_wherever_it_is(void **state) {
 }
 
 /* What is before a gap is not known. */
-static void bytes_behind_none_begin_anew(void **state) {
+static void bytes_before_a_gap_are_not_known(void **state) {
     (void)state;
     struct history *history = history_new(1024);
-    struct stream stream = {0};
+    uint64_t last = 0;
+    struct stream stream = {.last = &last};
     add(history, &stream, "abc");
-    stream = (struct stream){0, 10};
+    stream.known = stream.next = 10;
+    assert_false(differs(history, &stream, 0, "ABC"));
+    assert_false(differs(history, &stream, 7, "ABC"));
     add(history, &stream, "xyz");
     assert_false(differs(history, &stream, 0, "ABC"));
     assert_false(differs(history, &stream, 7, "ABCxyz"));
+    assert_true(differs(history, &stream, 7, "ABCXyz"));
     assert_true(differs(history, &stream, 10, "XYZ"));
     history_free(history);
 }
@@ -67,7 +76,8 @@ static void bytes_behind_none_begin_anew(void **state) {
 static void a_piece_is_forgotten_behind_the_reach(void **state) {
     (void)state;
     struct history *history = history_new(5000); /* 4096 is the power of two */
-    struct stream stream = {0};
+    uint64_t last = 0;
+    struct stream stream = {.last = &last};
     history_advance(history, 1000);
     add(history, &stream, "abc");
     history_advance(history, 2000);
@@ -88,7 +98,8 @@ static void a_piece_is_forgotten_behind_the_reach(void **state) {
 static void the_last_pieces_are_compared(void **state) {
     (void)state;
     struct history *history = history_new(HISTORY_REACH);
-    struct stream stream = {0};
+    uint64_t last = 0;
+    struct stream stream = {.last = &last};
     for (int i = 0; i < HISTORY_PIECES + 1; i++)
         add(history, &stream, "a");
     assert_false(differs(history, &stream, 0, "b"));
@@ -96,38 +107,53 @@ static void the_last_pieces_are_compared(void **state) {
     history_free(history);
 }
 
-/* A piece too long for the ring leaves its end there, and what was before it is not known. */
-static void of_a_long_piece_the_end_is_kept(void **state) {
+/* Of both sides together. */
+static void sides_share_the_pieces(void **state) {
+    (void)state;
+    struct history *history = history_new(HISTORY_REACH);
+    uint64_t last = 0;
+    struct stream one = {.last = &last, .side = SIDE_CLIENT}, other = {.last = &last, .side = SIDE_SERVER};
+    add(history, &one, "a");
+    for (int i = 0; i < HISTORY_PIECES - 1; i++)
+        add(history, &other, "a");
+    assert_true(differs(history, &one, 0, "b"));
+    add(history, &other, "a");
+    assert_false(differs(history, &one, 0, "b"));
+    history_free(history);
+}
+
+/* One longer than the ring leaves in it what has room. */
+static void a_long_piece_is_cut(void **state) {
     (void)state;
     struct history *history = history_new(1024);
-    const size_t kept = 2 * 1024 / 4;
-    struct stream stream = {0};
-    char text[2000];
+    uint64_t last = 0;
+    struct stream stream = {.last = &last};
+    char text[2500];
     memset(text, 'a', sizeof text);
     text[sizeof text - 1] = '\0';
-    add(history, &stream, "aaa");
     add(history, &stream, text);
-    int64_t first = (int64_t)(stream.end - kept);
-    assert_true(differs(history, &stream, first, "b"));
-    assert_false(differs(history, &stream, first - 1, "b"));
-    assert_false(differs(history, &stream, 0, "bbb"));
+    assert_true(differs(history, &stream, (int64_t)stream.next - 1, "b"));
+    assert_true(differs(history, &stream, (int64_t)stream.next - 1024, "b"));
+    assert_false(differs(history, &stream, (int64_t)stream.next - 2048, "b"));
+    assert_false(differs(history, &stream, 0, text));
     history_free(history);
 }
 
 static void add_other(struct history *history, size_t len) {
     static const uint8_t zeros[2048];
     uint64_t last = 0;
-    history_add(history, &last, zeros, len);
+    history_add(history, &last, SIDE_SERVER, zeros, len);
 }
 
 /* However little time has passed. Pieces stand in one run each: 8 bytes and their header, then others up to
  * the ring's end; what does not fit there is written where the first one was. */
 static void what_is_written_over_is_forgotten(void **state) {
     (void)state;
-    const size_t header = 16, size = 2 * 1024;
+    const size_t header = 24, size = 2 * 1024;
     for (int longer = 0; longer < 2; longer++) {
         struct history *history = history_new(1024);
-        struct stream stream = {0};
+        uint64_t last = 0;
+        struct stream stream = {.last = &last};
         add(history, &stream, "abcdefgh");
         for (int i = 0; i < 7; i++)
             add_other(history, 256 - header);
@@ -147,81 +173,95 @@ static void what_is_written_over_is_forgotten(void **state) {
 
 /* --- against a model --- */
 
-#define STREAMS   5
-#define MOST      (256u << 10) /* bytes of a stream */
-#define ADDITIONS 20000
+#define CONNECTIONS 5
+#define MOST        (256u << 10) /* bytes of a side */
+#define ADDITIONS   20000
 
 /* Of each byte the volume when it was read and the number of its piece. */
-struct model {
-    struct stream stream;
+struct side_model {
     uint8_t bytes[MOST];
     uint64_t volume[MOST];
-    uint32_t piece[MOST], num_pieces;
+    uint32_t piece[MOST];
+    uint64_t known, next;
+};
+
+struct model {
+    uint64_t last;
+    uint32_t num_pieces;
+    struct side_model sides[2];
 };
 
 static uint32_t draw(uint64_t *lot, uint32_t below) {
     return next_random(lot) % below;
 }
 
-static void read_piece(struct history *history, struct model *model, uint64_t volume, uint64_t *lot,
-                       uint32_t len) {
-    struct stream *stream = &model->stream;
-    for (uint32_t i = 0; i < len; i++) {
-        uint64_t at = stream->end + i;
-        model->bytes[at] = (uint8_t)next_random(lot);
-        model->volume[at] = volume;
-        model->piece[at] = model->num_pieces;
+static void read_piece(struct history *history, struct model *model, enum side side, uint32_t len,
+                       uint64_t volume, uint64_t *lot) {
+    struct side_model *mine = &model->sides[side];
+    for (uint64_t at = mine->next; at < mine->next + len; at++) {
+        mine->bytes[at] = (uint8_t)next_random(lot);
+        mine->volume[at] = volume;
+        mine->piece[at] = model->num_pieces;
     }
     model->num_pieces++;
-    history_add(history, &stream->last, model->bytes + stream->end, len);
-    stream->end += len;
+    history_add(history, &model->last, side, mine->bytes + mine->next, len);
+    mine->next += len;
 }
 
-static bool is_known(const struct model *model, uint64_t at, uint64_t volume, uint64_t reach) {
-    return model->num_pieces - model->piece[at] <= HISTORY_PIECES && volume - model->volume[at] <= reach;
+static bool is_known(const struct model *model, enum side side, uint64_t at, uint64_t volume,
+                     uint64_t reach) {
+    const struct side_model *mine = &model->sides[side];
+    return at >= mine->known && model->num_pieces - mine->piece[at] <= HISTORY_PIECES &&
+           volume - mine->volume[at] <= reach;
 }
 
 /* The true bytes never differ; with one of them changed, they do when it is known. */
-static void compare(const struct history *history, const struct model *model, uint64_t volume, uint64_t reach,
-                    uint64_t *lot) {
-    uint64_t end = model->stream.end;
-    if (end == 0)
+static void compare(const struct history *history, const struct model *model, enum side side, uint64_t volume,
+                    uint64_t reach, uint64_t *lot) {
+    const struct side_model *mine = &model->sides[side];
+    if (mine->next == 0)
         return;
-    uint64_t back = 1 + draw(lot, (uint32_t)(end < 2 * reach ? end : 2 * reach)), at = end - back;
+    uint64_t back = 1 + draw(lot, (uint32_t)(mine->next < 2 * reach ? mine->next : 2 * reach));
+    uint64_t at = mine->next - back;
     size_t len = 1 + draw(lot, (uint32_t)(back < 300 ? back : 300)), changed = draw(lot, (uint32_t)len);
-    uint8_t copy[300];
-    memcpy(copy, model->bytes + at, len);
-    assert_false(history_differs(history, model->stream.last, end, (int64_t)at, copy, len));
-    copy[changed] ^= 1;
-    bool told = history_differs(history, model->stream.last, end, (int64_t)at, copy, len);
-    assert_int_equal(told, is_known(model, at + changed, volume, reach));
+    uint8_t bytes[300];
+    struct history_copy copy = {side, mine->known, mine->next, (int64_t)at, bytes, len};
+    memcpy(bytes, mine->bytes + at, len);
+    assert_false(history_differs(history, model->last, &copy));
+    bytes[changed] ^= 1;
+    assert_int_equal(history_differs(history, model->last, &copy),
+                     is_known(model, side, at + changed, volume, reach));
 }
 
-/* Pieces of several streams, around the ring many times: what is known is what the model says, wherever the
- * ring wraps. */
+/* Pieces of several connections, around the ring many times: what is known is what the model says, wherever
+ * the ring wraps. */
 static void what_is_known_is_what_the_model_says(void **state) {
     (void)state;
     const uint64_t reach = 16384;
     uint64_t lot = 1, volume = 0;
     struct history *history = history_new(reach);
-    struct model *models = calloc(STREAMS, sizeof *models);
+    struct model *models = calloc(CONNECTIONS, sizeof *models);
     assert_non_null(history);
     assert_non_null(models);
-    size_t laps = 0;
+    size_t ended = 0;
     for (int i = 0; i < ADDITIONS; i++) {
-        struct model *model = &models[draw(&lot, STREAMS)];
+        struct model *model = &models[draw(&lot, CONNECTIONS)];
+        enum side side = draw(&lot, 3) == 0 ? SIDE_CLIENT : SIDE_SERVER;
+        struct side_model *mine = &model->sides[side];
         uint32_t len = 1 + draw(&lot, draw(&lot, 8) == 0 ? 3000 : 40);
-        if (model->stream.end + len > MOST) {
-            model->stream = (struct stream){0};
-            model->num_pieces = 0;
-            laps++;
+        if (mine->next + len + 10 > MOST) {
+            *model = (struct model){0};
+            ended++;
         }
+        if (draw(&lot, 50) == 0)
+            mine->known = mine->next += draw(&lot, 10);
         volume += len + HISTORY_SEGMENT + draw(&lot, 3) * 100;
         history_advance(history, volume);
-        read_piece(history, model, volume, &lot, len);
-        compare(history, &models[draw(&lot, STREAMS)], volume, reach, &lot);
+        read_piece(history, model, side, len, volume, &lot);
+        compare(history, &models[draw(&lot, CONNECTIONS)], draw(&lot, 2) == 0 ? SIDE_CLIENT : SIDE_SERVER,
+                volume, reach, &lot);
     }
-    assert_true(laps > STREAMS);
+    assert_true(ended > CONNECTIONS);
     free(models);
     history_free(history);
 }
@@ -229,10 +269,11 @@ static void what_is_known_is_what_the_model_says(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_byte_is_told_wherever_it_is),
-        cmocka_unit_test(bytes_behind_none_begin_anew),
+        cmocka_unit_test(bytes_before_a_gap_are_not_known),
         cmocka_unit_test(a_piece_is_forgotten_behind_the_reach),
         cmocka_unit_test(the_last_pieces_are_compared),
-        cmocka_unit_test(of_a_long_piece_the_end_is_kept),
+        cmocka_unit_test(sides_share_the_pieces),
+        cmocka_unit_test(a_long_piece_is_cut),
         cmocka_unit_test(what_is_written_over_is_forgotten),
         cmocka_unit_test(what_is_known_is_what_the_model_says),
     };
