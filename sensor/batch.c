@@ -13,7 +13,7 @@ static void copy_address(uint8_t *out, const uint8_t *address, uint8_t addr_len)
 
 void batch_add(struct batch *batch, const struct segment *segment, const struct moment *now) {
     assert(batch_fits(batch, segment));
-    struct held_segment *held = &batch->segments[batch->num_segments++];
+    struct timed_segment *held = &batch->segments[batch->num_segments++];
     uint8_t *src = batch->bytes + batch->num_bytes, *dst = src + segment->addr_len,
             *payload = dst + segment->addr_len;
     copy_address(src, segment->src, segment->addr_len);

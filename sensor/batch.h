@@ -9,15 +9,10 @@
 #define BATCH_BYTES       (512u << 10)            /* of addresses and payload; the largest frame fits */
 #define BATCH_PAYLOAD_MAX (BATCH_BYTES - 2u * 16) /* of a segment in an empty batch */
 
-struct held_segment {       /* two cache lines */
-    struct segment segment; /* its pointers lead into this batch; there are no headers */
-    struct moment moment;
-};
-
 struct batch {
     uint32_t num_segments, num_bytes;
-    struct held_segment segments[BATCH_SEGMENTS];
-    uint8_t bytes[BATCH_BYTES]; /* of each segment: both addresses, the payload */
+    struct timed_segment segments[BATCH_SEGMENTS]; /* their pointers lead into bytes; there are no headers */
+    uint8_t bytes[BATCH_BYTES];                    /* of each segment: both addresses, the payload */
 };
 
 static inline void batch_clear(struct batch *batch) {

@@ -5,6 +5,7 @@
 #define STARTTAP_SENSOR_NOTICE_H
 
 #include "../outputs/event.h"
+#include "capture/packet.h"
 #include "judge/address.h"
 #include "judge/naming.h"
 
@@ -14,6 +15,12 @@ struct moment {
     uint64_t packet;
     uint64_t ahead_ns; /* track/clock.h; from here on counts what waits after this packet */
     uint64_t volume;   /* of all segments up to this packet's; by it history.h forgets */
+};
+
+/* A segment and when it came. */
+struct timed_segment { /* two cache lines */
+    struct segment segment;
+    struct moment moment;
 };
 
 /* Compared field by field. What packet k brings about at once, at elapsed time e: (e, k, 0). What was due at

@@ -8,18 +8,31 @@
 #include "log.h"
 #include "signals.h"
 
+#define PACKETS_MAX 32 /* at once */
+
 static bool goes_on(const struct run *run) {
     return !signals_stop() && run_is_of_use(run);
 }
 
+static size_t keep_matching(struct filter *filter, struct packet *packets, size_t num) {
+    size_t kept = 0;
+    for (size_t i = 0; i < num; i++) {
+        if (filter_match(filter, &packets[i]))
+            packets[kept++] = packets[i];
+    }
+    return kept;
+}
+
 /* Packets that come without waiting. Nothing else is looked at between them. */
 static enum source_result read_burst(const struct run *run, struct source *source) {
-    struct packet packet;
+    struct packet packets[PACKETS_MAX];
+    size_t num;
     enum source_result result;
     do {
-        result = source_next(source, &packet);
-        if (result == SOURCE_PACKET && (!run->filter || filter_match(run->filter, &packet)))
-            pipeline_packet(run->pipeline, &packet);
+        result = source_next_several(source, packets, PACKETS_MAX, &num);
+        if (run->filter)
+            num = keep_matching(run->filter, packets, num);
+        pipeline_packets(run->pipeline, packets, num);
     } while (source_at_hand(source));
     return result;
 }

@@ -9,6 +9,8 @@
 #include "record/recorder.h"
 #include "workers.h"
 
+#define TAKEN_MAX 16 /* segments */
+
 /* intake -> tracker -> reporter, or intake -> workers -> reporter, or lanes -> reporter; one of the three. */
 struct pipeline {
     struct intake *intake;
@@ -17,8 +19,9 @@ struct pipeline {
     struct workers *workers;
     struct lanes *lanes;
     const struct config *config;
-    struct recorder *recorder; /* NULL: nothing is recorded */
-    struct notice notice;      /* of the one tracker, reused for each */
+    struct recorder *recorder;             /* NULL: nothing is recorded */
+    struct notice notice;                  /* of the one tracker, reused for each */
+    struct timed_segment taken[TAKEN_MAX]; /* for the tracker; in no use between two calls */
     struct capture_facts capture;
 };
 
@@ -193,6 +196,50 @@ void pipeline_packet(struct pipeline *p, const struct packet *packet) {
         tracker_segment(p->tracker, &segment, now);
     if (p->recorder)
         recorder_done(p->recorder);
+}
+
+/* Its bytes are the packet's own, not those of fragments that were put together (decode.h). */
+static bool is_within(const struct segment *segment, const struct packet *packet) {
+    uintptr_t payload = (uintptr_t)segment->payload, data = (uintptr_t)packet->data;
+    return payload >= data && payload - data <= packet->captured_len;
+}
+
+/* The tracker gets what was taken. Returns how many are left. */
+static size_t hand_over(struct pipeline *p, size_t num_taken) {
+    tracker_segments(p->tracker, p->taken, num_taken);
+    return 0;
+}
+
+static void take_together(struct pipeline *p, const struct packet *packets, size_t num) {
+    size_t taken = 0;
+    struct window window;
+    for (const struct packet *packet = packets; packet < packets + num; packet++) {
+        struct timed_segment *next = &p->taken[taken];
+        bool wanted = intake_segment(p->intake, packet, &next->segment);
+        if (intake_arrive(p->intake, packet, &window)) {
+            taken = hand_over(p, taken);
+            take_time(p, intake_moment(p->intake));
+            end_window(p, &window);
+            p->taken[0].segment = next->segment;
+        }
+        if (!wanted)
+            continue;
+        next = &p->taken[taken++];
+        next->moment = *intake_moment(p->intake);
+        if (taken == TAKEN_MAX || !is_within(&next->segment, packet))
+            taken = hand_over(p, taken);
+    }
+    (void)hand_over(p, taken);
+    take_time(p, intake_moment(p->intake));
+}
+
+void pipeline_packets(struct pipeline *p, const struct packet *packets, size_t num) {
+    if (p->tracker && !p->recorder) {
+        take_together(p, packets, num);
+        return;
+    }
+    for (size_t i = 0; i < num; i++)
+        pipeline_packet(p, &packets[i]);
 }
 
 void pipeline_tick(struct pipeline *p, uint64_t now_ns) {

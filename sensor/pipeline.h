@@ -62,6 +62,9 @@ struct lanes *pipeline_lanes(struct pipeline *pipeline);
 
 void pipeline_packet(struct pipeline *pipeline, const struct packet *packet);
 
+/* Several in their order, in less time than one by one. */
+void pipeline_packets(struct pipeline *pipeline, const struct packet *packets, size_t num);
+
 /* No packet came up to this time, by the clock that stamps packets: what was due by then is emitted. */
 void pipeline_tick(struct pipeline *pipeline, uint64_t now_ns);
 

@@ -539,6 +539,21 @@ void tracker_segment(struct tracker *tracker, const struct segment *segment, con
         continue;
 }
 
+static void take_expected(struct tracker *tracker, const struct timed_segment *segments, size_t num) {
+    uint32_t flow_hashes[FLOWS_EXPECTED] = {0};
+    for (size_t i = 0; i < num; i++)
+        flow_hashes[i] = segments[i].segment.flow_hash;
+    flow_expect(tracker->flows, flow_hashes, num);
+    for (size_t i = 0; i < num; i++)
+        tracker_segment(tracker, &segments[i].segment, &segments[i].moment);
+}
+
+void tracker_segments(struct tracker *tracker, const struct timed_segment *segments, size_t num) {
+    for (; num > FLOWS_EXPECTED; num -= FLOWS_EXPECTED, segments += FLOWS_EXPECTED)
+        take_expected(tracker, segments, FLOWS_EXPECTED);
+    take_expected(tracker, segments, num);
+}
+
 void tracker_next_input(struct tracker *tracker, uint64_t elapsed_ns) {
     tracker_advance(tracker, elapsed_ns);
     tracker->input++;

@@ -46,6 +46,9 @@ void tracker_advance(struct tracker *tracker, uint64_t elapsed_ns);
 /* The next segment, which came at this moment; time need not have been advanced to it. */
 void tracker_segment(struct tracker *tracker, const struct segment *segment, const struct moment *now);
 
+/* Several in their order, in less time than one by one. */
+void tracker_segments(struct tracker *tracker, const struct timed_segment *segments, size_t num);
+
 /* The next segments come from another capture; the one that ends here reached elapsed_ns. Connections go on,
  * but silence across the seam proves nothing. */
 void tracker_next_input(struct tracker *tracker, uint64_t elapsed_ns);

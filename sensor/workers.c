@@ -96,8 +96,7 @@ static void hand_over_rounds(struct worker *worker) {
 
 static void work_on(struct worker *worker, const struct work *work) {
     const struct batch *batch = &work->batch;
-    for (uint32_t i = 0; i < batch->num_segments; i++)
-        tracker_segment(worker->tracker, &batch->segments[i].segment, &batch->segments[i].moment);
+    tracker_segments(worker->tracker, batch->segments, batch->num_segments);
     tracker_advance(worker->tracker, work->end.until.elapsed_ns);
     if (work->end.next_input)
         tracker_next_input(worker->tracker, work->end.until.elapsed_ns);

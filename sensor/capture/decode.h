@@ -45,7 +45,8 @@ struct decoder;
 struct decoder *decoder_new(const struct decode_options *options); /* NULL: out of memory */
 void decoder_free(struct decoder *decoder);
 
-/* Outputs are untouched unless DECODE_TCP. The segment is valid until the next call. */
+/* Outputs are untouched unless DECODE_TCP. The segment is valid as long as the packet's bytes are; one that
+ * was put together from fragments, until the next call. */
 enum decode_result decode_packet(struct decoder *decoder, const struct packet *packet,
                                  struct segment *segment);
 const struct decode_piece *decoder_piece(const struct decoder *decoder); /* valid as the segment is */

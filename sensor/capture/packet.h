@@ -41,8 +41,8 @@ struct segment {
     int vlan_id;               /* outermost 802.1Q/QinQ tag; -1 none */
     const uint8_t *network;    /* the innermost IP header and what was captured after it */
     uint32_t network_len;
-    uint64_t ts_ns;
     uint32_t flow_hash; /* flow.h: of its connection; set by who decodes for a table of flows */
+    uint64_t ts_ns;
 };
 
 #endif

@@ -109,6 +109,17 @@ enum source_result source_next(struct source *source, struct packet *packet) {
     return result;
 }
 
+enum source_result source_next_several(struct source *source, struct packet *packets, size_t max,
+                                       size_t *num) {
+    enum source_result result = source_next(source, &packets[0]);
+    *num = result == SOURCE_PACKET ? 1 : 0;
+    if (*num == 0 || source->more == NULL)
+        return result;
+    *num += source->more(source, packets + 1, max - 1);
+    source->num_packets += *num - 1;
+    return result;
+}
+
 bool source_at_hand(const struct source *source) {
     const size_t most_packets = 2048; /* and their headers */
     return source->ended == SOURCE_PACKET && input_left(source->input) >= most_packets;

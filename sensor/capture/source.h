@@ -28,6 +28,11 @@ void source_close(struct source *source); /* NULL is fine */
 /* packet borrows the source's buffer until the next call. Any other result than SOURCE_PACKET is the last. */
 enum source_result source_next(struct source *source, struct packet *packet);
 
+/* The next packet and those behind it that lie in memory already, max at most; *num are handed out, none with
+ * another result than SOURCE_PACKET. All are borrowed until the next call. */
+enum source_result source_next_several(struct source *source, struct packet *packets, size_t max,
+                                       size_t *num);
+
 /* Bytes for more packets are in memory: the next one hardly needs a read, which may wait. */
 bool source_at_hand(const struct source *source);
 

@@ -44,6 +44,8 @@ struct source {
     char *name; /* for messages */
     struct input *input;
     enum source_result (*next)(struct source *source, struct packet *packet);
+    /* Packets that lie in memory already, max at most; NULL: not for this format. */
+    size_t (*more)(struct source *source, struct packet *packets, size_t max);
     enum source_result ended; /* SOURCE_PACKET while it has not */
     uint64_t num_packets;     /* handed out */
     struct pcap_format pcap;

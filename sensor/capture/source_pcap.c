@@ -81,6 +81,23 @@ static enum source_result next_usual(struct source *source, struct packet *packe
     return next_record(source, packet, RECORD_HEADER_LEN, true);
 }
 
+/* Reading it will not fail, nor move what was handed out before. */
+static inline bool usual_lies_whole(const struct source *source) {
+    struct reader r = reader_of(source->input->pos, input_left(source->input));
+    reader_skip(&r, 2 * sizeof(uint32_t)); /* time */
+    uint32_t captured_len = reader_u32le(&r);
+    reader_skip(&r, sizeof(uint32_t));
+    return reader_ok(&r) && captured_len <= reader_left(&r) && captured_len <= SOURCE_FRAME_MAX;
+}
+
+static size_t more_usual(struct source *source, struct packet *packets, size_t max) {
+    size_t num = 0;
+    while (num < max && usual_lies_whole(source) &&
+           next_record(source, &packets[num], RECORD_HEADER_LEN, true) == SOURCE_PACKET)
+        num++;
+    return num;
+}
+
 static enum source_result next_unusual(struct source *source, struct packet *packet) {
     return next_record(source, packet, source->pcap.record_header_len, source->pcap.little_endian);
 }
@@ -99,8 +116,9 @@ static enum source_result first_pcap(struct source *source, struct packet *packe
     reader_skip(&r, 12); /* time zone, accuracy, snap length: each record says its own length */
     pcap->linktype = (int)(file_u32(&r, pcap->little_endian) & LINKTYPE_MASK);
     input_consume(source->input, FILE_HEADER_LEN);
-    source->next =
-        pcap->little_endian && pcap->record_header_len == RECORD_HEADER_LEN ? next_usual : next_unusual;
+    bool usual = pcap->little_endian && pcap->record_header_len == RECORD_HEADER_LEN;
+    source->next = usual ? next_usual : next_unusual;
+    source->more = usual && !pcap->lengths_swapped && !pcap->lengths_maybe_swapped ? more_usual : NULL;
     return source->next(source, packet);
 }
 

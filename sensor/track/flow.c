@@ -429,6 +429,27 @@ struct flow *flow_find(struct flow_table *table, const struct segment *segment, 
     return NULL;
 }
 
+/* Step by step, each for all: what a step finds came meanwhile. */
+void flow_expect(const struct flow_table *table, const uint32_t *flow_hashes, size_t num) {
+    struct flow_entry *entries[FLOWS_EXPECTED];
+    assert(num <= FLOWS_EXPECTED);
+    for (size_t i = 0; i < num; i++)
+        fetch(bucket_of(table, flow_hashes[i]), sizeof(struct flow_entry *));
+    for (size_t i = 0; i < num; i++) {
+        entries[i] = *bucket_of(table, flow_hashes[i]);
+        fetch(entries[i], sizeof *entries[i]);
+    }
+    for (size_t i = 0; i < num; i++) {
+        const struct flow_entry *entry = entries[i];
+        if (!entry || entry->hash != flow_hashes[i])
+            continue;
+        if (whole_of(entry))
+            fetch(entry->flow, sizeof *entry->flow);
+        else
+            fetch(entry->bytes, 2 * (size_t)entry->addr_len + entry->folded_len);
+    }
+}
+
 /* --- queues and buckets --- */
 
 static void unqueue(struct flow_table *table, struct flow_entry *entry, uint8_t queue) {

@@ -106,6 +106,11 @@ void flow_table_free(struct flow_table *table); /* every flow must have been rem
  * The flow of a segment, and which end of its key sent it (0 or 1); NULL when there is none. */
 struct flow *flow_find(struct flow_table *table, const struct segment *segment, uint8_t *sender);
 
+/* Fetches what will be asked for by segments that come soon, these many at once, as one alone would be waited
+ * for at each step. */
+#define FLOWS_EXPECTED 16
+void flow_expect(const struct flow_table *table, const uint32_t *flow_hashes, size_t num);
+
 /* A new flow, in QUEUE_HALF_OPEN. There must be none and room for it (flow_table_full). NULL: out of memory.
  */
 struct flow *flow_add(struct flow_table *table, const struct segment *segment, uint8_t *sender);

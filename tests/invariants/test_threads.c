@@ -1,5 +1,6 @@
-/* Any number of workers gives the same bytes: every bundled capture by itself, and all of them shuffled into
- * one another, with packets lost, repeated, out of order and contradicted later. */
+/* Any number of workers, and packets that come together, give the same bytes: every bundled capture by
+ * itself, and all of them shuffled into one another, with packets lost, repeated, out of order and
+ * contradicted later. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@
 
 #define NUM_FORMATS 2
 static const struct encoder *const encoders[NUM_FORMATS] = {&json_encoder, &csv_encoder};
-static const unsigned worker_counts[] = {2, 3, 8};
+static const unsigned worker_counts[] = {1, 2, 3, 8};
 
 /* Frames with bytes of their own; input counts the files that they come from. */
 struct frame {
@@ -84,8 +85,29 @@ static void encode(void *context, const struct event *event) {
         encoders[i]->encode(run->states[i], event, &run->out[i]);
 }
 
+/* Packets of one input together, up to so many. */
+#define TOGETHER_MAX 50
+
+static size_t give_some(struct pipeline *pipeline, const struct frame *frames, size_t num, uint64_t *lot) {
+    struct packet packets[TOGETHER_MAX];
+    size_t most = next_random(lot) % TOGETHER_MAX + 1, given = 0;
+    while (given < num && given < most && frames[given].input == frames[0].input) {
+        packets[given] = frames[given].packet;
+        given++;
+    }
+    pipeline_packets(pipeline, packets, given);
+    return given;
+}
+
+static size_t give_one(struct pipeline *pipeline, const struct frame *frame) {
+    pipeline_packet(pipeline, &frame->packet);
+    return 1;
+}
+
+enum way { ONE_BY_ONE, TOGETHER };
+
 static void run_frames(struct run *run, const struct frames *frames, const struct config *base,
-                       unsigned workers) {
+                       unsigned workers, enum way way) {
     char error[256];
     struct config config = *base;
     config.workers = workers;
@@ -97,10 +119,12 @@ static void run_frames(struct run *run, const struct frames *frames, const struc
     struct pipeline *pipeline = pipeline_new(&config, encode, run, error, sizeof error);
     if (!pipeline || !pipeline_start(pipeline, error, sizeof error))
         fail_msg("%s", error);
-    for (size_t i = 0; i < frames->num; i++) {
-        if (i > 0 && frames->items[i].input != frames->items[i - 1].input)
+    uint64_t lot = 5;
+    for (size_t i = 0; i < frames->num;) {
+        const struct frame *frame = &frames->items[i];
+        if (i > 0 && frame->input != frames->items[i - 1].input)
             pipeline_next_input(pipeline);
-        pipeline_packet(pipeline, &frames->items[i].packet);
+        i += way == TOGETHER ? give_some(pipeline, frame, frames->num - i, &lot) : give_one(pipeline, frame);
     }
     pipeline_finish(pipeline);
     pipeline_free(pipeline);
@@ -128,10 +152,10 @@ static void check_run(const char *about, const struct run *run, const struct run
 
 static void check(const char *about, const struct frames *frames, const struct config *config) {
     struct run one, several;
-    run_frames(&one, frames, config, 1);
+    run_frames(&one, frames, config, 1, ONE_BY_ONE);
     assert_true(one.num_events[DATASET_SENSOR] == 1 && one.out[0].len > 0);
     for (size_t i = 0; i < sizeof worker_counts / sizeof worker_counts[0]; i++) {
-        run_frames(&several, frames, config, worker_counts[i]);
+        run_frames(&several, frames, config, worker_counts[i], i % 2 == 0 ? TOGETHER : ONE_BY_ONE);
         check_run(about, &several, &one);
         free_run(&several);
     }
@@ -222,6 +246,60 @@ static void test_shuffled(void **state) {
     free_frames(&all);
 }
 
+#define ETHERNET_LEN 14
+#define IPV4_LEN     20
+#define MORE         0x20 /* fragments follow: of the byte that the flags are in */
+
+static bool is_plain_ipv4(const struct packet *packet) {
+    const uint8_t *data = packet->data;
+    return packet->linktype == 1 && packet->captured_len == packet->wire_len &&
+           packet->captured_len > ETHERNET_LEN + IPV4_LEN + 48 && data[12] == 8 && data[13] == 0 &&
+           data[ETHERNET_LEN] == 0x45;
+}
+
+/* A part of what the frame's IP header is followed by, as a fragment. */
+static void add_fragment(struct frames *frames, const struct frame *whole, uint32_t from, uint32_t len,
+                         uint32_t left) {
+    uint8_t bytes[1 << 16];
+    assert_in_range(len, 1, sizeof bytes - ETHERNET_LEN - IPV4_LEN);
+    memcpy(bytes, whole->packet.data, ETHERNET_LEN + IPV4_LEN);
+    memcpy(bytes + ETHERNET_LEN + IPV4_LEN, whole->packet.data + ETHERNET_LEN + IPV4_LEN + from, len);
+    bytes[ETHERNET_LEN + 2] = (uint8_t)((IPV4_LEN + len) >> 8);
+    bytes[ETHERNET_LEN + 3] = (uint8_t)(IPV4_LEN + len);
+    bytes[ETHERNET_LEN + 6] = (uint8_t)((left > 0 ? MORE : 0) | from >> 11);
+    bytes[ETHERNET_LEN + 7] = (uint8_t)(from >> 3);
+    struct packet packet = whole->packet;
+    packet.data = bytes;
+    packet.captured_len = packet.wire_len = ETHERNET_LEN + IPV4_LEN + len;
+    add_frame(frames, &packet, whole->input);
+}
+
+static struct frames in_fragments(const struct frames *frames) {
+    struct frames out = {0};
+    for (size_t i = 0; i < frames->num; i++) {
+        const struct frame *frame = &frames->items[i];
+        if (!is_plain_ipv4(&frame->packet)) {
+            add_frame(&out, &frame->packet, frame->input);
+            continue;
+        }
+        uint32_t len = frame->packet.captured_len - ETHERNET_LEN - IPV4_LEN;
+        add_fragment(&out, frame, 0, 40, len - 40);
+        add_fragment(&out, frame, 40, len - 40, 0);
+    }
+    return out;
+}
+
+/* Segments that were put together lie in memory that the next ones are put together in. */
+static void test_fragments(void **state) {
+    (void)state;
+    struct config config = settings();
+    struct frames all = read_all(), fragments = in_fragments(&all);
+    assert_true(fragments.num > all.num + all.num / 4);
+    check("fragments", &fragments, &config);
+    free_frames(&fragments);
+    free_frames(&all);
+}
+
 #define CONTRADICTED "\"overlap_conflict\":true"
 
 static size_t count_text(const struct buffer *out, const char *text) {
@@ -273,7 +351,7 @@ static void test_copies(void **state) {
         struct run run;
         struct frames copies = with_copies(&shuffled, crowded, 4);
         check("copies", &copies, &config);
-        run_frames(&run, &copies, &config, 1);
+        run_frames(&run, &copies, &config, 1, ONE_BY_ONE);
         told[crowded] = count_text(&run.out[0], CONTRADICTED);
         free_run(&run);
         free_frames(&copies);
@@ -310,7 +388,7 @@ static void test_abandoned(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_captures), cmocka_unit_test(test_many_inputs), cmocka_unit_test(test_shuffled),
-        cmocka_unit_test(test_copies),   cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_copies),   cmocka_unit_test(test_fragments),   cmocka_unit_test(test_abandoned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

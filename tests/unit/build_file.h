@@ -95,24 +95,32 @@ struct outcome {
     char message[512];
 };
 
-/* Reads all of the file at `at`. Packet number n (from 0) has the bytes "packet n", when check is set. */
+static inline void check_packet(const struct packet *packet, size_t number) {
+    char expected[32];
+    (void)snprintf(expected, sizeof expected, "packet %zu", number);
+    assert_int_equal(packet->captured_len, strlen(expected));
+    assert_memory_equal(packet->data, expected, strlen(expected));
+}
+
+/* Reads all of the file at `at`, several packets at once as far as there are. Packet number n (from 0) has
+ * the bytes "packet n", when check is set. */
 static inline struct outcome read_path(const char *at, bool check) {
     char error[512] = "";
     struct outcome outcome = {0};
     struct source *source = source_open(at, error, sizeof error);
     if (source == NULL)
         fail_msg("%s", error);
-    struct packet packet;
-    while ((outcome.result = source_next(source, &packet)) == SOURCE_PACKET) {
-        char expected[32];
-        (void)snprintf(expected, sizeof expected, "packet %zu", outcome.num_packets);
-        if (check) {
-            assert_int_equal(packet.captured_len, strlen(expected));
-            assert_memory_equal(packet.data, expected, strlen(expected));
-        }
-        outcome.num_packets++;
+    struct packet packets[3];
+    size_t num = 0;
+    while ((outcome.result = source_next_several(source, packets, 1 + outcome.num_packets % 3, &num)) ==
+           SOURCE_PACKET) {
+        assert_in_range(num, 1, 1 + outcome.num_packets % 3);
+        for (size_t i = 0; check && i < num; i++)
+            check_packet(&packets[i], outcome.num_packets + i);
+        outcome.num_packets += num;
     }
-    assert_int_equal(source_next(source, &packet), outcome.result); /* stays at its end */
+    assert_int_equal(num, 0);
+    assert_int_equal(source_next(source, packets), outcome.result); /* stays at its end */
     (void)snprintf(outcome.message, sizeof outcome.message, "%s", source_message(source));
     source_close(source);
     return outcome;

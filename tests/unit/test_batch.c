@@ -21,7 +21,7 @@ static void test_copies(void **state) {
     batch_add(batch, &segment, &(struct moment){7, 9, 7, 5});
     memset(client, 0, sizeof client);
     memset(payload, 0, sizeof payload);
-    const struct held_segment *held = &batch->segments[0];
+    const struct timed_segment *held = &batch->segments[0];
     assert_int_equal(batch->num_segments, 1);
     assert_memory_equal(held->segment.src, "\1\2\3\4", 4);
     assert_memory_equal(held->segment.dst, "\5\6\7\10", 4);

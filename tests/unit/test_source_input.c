@@ -114,12 +114,23 @@ static void corrupt_compression_keeps_what_came_before(void **state) {
     }
 }
 
+static uint32_t large_len(size_t number) {
+    return number % 3 == 0 ? 262144 : number % 3 == 1 ? 99991 : 1;
+}
+
+static void check_large(const struct packet *packet, size_t number) {
+    assert_int_equal(packet->captured_len, large_len(number));
+    for (uint32_t k = 0; k < packet->captured_len; k++)
+        if (packet->data[k] != 'a' + number)
+            fail_msg("packet %zu byte %u", number, k);
+}
+
 static void records_straddle_reads(void **state) {
     (void)state;
     static char large[262145];
     begin_pcap();
     for (size_t i = 0; i < 20; i++) {
-        size_t len = i % 3 == 0 ? 262144 : i % 3 == 1 ? 99991 : 1;
+        size_t len = large_len(i);
         memset(large, (int)('a' + i), len);
         large[len] = '\0';
         put_record(1, 2, large, len);
@@ -128,15 +139,18 @@ static void records_straddle_reads(void **state) {
     char error[512];
     struct source *source = source_open(path, error, sizeof error);
     assert_non_null(source);
-    struct packet packet;
-    for (size_t i = 0; i < 20; i++) {
-        assert_int_equal(source_next(source, &packet), SOURCE_PACKET);
-        assert_int_equal(packet.captured_len, i % 3 == 0 ? 262144 : i % 3 == 1 ? 99991 : 1);
-        for (uint32_t k = 0; k < packet.captured_len; k++)
-            if (packet.data[k] != 'a' + i)
-                fail_msg("packet %zu byte %u", i, k);
+    struct packet packets[8];
+    size_t num;
+    bool several = false;
+    for (size_t i = 0; i < 20; i += num) {
+        assert_int_equal(source_next_several(source, packets, 8, &num), SOURCE_PACKET);
+        several |= num > 1;
+        for (size_t k = 0; k < num; k++)
+            check_large(&packets[k], i + k);
     }
-    assert_int_equal(source_next(source, &packet), SOURCE_END);
+    assert_true(several);
+    assert_int_equal(source_next_several(source, packets, 8, &num), SOURCE_END);
+    assert_int_equal(num, 0);
     uint64_t bytes_read, bytes_total;
     source_progress(source, &bytes_read, &bytes_total);
     assert_int_equal(bytes_read, f.len);
