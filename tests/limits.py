@@ -19,7 +19,7 @@ LIMITS = [
     ("bytes kept of one direction while some before them are missing", "STREAM_BUFFER_MAX", "sensor/track/stream.h", "`tcp_buffer`"),
     ("pieces of those", "STREAM_CHUNKS_MAX", "sensor/track/stream.h", "`tcp_buffer`"),
     ("bytes of all connections, those read last, that other copies are compared with, by each worker twice as much memory outside `--memory-cap`", "HISTORY_REACH", "sensor/track/history.h", ""),
-    ("pieces of one direction, the last ones of these", "HISTORY_PIECES", "sensor/track/history.h", ""),
+    ("pieces of one connection, the last ones of these", "HISTORY_PIECES", "sensor/track/history.h", ""),
     ("bytes of all IP fragments that wait for others", "DECODE_FRAGMENT_BYTES_MAX", "sensor/capture/decode.h", "`fragments`"),
     ("datagrams that they belong to", "FRAGMENT_DATAGRAMS_MAX", "sensor/capture/decode_fragment.h", "`fragments`"),
     ("IP headers inside one another", "DECODE_DEPTH_MAX", "sensor/capture/decode.h", "`tunnel_depth`"),

@@ -111,6 +111,8 @@ bool history_differs(const struct history *history, uint64_t last, const struct 
     int64_t to = (int64_t)copy->next, least = later(copy->offset, (int64_t)copy->known);
     struct piece piece;
     const uint8_t *bytes;
+    if (copy->offset + (int64_t)copy->len <= least)
+        return false; /* all of it is before what is known */
     for (size_t i = 0; i < HISTORY_PIECES && to > least && find_piece(history, last, &piece, &bytes); i++) {
         last = piece.back == 0 ? 0 : last - piece.back;
         if (piece.side != copy->side)

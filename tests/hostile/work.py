@@ -63,6 +63,15 @@ def bytes_shuffled(writer, num):
 
 
 @hostile(6000)
+def bytes_again(writer, num):
+    """segments of one byte, in order, and then all of them again"""
+    connection = mail(writer)
+    for _ in range(2):
+        text_segments(connection, b"NOOP\r\n" * (num // 6 + 1), range(num))
+    connection.close()
+
+
+@hostile(6000)
 def overlaps(writer, num):
     """segments that overlap each other, behind a hole"""
     connection, rng = mail(writer), random.Random(2)
