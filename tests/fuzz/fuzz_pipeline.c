@@ -1,5 +1,6 @@
 /* The whole sensor behind a capture file of any format and wrapping: the events are good (whole.h) and come
- * again from the same file, also from two workers. Input: switches (whole.h), then the file. */
+ * again from the same file, one packet after the other, also from two workers. Input: switches (whole.h),
+ * then the file. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -22,12 +23,18 @@ static struct source *open_file(void) {
     return source_open(path, error, sizeof error);
 }
 
+/* The first time as many packets together as the source has at hand, then one by one. */
 static void feed(void *context, struct pipeline *pipeline) {
     struct source *source = open_file();
-    struct packet packet;
-    (void)context;
-    for (unsigned i = 0; source && i < PACKETS_MAX && source_next(source, &packet) == SOURCE_PACKET; i++)
-        pipeline_packet(pipeline, &packet);
+    struct packet packets[32];
+    bool *together = context;
+    size_t most = *together ? sizeof packets / sizeof packets[0] : 1, num;
+    *together = false;
+    for (size_t left = PACKETS_MAX; source && left > 0; left -= num) {
+        if (source_next_several(source, packets, most < left ? most : left, &num) != SOURCE_PACKET)
+            break;
+        pipeline_packets(pipeline, packets, num);
+    }
     source_close(source);
 }
 
@@ -51,6 +58,7 @@ static unsigned count_beginnings(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
     struct whole whole;
+    bool together = true;
     if (len < 1)
         return 0;
     static int file = -1;
@@ -61,11 +69,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
                   "no file in memory");
     (void)snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     if (has_turn(data, len, 16)) {
-        whole_run_twice(data[0], feed, NULL, &whole);
+        whole_run_twice(data[0], feed, &together, &whole);
         unsigned most = count_beginnings();
         WHOLE_REQUIRE(whole.num_sessions <= most, "%u sessions of %u segments", whole.num_sessions, most);
     } else {
-        whole_run(data[0], feed, NULL, NULL, &whole);
+        whole_run(data[0], feed, &together, NULL, &whole);
     }
     whole_cleanup(&whole);
     return 0;

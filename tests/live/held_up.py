@@ -142,14 +142,12 @@ def test_stopped(program, folder, mail, workers):
     net.wait_until(lambda: state_of(sensor.process) == "T", "stop")
     meanwhile = [mail.send(b"x" * 998 + b"\r\n") for _ in range(20)] + [mail.send(FLOOD // 1000 * (b"x" * 998 + b"\r\n"))]
     sensor.process.send_signal(signal.SIGCONT)
-    later = None
+    later = []
 
     def whole():
-        """What the ring still holds is read first; then a connection is seen whole."""
-        nonlocal later
-        later = mail.send()
-        sensor.wait_for(later)
-        return (later, "not_offered") in sensor.verdicts()
+        """What the ring still holds is read first, and of what comes meanwhile all may be dropped; then one is seen whole."""
+        later.append(mail.send())
+        return any((port, "not_offered") in sensor.verdicts() for port in later)
     net.wait_until(whole, "a connection that was seen whole")
     sensor.end()
     found = sensor.verdicts()
@@ -159,7 +157,7 @@ def test_stopped(program, folder, mail, workers):
     expect({port for port, _ in found} <= set(mail.ports), "events of connections that there were not", sensor)
     wrong = [pair for pair in found if pair[1] not in ("not_offered", "unknown")]
     expect(not wrong, f"wrong verdicts: {wrong}", sensor)
-    expect((before, "not_offered") in found and (later, "not_offered") in found, "before and after it is whole", sensor)
+    expect((before, "not_offered") in found, "before it is whole", sensor)
     print(f"stopped, {workers} workers: {dropped} packets dropped, {len(found)} events, of {len(meanwhile)} connections meanwhile "
           f"{len([port for port, _ in found if port in meanwhile])}", flush=True)
 
