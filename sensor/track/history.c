@@ -99,9 +99,9 @@ static int64_t later(int64_t a, int64_t b) {
     return a > b ? a : b;
 }
 
-/* In [from, to), where these bytes were read. */
+/* In [from, to), where these bytes were read. No piece lies across a gap. */
 static bool differs(const struct history_copy *copy, int64_t from, int64_t to, const uint8_t *bytes) {
-    int64_t first = later(from, later(copy->offset, (int64_t)copy->known));
+    int64_t first = later(from, copy->offset);
     int64_t end = copy->offset + (int64_t)copy->len, stop = end < to ? end : to;
     return first < stop &&
            memcmp(bytes + (first - from), copy->data + (first - copy->offset), (size_t)(stop - first)) != 0;

@@ -179,7 +179,7 @@ def from_files(seeds):
 
 
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
     seeds = Seeds(sys.argv[1])
     for path in sorted(PCAPS.iterdir()):

@@ -289,13 +289,20 @@ static struct frames in_fragments(const struct frames *frames) {
     return out;
 }
 
-/* Segments that were put together lie in memory that the next ones are put together in. */
+/* Segments that are put together from fragments, of packets that come together and one by one: as many
+ * sessions as without fragments. */
 static void test_fragments(void **state) {
     (void)state;
     struct config config = settings();
     struct frames all = read_all(), fragments = in_fragments(&all);
     assert_true(fragments.num > all.num + all.num / 4);
     check("fragments", &fragments, &config);
+    struct run whole, parts;
+    run_frames(&whole, &all, &config, 1, TOGETHER);
+    run_frames(&parts, &fragments, &config, 1, TOGETHER);
+    assert_int_equal(parts.num_events[DATASET_SESSION], whole.num_events[DATASET_SESSION]);
+    free_run(&whole);
+    free_run(&parts);
     free_frames(&fragments);
     free_frames(&all);
 }

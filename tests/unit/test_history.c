@@ -95,20 +95,8 @@ static void a_piece_is_forgotten_behind_the_reach(void **state) {
     history_free(history);
 }
 
+/* Those of both sides count together. */
 static void the_last_pieces_are_compared(void **state) {
-    (void)state;
-    struct history *history = history_new(HISTORY_REACH);
-    uint64_t last = 0;
-    struct stream stream = {.last = &last};
-    for (int i = 0; i < HISTORY_PIECES + 1; i++)
-        add(history, &stream, "a");
-    assert_false(differs(history, &stream, 0, "b"));
-    assert_true(differs(history, &stream, 1, "b"));
-    history_free(history);
-}
-
-/* Of both sides together. */
-static void sides_share_the_pieces(void **state) {
     (void)state;
     struct history *history = history_new(HISTORY_REACH);
     uint64_t last = 0;
@@ -273,7 +261,6 @@ int main(void) {
         cmocka_unit_test(bytes_before_a_gap_are_not_known),
         cmocka_unit_test(a_piece_is_forgotten_behind_the_reach),
         cmocka_unit_test(the_last_pieces_are_compared),
-        cmocka_unit_test(sides_share_the_pieces),
         cmocka_unit_test(a_long_piece_is_cut),
         cmocka_unit_test(what_is_written_over_is_forgotten),
         cmocka_unit_test(what_is_known_is_what_the_model_says),
