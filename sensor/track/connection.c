@@ -64,6 +64,8 @@ void connection_begin(struct flow *flow, const struct flow *before, const struct
         return;
     if (before->syn_pending) {
         flow->first_ts_ns = before->syn_pending_ts_ns;
+        if (flow->last_ts_ns < flow->first_ts_ns) /* the stamps went back meanwhile */
+            flow->last_ts_ns = flow->first_ts_ns;
         flow->packets[SIDE_CLIENT] = 1;
         start_stream(&flow->streams[SIDE_CLIENT], before->syn_pending_seq + 1, true);
     }
