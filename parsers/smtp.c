@@ -98,8 +98,12 @@ enum parse_result smtp_tls_decide(struct reader in, enum smtp_tls_place place, b
 
 size_t smtp_push(struct smtp *smtp, enum side side, const uint8_t *data, size_t len, bool force) {
     smtp->report_old = true;
-    return side == SIDE_CLIENT ? smtp_client_push(smtp, data, len, force)
-                               : smtp_server_push(smtp, data, len, force);
+    if (side == SIDE_CLIENT) {
+        return smtp_client_push(smtp, data, len, force);
+    }
+    size_t used = smtp_server_push(smtp, data, len, force);
+    smtp_client_catch_up(smtp);
+    return used;
 }
 
 void smtp_gap(struct smtp *smtp, enum side side, uint64_t len) {
@@ -111,6 +115,7 @@ void smtp_gap(struct smtp *smtp, enum side side, uint64_t len) {
         smtp_client_gap(smtp, len);
     } else {
         smtp_server_gap(smtp);
+        smtp_client_catch_up(smtp);
     }
 }
 

@@ -118,6 +118,12 @@ static void settle_wait(struct smtp *smtp) {
     }
 }
 
+void smtp_client_catch_up(struct smtp *smtp) {
+    if (smtp->client.waiting_gap > 0) {
+        settle_wait(smtp);
+    }
+}
+
 void smtp_client_gap(struct smtp *smtp, uint64_t len) {
     struct smtp_client *client = &smtp->client;
     if (client->mode == CLIENT_TLS) {

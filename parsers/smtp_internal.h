@@ -139,6 +139,7 @@ struct smtp {
 size_t smtp_client_push(struct smtp *smtp, const uint8_t *data, size_t len, bool force);
 void smtp_client_gap(struct smtp *smtp, uint64_t len);
 bool smtp_client_waits(const struct smtp *smtp);
+void smtp_client_catch_up(struct smtp *smtp); /* a gap is taken, once nothing is awaited any more */
 
 size_t smtp_server_push(struct smtp *smtp, const uint8_t *data, size_t len, bool force);
 void smtp_server_gap(struct smtp *smtp);

@@ -29,6 +29,7 @@ struct stream {
 struct conversation {
     struct stream sides[2];
     bool midstream;
+    bool late; /* what is lost is known last, when nothing else goes on */
 };
 
 struct arrival { /* the next len bytes of a side reach the sensor */
@@ -94,8 +95,8 @@ static inline size_t drive_push(struct drive *drive, enum side side, size_t unti
     return used;
 }
 
-/* One side as far as it goes without the other. Returns whether it moved. */
-static inline bool drive_side(struct drive *drive, enum side side, bool force) {
+/* One side as far as it goes without the other, over marks or up to the next. Returns whether it moved. */
+static inline bool drive_side(struct drive *drive, enum side side, bool marks, bool force) {
     const struct stream *stream = &drive->conversation->sides[side];
     bool moved = false;
     for (;;) {
@@ -114,7 +115,7 @@ static inline bool drive_side(struct drive *drive, enum side side, bool force) {
                     return moved;
                 }
             }
-        } else if (mark != NULL && mark->at == until && drive->arrived[side] >= until) {
+        } else if (marks && mark != NULL && mark->at == until && drive->arrived[side] >= until) {
             drive->marks_done[side]++;
             smtp_hide_at(drive->smtp, side, stream_offset(stream, until, next_mark));
             if (mark->kind == MARK_RESUME) {
@@ -130,17 +131,18 @@ static inline bool drive_side(struct drive *drive, enum side side, bool force) {
 }
 
 static inline void drive_pump(struct drive *drive) {
-    bool moved = true;
+    bool moved = true, marks = !drive->conversation->late;
     while (moved) {
-        moved = drive_side(drive, SIDE_CLIENT, false);
-        moved = drive_side(drive, SIDE_SERVER, false) || moved;
+        moved = drive_side(drive, SIDE_CLIENT, marks, false);
+        moved = drive_side(drive, SIDE_SERVER, marks, false) || moved;
     }
 }
 
 /* The end: what still waits is forced, the client first. */
 static inline void drive_end(struct drive *drive) {
     drive_pump(drive);
-    while (drive_side(drive, SIDE_CLIENT, true) || drive_side(drive, SIDE_SERVER, true)) {
+    while (drive_side(drive, SIDE_CLIENT, true, false) || drive_side(drive, SIDE_SERVER, true, false) ||
+           drive_side(drive, SIDE_CLIENT, true, true) || drive_side(drive, SIDE_SERVER, true, true)) {
         drive_pump(drive);
     }
 }

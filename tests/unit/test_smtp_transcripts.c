@@ -196,6 +196,10 @@ static int check_transcript(const char *path) {
     wrong += check_same(path, "client first", conversation, client_first, 2, facts);
     wrong += check_same(path, "server first", conversation, server_first, 2, facts);
     wrong += check_same(path, "byte by byte", conversation, arrivals, bytewise_arrivals(&transcript), facts);
+    transcript.conversation.late = true;
+    wrong += check_same(path, "with losses known late", conversation, transcript.order, transcript.num_order,
+                        facts);
+    transcript.conversation.late = false;
     for (unsigned round = 0; round < RANDOM_ROUNDS && wrong == 0; round++) {
         static const unsigned most[] = {1, 3, 17, 200};
         size_t num = random_arrivals(conversation, most[round % 4], round + 1);
