@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "track/clock.h"
-#include "track/flow.h"
+#include "track/flow_hash.h"
 #include "track/history.h"
 
 struct intake {

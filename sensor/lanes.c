@@ -13,7 +13,7 @@
 #include "batch.h"
 #include "capture/fanout.h"
 #include "ring.h"
-#include "track/flow.h"
+#include "siphash.h"
 
 #define NOTICES     256 /* of a lane that wait to be reported */
 #define SPARE_POSTS 4u  /* posts of a lane, beside one for each other lane */

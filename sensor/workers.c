@@ -8,7 +8,6 @@
 
 #include "batch.h"
 #include "ring.h"
-#include "track/flow.h"
 
 #define BATCHES        8            /* of a worker: being filled, waiting, worked on */
 #define ROUND_SEGMENTS 512u         /* of all workers: a round is handed over with so many, */

@@ -12,7 +12,11 @@
 #define BUCKETS_MIN 1024u
 #define ROOM_STEP   16 /* as malloc() rounds up itself */
 #define ROOM_SESSION                                                                                         \
-    395 /* enough for most to the end of their handshake: a block that need not grow leaves no hole */
+    394 /* enough for most to the end of their handshake: a block that need not grow leaves no hole */
+#define FOLDS_STEP  512 /* of a count that is kept in 8 bits: seldom, what was long ago looks recent */
+#define WHOLE_PARTS 8   /* of the budget: one of them for those that are whole */
+#define WHOLE_STEP                                                                                           \
+    8 /* more stay whole for each that was folded in vain, one less each time that room is made */
 #define MALLOC_HEADER 8
 #define FOLDED_FROM   offsetof(struct flow, client) /* what stands before it, the table knows */
 
@@ -28,6 +32,7 @@ struct flow_entry {
     uint16_t port[2];
     uint16_t folded_len; /* 0: it is whole */
     uint16_t room;       /* for a fold; stays while the flow is whole: it will be folded again */
+    uint8_t folded_at;   /* by the number of folds, in FOLDS_STEP */
     uint8_t addr_len;
     uint8_t bytes[]; /* addresses of both ends, the lower one first; then the fold */
 };
@@ -48,7 +53,9 @@ struct flow_table {
     struct flow_entry *oldest[NUM_QUEUES], *youngest[NUM_QUEUES];
     size_t num_queued[NUM_QUEUES];
     struct flow *asked_first, *asked_last; /* whole ones that may be folded, by when they were asked for */
-    size_t num_asked;                      /* of those */
+    size_t num_asked;                      /* of those, */
+    size_t whole_max, whole_limit;         /* how many there may be now, and ever */
+    uint64_t num_folds;
     uint64_t num_asks;
     uint64_t base_ts_ns; /* folds have stamps as differences from it; set when there is no fold */
     const struct session_tools *tools;
@@ -72,6 +79,9 @@ struct flow_table *flow_table_new(size_t max_flows, const struct session_tools *
     table->num_buckets = table->room = BUCKETS_MIN;
     table->mask = 2 * BUCKETS_MIN - 1;
     table->max_flows = max_flows;
+    table->whole_max = FLOWS_WHOLE;
+    size_t part = budget_part(tools->budget, WHOLE_PARTS) / FLOW_FOLDED_MAX;
+    table->whole_limit = part < FLOWS_WHOLE_MAX ? part : FLOWS_WHOLE_MAX;
     table->tools = tools;
     table->buckets = calloc(table->room, sizeof(struct flow_entry *));
     table->spare = malloc(sizeof *table->spare);
@@ -89,60 +99,6 @@ void flow_table_free(struct flow_table *table) {
     free(table->buckets);
     free(table->spare);
     free(table);
-}
-
-/* One end of an IPv4 connection, address and port in a word. */
-static inline uint64_t short_end(const uint8_t *address, uint16_t port) {
-    uint32_t bits;
-    memcpy(&bits, address, sizeof bits);
-    return (uint64_t)bits << 16 | port;
-}
-
-struct long_end {
-    uint64_t address[2], port;
-};
-
-static inline struct long_end long_end(const uint8_t *address, uint16_t port) {
-    struct long_end end = {.port = port};
-    memcpy(end.address, address, sizeof end.address);
-    return end;
-}
-
-static inline bool is_before(const struct long_end *a, const struct long_end *b) {
-    if (a->address[0] != b->address[0])
-        return a->address[0] < b->address[0];
-    return a->address[1] != b->address[1] ? a->address[1] < b->address[1] : a->port < b->port;
-}
-
-/* The last word tells that there are two of them, or five. */
-static inline void hash_ipv4(struct siphash *hash, const struct segment *segment) {
-    uint64_t src = short_end(segment->src, segment->src_port),
-             dst = short_end(segment->dst, segment->dst_port);
-    siphash_word(hash, src < dst ? src : dst);
-    siphash_word(hash, (src < dst ? dst : src) | UINT64_C(4) << 48);
-}
-
-static inline void hash_ipv6(struct siphash *hash, const struct segment *segment) {
-    const struct long_end src = long_end(segment->src, segment->src_port),
-                          dst = long_end(segment->dst, segment->dst_port);
-    const bool swap = is_before(&dst, &src);
-    const struct long_end *low = swap ? &dst : &src, *high = swap ? &src : &dst;
-    siphash_word(hash, low->address[0]);
-    siphash_word(hash, low->address[1]);
-    siphash_word(hash, high->address[0]);
-    siphash_word(hash, high->address[1]);
-    siphash_word(hash, low->port | high->port << 16 | UINT64_C(6) << 48);
-}
-
-/* The lower end first, so that it does not matter which end is the source. */
-uint32_t flow_hash(const struct segment *segment, const struct siphash_key *key) {
-    struct siphash hash = siphash_begin(key);
-    if (segment->addr_len == 4)
-        hash_ipv4(&hash, segment);
-    else
-        hash_ipv6(&hash, segment);
-    uint64_t sum = siphash_end(&hash);
-    return (uint32_t)(sum ^ sum >> 32);
 }
 
 /* --- memory --- */
@@ -312,7 +268,6 @@ static __attribute__((noinline)) void fold_flow(struct flow_table *table, struct
     struct flow state = *flow;
     state.session = NULL;
     to_differences(&state, table->base_ts_ns);
-    fold_u8(&fold, flow->session != NULL);
     fold_state(&fold, (uint8_t *)&state + FOLDED_FROM, sizeof state - FOLDED_FROM);
     if (flow->session && !session_fold(flow->session, &fold))
         return;
@@ -322,21 +277,37 @@ static __attribute__((noinline)) void fold_flow(struct flow_table *table, struct
         return;
     memcpy(fold_of(entry), bytes, len);
     entry->folded_len = (uint16_t)len;
+    entry->folded_at = (uint8_t)(table->num_folds++ / FOLDS_STEP);
     entry->wait = (struct flow_wait){flow->active_ns, flow->last_packet};
     if (flow->session)
         session_free_folded(flow->session);
     free_whole(table, flow);
 }
 
+/* No room for one more. */
+static bool is_crowded(const struct flow_table *table) {
+    return table->num_asked >= table->whole_max;
+}
+
 /* Before one more is asked for: those that were longest ago make room. */
 static void fold_quiet(struct flow_table *table) {
-    while (table->num_asked >= FLOWS_WHOLE) {
+    if (is_crowded(table) && table->whole_max > FLOWS_WHOLE)
+        table->whole_max--;
+    while (is_crowded(table)) {
         struct flow *flow = table->asked_first;
         assert(flow && flow->may_fold && !flow->asked_before);
         leave_asked(table, flow);
         fold_flow(table, flow);
     }
     fetch(table->asked_first, sizeof *table->asked_first); /* the next time's */
+}
+
+/* It is asked for again: with so many more whole ones as were folded since it would still be one. Where that
+ * happens to more than a few, more stay whole. */
+static void note_fold_in_vain(struct flow_table *table, const struct flow_entry *entry) {
+    size_t since = (uint8_t)(table->num_folds / FOLDS_STEP - entry->folded_at) * (size_t)FOLDS_STEP;
+    if (is_crowded(table) && table->whole_max + since <= table->whole_limit)
+        table->whole_max += WHOLE_STEP;
 }
 
 /* There was no memory for its session: what comes will be taken for something picked up in the middle. */
@@ -361,7 +332,6 @@ static __attribute__((noinline)) struct flow *unfold_flow(struct flow_table *tab
     if (!flow)
         return NULL;
     struct reader in = reader_of(fold_of(entry), entry->folded_len);
-    bool has_session = reader_u8(&in);
     unfold_state(&in, (uint8_t *)flow + FOLDED_FROM, sizeof *flow - FOLDED_FROM);
     from_differences(flow, table->base_ts_ns);
     flow->active_ns = entry->wait.active_ns;
@@ -370,6 +340,7 @@ static __attribute__((noinline)) struct flow *unfold_flow(struct flow_table *tab
     flow->key = key_of(entry);
     flow->may_fold = false;
     flow->held = 0;
+    bool has_session = reader_left(&in) > 0;
     flow->session = has_session ? session_unfold(&in, table->tools) : NULL;
     if (has_session && !flow->session)
         lose_session(flow);
@@ -388,6 +359,8 @@ static struct flow *give_out(struct flow_table *table, struct flow_entry *entry)
         return flow;
     if (flow)
         leave_asked(table, flow);
+    else
+        note_fold_in_vain(table, entry);
     fold_quiet(table);
     if (!flow)
         flow = unfold_flow(table, entry);

@@ -13,7 +13,6 @@
 
 #include "../../parsers/parse.h"
 #include "../capture/packet.h"
-#include "../siphash.h"
 #include "stream.h"
 
 struct flow_key {
@@ -34,7 +33,8 @@ enum flow_queue {
 #define FLOW_SIGNATURES                                                                                      \
     4 /* recent packets of each direction that are remembered to know a mirror's duplicates */
 
-#define FLOWS_WHOLE     1024 /* that are not folded */
+#define FLOWS_WHOLE     1024 /* that are not folded, at least, */
+#define FLOWS_WHOLE_MAX 8192 /* and at most, where so many take turns */
 #define FLOW_FOLDED_MAX 2048 /* bytes of one that is; what would take more stays whole */
 
 struct session;
@@ -146,9 +146,6 @@ void flow_look_ahead(const struct flow_table *table, enum flow_queue queue);
 /* Removes the oldest one if it is folded and has no session, so that it need not be made whole to be freed.
  * False: it is there yet, for flow_oldest() and flow_remove(). */
 bool flow_drop_folded(struct flow_table *table, enum flow_queue queue);
-
-/* The same for both directions of a connection. */
-uint32_t flow_hash(const struct segment *segment, const struct siphash_key *key);
 
 static inline enum side flow_side(const struct flow *flow, uint8_t end) {
     return end == flow->client ? SIDE_CLIENT : SIDE_SERVER;

@@ -105,7 +105,7 @@ static struct traffic copied(const struct traffic *whole, uint64_t *random) {
 }
 
 /* Between any two segments so many other connections are tried that this one is folded, and made whole again.
- */
+ * They are others each time: those that take turns would stay whole. */
 static struct traffic crowded(const struct traffic *whole, uint64_t *random) {
     (void)random;
     static uint8_t nothing[1];
@@ -113,8 +113,10 @@ static struct traffic crowded(const struct traffic *whole, uint64_t *random) {
     for (size_t i = 0; i < whole->num; i++) {
         traffic_add(&out, &whole->pieces[i], 0, whole->pieces[i].len);
         for (uint16_t k = 0; k < FLOWS_WHOLE; k++) {
-            struct piece syn = {
-                .src = {198, 18, 0, 1}, .dst = {198, 18, 0, 2}, .addr_len = 4, .flags = TCP_SYN};
+            struct piece syn = {.src = {198, 18, (uint8_t)(i >> 8), (uint8_t)i},
+                                .dst = {198, 18, 0, 2},
+                                .addr_len = 4,
+                                .flags = TCP_SYN};
             syn.payload = nothing;
             syn.src_port = (uint16_t)(1024 + k);
             syn.dst_port = 25;

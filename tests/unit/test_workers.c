@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "../../sensor/track/clock.h"
-#include "../../sensor/track/flow.h"
+#include "../../sensor/track/flow_hash.h"
 #include "../../sensor/workers.h"
 
 #define NUM_CONNECTIONS 1000u /* many more than notices that may wait */
