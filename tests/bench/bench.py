@@ -132,7 +132,6 @@ class Bench:
         results = {name: [] for name, _, _ in programs}
         for _ in range(self.arguments.rounds):
             for name, command, file in programs:
-                self.events.unlink(missing_ok=True)  # or emptying 700 MB of the last run's would count
                 wall, cpu, memory = self.measure(file, command)
                 factor = 1 if file == path else packets / slice_packets
                 results[name].append((wall * factor, cpu * factor, memory))
