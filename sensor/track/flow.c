@@ -340,7 +340,7 @@ static __attribute__((noinline)) struct flow *unfold_flow(struct flow_table *tab
     flow->key = key_of(entry);
     flow->may_fold = false;
     flow->held = 0;
-    bool has_session = reader_left(&in) > 0;
+    bool has_session = reader_left(&in) > 0; /* it lies behind the connection's own state */
     flow->session = has_session ? session_unfold(&in, table->tools) : NULL;
     if (has_session && !flow->session)
         lose_session(flow);
