@@ -115,7 +115,6 @@ void smtp_gap(struct smtp *smtp, enum side side, uint64_t len) {
         smtp_client_gap(smtp, len);
     } else {
         smtp_server_gap(smtp);
-        smtp_client_catch_up(smtp);
     }
 }
 
