@@ -14,6 +14,7 @@
 #define ROOM_SESSION                                                                                         \
     394 /* enough for most to the end of their handshake: a block that need not grow leaves no hole */
 #define FOLDS_STEP  512 /* of a count that is kept in 8 bits: seldom, what was long ago looks recent */
+#define VAIN_ASKS   64  /* folding is in vain too often when it is so again within so many asks */
 #define WHOLE_PARTS 8   /* of the budget: one of them for those that are whole */
 #define WHOLE_STEP                                                                                           \
     8 /* more stay whole for each that was folded in vain, one less each time that room is made */
@@ -55,8 +56,8 @@ struct flow_table {
     struct flow *asked_first, *asked_last; /* whole ones that may be folded, by when they were asked for */
     size_t num_asked;                      /* of those, */
     size_t whole_max, whole_limit;         /* how many there may be now, and ever */
-    uint64_t num_folds;
-    uint64_t num_asks;
+    uint64_t num_folds, num_asks;
+    uint64_t vain_at;    /* by the number of asks: the last time that a fold was in vain */
     uint64_t base_ts_ns; /* folds have stamps as differences from it; set when there is no fold */
     const struct session_tools *tools;
     struct flow *spare; /* for one whole flow when there is no more memory */
@@ -303,11 +304,14 @@ static void fold_quiet(struct flow_table *table) {
 }
 
 /* It is asked for again: with so many more whole ones as were folded since it would still be one. Where that
- * happens to more than a few, more stay whole. */
+ * happens often, more stay whole. */
 static void note_fold_in_vain(struct flow_table *table, const struct flow_entry *entry) {
     size_t since = (uint8_t)(table->num_folds / FOLDS_STEP - entry->folded_at) * (size_t)FOLDS_STEP;
-    if (is_crowded(table) && table->whole_max + since <= table->whole_limit)
+    if (!is_crowded(table) || table->whole_max + since > table->whole_limit)
+        return;
+    if (table->num_asks - table->vain_at < VAIN_ASKS)
         table->whole_max += WHOLE_STEP;
+    table->vain_at = table->num_asks;
 }
 
 /* There was no memory for its session: what comes will be taken for something picked up in the middle. */
