@@ -15,6 +15,7 @@
 #define FEW       3000 /* more than FLOWS_WHOLE, less than FLOWS_WHOLE_MAX */
 #define MANY      10000
 #define ROUNDS    40
+#define SELDOM    100 /* other asks between two */
 #define UNTOLD    (128u << 10)
 #define MEGABYTES (1u << 20)
 
@@ -102,6 +103,11 @@ static void few_stay_whole_when_no_more_take_turns(void **state) {
     world_end(&quiet);
 }
 
+static void assert_few_are_whole(struct world *world, size_t num_flows) {
+    const size_t folded = 200; /* at most: addresses, their entry, and little of a SYN */
+    assert_true(held(world) < FLOWS_WHOLE * sizeof(struct flow) + num_flows * folded);
+}
+
 static void more_than_that_are_folded(void **state) {
     (void)state;
     static const struct flow *places[MANY];
@@ -109,8 +115,21 @@ static void more_than_that_are_folded(void **state) {
     world_begin(&world, 512 * MEGABYTES);
     for (int i = 0; i < ROUNDS; i++)
         (void)turn(&world, places, MANY);
-    const size_t folded = 200; /* at most: addresses, their entry, and little of a SYN */
-    assert_true(held(&world) < FLOWS_WHOLE * sizeof(struct flow) + MANY * folded);
+    assert_few_are_whole(&world, MANY);
+    world_end(&world);
+}
+
+/* Most of what comes is of one connection: that the others are folded costs little. */
+static void those_that_are_seldom_asked_for_are_folded(void **state) {
+    (void)state;
+    struct world world;
+    world_begin(&world, 512 * MEGABYTES);
+    for (uint32_t i = 0; i < 2 * MANY; i++) {
+        (void)ask(&world, i % FEW);
+        for (int k = 0; k < SELDOM; k++)
+            (void)ask(&world, FEW);
+    }
+    assert_few_are_whole(&world, FEW);
     world_end(&world);
 }
 
@@ -130,6 +149,7 @@ int main(void) {
         cmocka_unit_test(those_that_take_turns_stay_whole),
         cmocka_unit_test(few_stay_whole_when_no_more_take_turns),
         cmocka_unit_test(more_than_that_are_folded),
+        cmocka_unit_test(those_that_are_seldom_asked_for_are_folded),
         cmocka_unit_test(a_small_budget_has_few_whole_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
