@@ -32,6 +32,9 @@ const char *limit_name(enum limit limit) {
     return limit_names[limit];
 }
 
+/* What the chains of servers with TLSA records may take of the certificates' part of the budget. */
+#define TRUST_SHARES 16
+
 #define NUM_COUNTERS 20 /* of the sensor event */
 
 struct session_totals {
@@ -51,6 +54,7 @@ struct reporter {
     struct twins *twins;
     const struct policy *policy; /* NULL: none */
     struct names *names;         /* NULL: --no-dns */
+    struct trust *trust;         /* the same */
     struct mta_sts *mta_sts;     /* NULL: no --mta-sts */
     reporter_evidence evidence;  /* NULL: nobody wants it */
     void *evidence_context;
@@ -74,6 +78,15 @@ static void emit_made(void *context, struct event *event) {
     emit_event(context, event);
 }
 
+static bool open_names(struct reporter *reporter) {
+    const struct trust_options options = {.budget = &reporter->budget, .num_sharing = TRUST_SHARES};
+    char error[64];
+    reporter->names = names_new(&reporter->budget);
+    if (reporter->names && reporter->digest)
+        reporter->trust = trust_new(&options, reporter->digest, error, sizeof error);
+    return reporter->trust != NULL;
+}
+
 struct reporter *reporter_new(const struct config *config, reporter_emit emit, void *context) {
     struct reporter *reporter = calloc(1, sizeof *reporter);
     if (!reporter)
@@ -92,7 +105,7 @@ struct reporter *reporter_new(const struct config *config, reporter_emit emit, v
             peers_new(config->max_peers, reporter->memory, reporter->digest, emit_made, reporter);
     if (reporter->peers)
         peers_set_budget(reporter->peers, &reporter->budget);
-    if (!config->no_dns && !(reporter->names = names_new(&reporter->budget))) {
+    if (!config->no_dns && !open_names(reporter)) {
         reporter_free(reporter);
         return NULL;
     }
@@ -112,6 +125,7 @@ void reporter_free(struct reporter *reporter) {
     peers_free(reporter->peers);
     memory_free(reporter->memory);
     names_free(reporter->names);
+    trust_free(reporter->trust);
     twins_free(reporter->twins);
     mta_sts_free(reporter->mta_sts);
     digest_free(reporter->digest);
@@ -154,8 +168,12 @@ static void tell_twins_apart(struct reporter *reporter, struct event *event) {
 }
 
 static void name_session(struct reporter *reporter, struct notice *notice) {
-    const struct naming naming = {reporter->names, reporter->mta_sts, reporter->digest, reporter->evidence,
-                                  reporter->evidence_context};
+    const struct naming naming = {.names = reporter->names,
+                                  .mta_sts = reporter->mta_sts,
+                                  .digest = reporter->digest,
+                                  .trust = reporter->trust,
+                                  .rests_on = reporter->evidence,
+                                  .context = reporter->evidence_context};
     if (notice->event.session.verdict != VERDICT_NOT_SMTP)
         naming_describe(&naming, &notice->event, &notice->ends);
 }

@@ -214,9 +214,9 @@ static void keep_ends(struct notice *notice, const struct flow *flow, const stru
     const struct tls_notes *notes = flow->session->notes;
     keep_end(&notice->ends.client, key->address[flow_end(flow, SIDE_CLIENT)], key->addr_len);
     keep_end(&notice->ends.server, key->address[flow_end(flow, SIDE_SERVER)], key->addr_len);
-    notice->ends.chain = (struct dane_chain){0};
+    notice->ends.chain = (struct trust_copy){0};
     if (!config->no_dns && notes && notes->chains[SIDE_SERVER])
-        notice->ends.chain = trust_digests(notes->chains[SIDE_SERVER], &notice->event.arena);
+        notice->ends.chain = trust_chain_copy(notes->chains[SIDE_SERVER], &notice->event.arena);
 }
 
 static void tell_session(struct tracker *tracker, struct flow *flow) {

@@ -258,7 +258,7 @@ static void describe_dane(const struct naming *naming, struct event *event, cons
         authentic = authentic && found[i].authentic;
     }
     const struct dane_facts facts = {
-        .chain = ends->chain,
+        .chain = trust_digests(naming->trust, &ends->chain, &event->arena),
         .name_wrong = s->cert_name_match == FACT_NO,
         .out_of_date = event_found(s, FINDING_CERT_EXPIRED) || event_found(s, FINDING_CERT_NOT_YET_VALID),
     };

@@ -19,10 +19,10 @@
 #define STARTTAP_SENSOR_JUDGE_NAMING_H
 
 #include "../../outputs/event.h"
-#include "dane.h"
 #include "digest.h"
 #include "mta_sts.h"
 #include "names.h"
+#include "trust.h"
 
 #define NAMING_ALIASES_MAX 8
 #define NAMING_HOSTS_MAX   32
@@ -31,6 +31,7 @@ struct naming {
     const struct names *names;     /* NULL: the DNS is not looked at */
     const struct mta_sts *mta_sts; /* NULL: no policies */
     struct digest *digest;
+    struct trust *trust; /* reads the chains that TLSA records are compared with */
     /* Told of each fact that the event rests on: without the others it would be the same. NULL: nobody. */
     void (*rests_on)(void *context, const struct name_found *fact);
     void *context;
@@ -39,7 +40,7 @@ struct naming {
 /* What a session's event does not hold of it. */
 struct naming_ends {
     struct name_end client, server;
-    struct dane_chain chain; /* of the server */
+    struct trust_copy chain; /* of the server */
 };
 
 void naming_describe(const struct naming *naming, struct event *event, const struct naming_ends *ends);

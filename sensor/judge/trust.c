@@ -402,7 +402,19 @@ void trust_judge(struct trust_chain *chain, int64_t at_s, const char *expected_n
     }
 }
 
-struct dane_chain trust_digests(const struct trust_chain *chain, struct arena *arena) {
+struct trust_copy trust_chain_copy(const struct trust_chain *chain, struct arena *arena) {
+    struct trust_bytes *certificates = arena_alloc(arena, chain->num * sizeof *certificates);
+    if (chain->num == 0 || certificates == NULL)
+        return (struct trust_copy){0};
+    for (size_t i = 0; i < chain->num; i++) {
+        const struct trust_cert *cert = chain->certificates[i];
+        const uint8_t *der = cert->der ? arena_copy(arena, cert->der, cert->der_len) : NULL;
+        certificates[i] = (struct trust_bytes){der, der ? cert->der_len : 0};
+    }
+    return (struct trust_copy){certificates, chain->num};
+}
+
+static struct dane_chain digests_of(const struct trust_chain *chain, struct arena *arena) {
     struct dane_chain out = {0};
     struct cert_digests *digests = arena_alloc(arena, chain->num * sizeof *digests);
     if (chain->num == 0 || digests == NULL)
@@ -413,6 +425,17 @@ struct dane_chain trust_digests(const struct trust_chain *chain, struct arena *a
     while (out.num_linked < chain->num &&
            trust_cert_signed_by(chain->certificates[out.num_linked - 1], chain->certificates[out.num_linked]))
         out.num_linked++;
+    return out;
+}
+
+struct dane_chain trust_digests(struct trust *trust, const struct trust_copy *copy, struct arena *arena) {
+    struct trust_chain *chain = trust_chain_new(trust);
+    if (chain == NULL)
+        return (struct dane_chain){0};
+    for (size_t i = 0; i < copy->num; i++)
+        trust_chain_add(chain, copy->certificates[i].der, copy->certificates[i].len);
+    struct dane_chain out = digests_of(chain, arena);
+    trust_chain_free(chain);
     return out;
 }
 

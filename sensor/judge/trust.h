@@ -97,8 +97,21 @@ struct trust_judgement {
 void trust_judge(struct trust_chain *chain, int64_t at_s, const char *expected_name,
                  struct trust_judgement *out);
 
-/* What TLSA records are compared with, in memory of the arena. Empty: no certificate, or out of memory. */
-struct dane_chain trust_digests(const struct trust_chain *chain, struct arena *arena);
+/* The certificates of a chain as they came, leaf first, for another thread to read. */
+struct trust_copy {
+    const struct trust_bytes {
+        const uint8_t *der;
+        size_t len; /* 0: OpenSSL cannot parse it */
+    } * certificates;
+    size_t num;
+};
+
+/* In memory of the arena. Empty: no certificate, or out of memory. */
+struct trust_copy trust_chain_copy(const struct trust_chain *chain, struct arena *arena);
+
+/* What TLSA records are compared with, in memory of the arena. Empty: as the copy, or out of memory. Dear
+ * where a certificate was not seen before: signatures are checked. */
+struct dane_chain trust_digests(struct trust *trust, const struct trust_copy *copy, struct arena *arena);
 
 struct trust_counters {
     uint64_t parsed, cache_hits, verified, evicted, unparsable;

@@ -86,9 +86,6 @@ const struct cert_digests *trust_cert_digests(struct trust_cert *cert); /* known
 /* Did the issuer's key sign it? False also where OpenSSL cannot tell. */
 bool trust_cert_signed_by(struct trust_cert *cert, const struct trust_cert *issuer);
 
-/* The answer for this issuer, found by the way: trust_cert_signed_by() need not work it out. */
-void trust_cert_keep_signer(struct trust_cert *cert, const struct trust_cert *issuer, bool good);
-
 /* Does the certificate stand for this name (RFC 9525)? See trust_judge() in trust.h. */
 enum fact trust_cert_matches(const struct trust_cert *cert, const char *expected_name);
 

@@ -35,27 +35,6 @@ static STACK_OF(X509) * material_of(struct trust_cert *const *chain, size_t num)
     return material;
 }
 
-static struct trust_cert *cert_of(struct trust_cert *const *chain, size_t num, const X509 *x509) {
-    for (size_t i = 0; i < num; i++)
-        if (chain[i]->x509 && X509_cmp(chain[i]->x509, x509) == 0)
-            return chain[i];
-    return NULL;
-}
-
-/* OpenSSL checks signatures from the anchor down to the leaf and stops at the first that is wrong: what it
- * found is remembered, as it is dear and asked for again (trust_cert_signed_by). */
-static void keep_signers(X509_STORE_CTX *context, bool valid, struct trust_cert *const *chain, size_t num) {
-    const STACK_OF(X509) *path = X509_STORE_CTX_get0_chain(context);
-    bool wrong = !valid && X509_STORE_CTX_get_error(context) == X509_V_ERR_CERT_SIGNATURE_FAILURE;
-    int last = sk_X509_num(path) - 1, first = wrong ? X509_STORE_CTX_get_error_depth(context) : 0;
-    for (int i = first; (valid || wrong) && i < last; i++) {
-        struct trust_cert *cert = cert_of(chain, num, sk_X509_value(path, i)),
-                          *issuer = cert_of(chain, num, sk_X509_value(path, i + 1));
-        if (cert && issuer)
-            trust_cert_keep_signer(cert, issuer, valid || i > first);
-    }
-}
-
 /* X509_V_OK, or why not. */
 static int verify(const struct trust_store *store, struct trust_cert *const *chain, size_t num,
                   int64_t at_s) {
@@ -71,9 +50,7 @@ static int verify(const struct trust_store *store, struct trust_cert *const *cha
     if (!X509_VERIFY_PARAM_set_purpose(settings, X509_PURPOSE_SSL_SERVER) ||
         !X509_VERIFY_PARAM_set_trust(settings, X509_TRUST_SSL_SERVER))
         goto done;
-    bool valid = X509_verify_cert(context) == 1;
-    keep_signers(context, valid, chain, num);
-    if (valid) {
+    if (X509_verify_cert(context) == 1) {
         error = X509_V_OK;
     } else {
         error = X509_STORE_CTX_get_error(context);

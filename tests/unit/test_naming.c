@@ -6,7 +6,10 @@
 
 #include <cmocka.h>
 
+#include <openssl/sha.h>
+
 #include "../../sensor/judge/naming.h"
+#include "make_cert.h"
 
 #define SECOND UINT64_C(1000000000)
 #define START  (UINT64_C(1800000000) * SECOND)
@@ -92,7 +95,7 @@ static void note(void *context, const struct name_found *fact) {
 
 static void test_rests_on(void **state) {
     char told[256] = "";
-    const struct naming naming = {names, NULL, digest, note, told};
+    const struct naming naming = {.names = names, .digest = digest, .rests_on = note, .context = told};
     (void)state;
     learn_address("www.example.org", &ends.client);
     learn_address("mx.example.org", &ends.client);
@@ -210,59 +213,108 @@ static void test_time(void **state) {
 
 /* --- DANE --- */
 
-static struct cert_digests leaf;
-
-static struct session_event *describe_with_chain(size_t num) {
-    const struct naming naming = {.names = names, .digest = digest};
+static struct session_event *describe_with_chain(const struct made *const *chain, size_t num) {
+    const struct trust_options options = {.verify = false};
+    char error[64];
+    struct trust *trust = trust_new(&options, digest, error, sizeof error);
+    assert_non_null(trust);
+    const struct naming naming = {.names = names, .digest = digest, .trust = trust};
+    struct trust_bytes bytes[2];
     struct naming_ends with = ends;
-    memset(&leaf, 0x5a, sizeof leaf);
-    leaf.known = true;
-    with.chain = (struct dane_chain){&leaf, num, num};
+    for (size_t i = 0; i < num; i++)
+        bytes[i] = (struct trust_bytes){chain[i]->der, chain[i]->len};
+    with.chain = (struct trust_copy){bytes, num};
     naming_describe(&naming, &event, &with);
+    trust_free(trust);
     return &event.session;
 }
 
-static void learn_tlsa(const char *owner, uint8_t fill, bool authentic) {
-    uint8_t record[3 + 32] = {3, 1, 1};
-    memset(record + 3, fill, 32);
+/* The hash of a whole certificate (RFC 6698 section 2.1.2). */
+static void learn_tlsa(const char *owner, uint8_t usage, const struct made *made, bool authentic) {
+    uint8_t record[3 + 32] = {usage, 0, 1};
+    SHA256(made->der, made->len, record + 3);
     learn_bytes(NAME_TLSA, owner, strlen(owner), record, sizeof record, &ends.client, authentic);
 }
 
+/* An authority, whom it signed, and one that only bears the authority's name. */
+static struct {
+    EVP_PKEY *key, *other_key;
+    struct made *authority, *leaf, *namesake;
+} lab;
+
+static int make_certificates(void **state) {
+    (void)state;
+    lab.key = EVP_EC_gen("P-256");
+    lab.other_key = EVP_EC_gen("P-256");
+    lab.authority = cert_make(&(struct recipe){.cn = "authority", .ca = true}, lab.key, NULL);
+    lab.leaf = cert_make(&(struct recipe){.cn = "mx"}, lab.other_key, lab.authority);
+    lab.namesake = cert_make(&(struct recipe){.cn = "authority", .ca = true}, lab.other_key, NULL);
+    return 0;
+}
+
+static int free_certificates(void **state) {
+    (void)state;
+    made_free(lab.authority);
+    made_free(lab.leaf);
+    made_free(lab.namesake);
+    EVP_PKEY_free(lab.key);
+    EVP_PKEY_free(lab.other_key);
+    return 0;
+}
+
 static void test_dane(void **state) {
+    const struct made *const chain[] = {lab.leaf};
     (void)state;
     learn_address("mx.example.org", &ends.client);
-    learn_tlsa("_25._tcp.mx.example.org", 0x5a, true);
+    learn_tlsa("_25._tcp.mx.example.org", 3, lab.leaf, true);
     struct session_event *s = session("mx.example.org", NULL);
-    describe_with_chain(1);
+    describe_with_chain(chain, 1);
     assert_string_equal(s->dane_result, "match");
     assert_string_equal(s->dane_dnssec, "claimed");
     assert_int_equal(s->dane_records.num, 1);
-    assert_memory_equal(s->dane_records.items[0], "3 1 1 5a5a5a", 12);
+    assert_memory_equal(s->dane_records.items[0], "3 0 1 ", 6);
 
     session("mx.example.org", NULL)->destination.port = 26; /* records are of a port */
-    assert_null(describe_with_chain(1)->dane_result);
+    assert_null(describe_with_chain(chain, 1)->dane_result);
 
     s = session("mx.example.org", NULL);
-    describe_with_chain(0); /* no certificate was seen */
+    describe_with_chain(chain, 0); /* no certificate was seen */
     assert_string_equal(s->dane_result, "unknown");
     assert_non_null(s->dane_reason);
 
-    learn_tlsa("_25._tcp.mx.example.org", 0x11, false);
+    learn_tlsa("_25._tcp.mx.example.org", 3, lab.namesake, false);
     s = session("mx.example.org", NULL);
-    describe_with_chain(1);
+    describe_with_chain(chain, 1);
     assert_string_equal(s->dane_result, "match"); /* one is enough (RFC 6698 section 2.1) */
     assert_string_equal(s->dane_dnssec, "not_claimed");
 }
 
+/* RFC 7671 section 5.2: the anchor has to have signed the server's certificate; its name is not enough. */
+static void test_dane_anchor(void **state) {
+    const struct made *const good[] = {lab.leaf, lab.authority}, *const bad[] = {lab.leaf, lab.namesake};
+    (void)state;
+    learn_address("mx.example.org", &ends.client);
+    learn_tlsa("_25._tcp.mx.example.org", 2, lab.authority, true);
+    struct session_event *s = session("mx.example.org", NULL);
+    describe_with_chain(good, 2);
+    assert_string_equal(s->dane_result, "match");
+    learn_tlsa("_25._tcp.mx.example.org", 2, lab.namesake, true);
+    s = session("mx.example.org", NULL);
+    describe_with_chain(bad, 2);
+    assert_string_equal(s->dane_result, "unknown");
+    assert_string_equal(s->dane_reason, "chain_not_signed");
+}
+
 /* RFC 7672 section 2.2.2: the records may be where the alias leads. */
 static void test_dane_by_alias(void **state) {
+    const struct made *const chain[] = {lab.leaf};
     (void)state;
     learn_address("mail.example.net", &ends.client);
     learn(NAME_MX, "mail.example.net", "example.net");
     learn(NAME_ALIAS, "mail.example.net", "host.example.net");
-    learn_tlsa("_25._tcp.host.example.net", 0x11, false);
+    learn_tlsa("_25._tcp.host.example.net", 3, lab.namesake, false);
     struct session_event *s = session("mail.example.net", NULL);
-    describe_with_chain(1);
+    describe_with_chain(chain, 1);
     assert_string_equal(s->dane_result, "mismatch");
     assert_string_equal(s->dane_reason, "no_record_matches");
 }
@@ -379,11 +431,12 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_acquitted, begin, end),
         cmocka_unit_test_setup_teardown(test_time, begin, end),
         cmocka_unit_test_setup_teardown(test_dane, begin, end),
+        cmocka_unit_test_setup_teardown(test_dane_anchor, begin, end),
         cmocka_unit_test_setup_teardown(test_dane_by_alias, begin, end),
         cmocka_unit_test_setup_teardown(test_alias_in_another_answer, begin, end),
         cmocka_unit_test_setup_teardown(test_many_aliases, begin, end),
         cmocka_unit_test_setup_teardown(test_domain_records, begin, end),
         cmocka_unit_test_setup_teardown(test_without_names, begin, end),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_certificates, free_certificates);
 }
