@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/provider.h>
+
 #include "trust_cache.h"
 #include "trust_cert.h"
 #include "trust_store.h"
@@ -44,7 +46,8 @@ struct trust {
     struct trust_cache *certificates; /* struct trust_cert, by its SHA-256 */
     struct trust_cache *answers;      /* struct trust_answer, by the SHA-256 of the chain's hashes */
     struct trust_live live;
-    size_t live_max; /* bytes */
+    OSSL_PROVIDER *nothing; /* all that live.keyless has */
+    size_t live_max;        /* bytes */
     struct trust_counters counters;
 };
 
@@ -73,9 +76,12 @@ struct trust *trust_new(const struct trust_options *options, struct digest *dige
         budget_part(options->budget, TRUST_PARTS * (options->num_sharing > 0 ? options->num_sharing : 1));
     trust->live_max = part < TRUST_LIVE_BYTES_MAX ? part : TRUST_LIVE_BYTES_MAX;
     size_t cache_max = part / 2 < TRUST_CACHE_BYTES_MAX ? part / 2 : TRUST_CACHE_BYTES_MAX;
+    trust->live.keyless = OSSL_LIB_CTX_new();
+    if (trust->live.keyless)
+        trust->nothing = OSSL_PROVIDER_load(trust->live.keyless, "null");
     trust->certificates = trust_cache_new(TRUST_CACHE_MAX, cache_max, release_cert);
     trust->answers = trust_cache_new(TRUST_VERIFIED_MAX, SIZE_MAX, free);
-    if (trust->certificates == NULL || trust->answers == NULL)
+    if (trust->nothing == NULL || trust->certificates == NULL || trust->answers == NULL)
         goto out_of_memory;
     if (trust->verify && !trust_store_load(&trust->store, options->ca_path, error, error_len)) {
         trust_free(trust);
@@ -95,6 +101,9 @@ void trust_free(struct trust *trust) {
     trust_cache_free(trust->certificates);
     trust_cache_free(trust->answers);
     trust_store_cleanup(&trust->store);
+    if (trust->nothing)
+        OSSL_PROVIDER_unload(trust->nothing);
+    OSSL_LIB_CTX_free(trust->live.keyless);
     free(trust);
 }
 

@@ -3,6 +3,9 @@
  * A certificate is parsed once: a bounded cache keyed by SHA-256 holds its facts; verification of a whole
  * chain is cached by the chain's hash and redone when the time leaves the span for which the answer holds.
  *
+ * A key is decoded when a signature has to be checked. A server's key that is none (a point that is not on
+ * its curve) goes unnoticed in a chain that no anchor could make valid.
+ *
  * What is read how:
  * - Common names are the last CN of a name; distinguished names are in RFC 4514 order ("CN=a,O=b"), UTF-8
  *   readable, control characters as "\0A". Bytes that are not UTF-8, and NUL, become U+FFFD.

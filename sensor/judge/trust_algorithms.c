@@ -7,6 +7,7 @@
 #include <openssl/objects.h>
 
 #include "trust_cert.h"
+#include "trust_der.h"
 
 #define WEAK_RSA_BITS 2048
 #define WEAK_EC_BITS  224
@@ -65,21 +66,59 @@ static bool kind_is_known(const ASN1_OBJECT *object) {
     return management != NULL;
 }
 
-static void key_read(struct trust_cert *cert) {
-    ASN1_OBJECT *object = NULL;
-    if (!X509_PUBKEY_get0_param(&object, NULL, NULL, NULL, X509_get_X509_PUBKEY(cert->x509)))
-        return;
-    bool is_post_quantum = algorithm_name(object, &cert->key_algorithm);
-    EVP_PKEY *key = X509_get0_pubkey(cert->x509);
-    cert->can_be_verified = key != NULL || kind_is_known(object);
-    if (is_post_quantum) {
-        /* the size is the public key's, as OpenSSL 3.5 says it, so that every OpenSSL gives the same */
-        const ASN1_BIT_STRING *bits = X509_get0_pubkey_bitstr(cert->x509);
-        cert->key_bits = bits ? 8 * (int64_t)ASN1_STRING_length(bits) : EVENT_ABSENT;
-        return;
+/* Bits of the modulus of an RSAPublicKey (RFC 8017 appendix A.1.1), where it is whole bytes. 0: it is not. */
+static int64_t rsa_bits(struct reader key) {
+    struct reader pair = der_expect(&key, DER_SEQUENCE);
+    struct reader modulus = der_expect(&pair, DER_INTEGER), exponent = der_expect(&pair, DER_INTEGER);
+    if (!reader_done(&key) || !reader_done(&pair))
+        return 0;
+    if (reader_u8(&modulus) != 0 || reader_u8(&exponent) >= 0x80 || !reader_ok(&exponent))
+        return 0;
+    int64_t bits = 8 * (int64_t)reader_left(&modulus);
+    return reader_u8(&modulus) >= 0x80 ? bits : 0;
+}
+
+/* An uncompressed point (RFC 5480 section 2.2) on a curve that is in use. Whether it is on it is not asked.
+ */
+static int64_t point_bits(const ASN1_OBJECT *curve, struct reader point, const char **name) {
+    static const struct {
+        int nid;
+        const char *name;
+        uint16_t bits, coordinate_len;
+    } curves[] = {{NID_X9_62_prime256v1, "secp256r1", 256, 32},
+                  {NID_secp384r1, "secp384r1", 384, 48},
+                  {NID_secp521r1, "secp521r1", 521, 66}};
+    int nid = OBJ_obj2nid(curve);
+    for (size_t i = 0; i < sizeof curves / sizeof curves[0]; i++) {
+        if (curves[i].nid == nid && reader_left(&point) == 1 + 2u * curves[i].coordinate_len &&
+            reader_u8(&point) == 0x04) {
+            *name = curves[i].name;
+            return curves[i].bits;
+        }
     }
-    if (key == NULL)
-        return;
+    return 0;
+}
+
+/* The keys that nearly all have: their size is seen without decoding them, which is dear. False: another. */
+static bool usual_key_read(struct trust_cert *cert, const ASN1_OBJECT *object, const X509_ALGOR *algorithm,
+                           struct reader key) {
+    int parameter_type, kind = OBJ_obj2nid(object);
+    const void *parameter;
+    int64_t bits = 0;
+    X509_ALGOR_get0(NULL, &parameter_type, &parameter, algorithm);
+    if (kind == NID_rsaEncryption && parameter_type == V_ASN1_NULL)
+        bits = rsa_bits(key);
+    else if (kind == NID_X9_62_id_ecPublicKey && parameter_type == V_ASN1_OBJECT)
+        bits = point_bits(parameter, key, &cert->key_curve);
+    if (bits == 0)
+        return false;
+    cert->key_bits = bits;
+    cert->can_be_verified = true;
+    cert->weak_key = kind == NID_rsaEncryption && bits < WEAK_RSA_BITS;
+    return true;
+}
+
+static void decoded_key_read(struct trust_cert *cert, EVP_PKEY *key) {
     int bits = EVP_PKEY_get_bits(key);
     int kind = EVP_PKEY_get_base_id(key);
     if (bits <= 0)
@@ -90,6 +129,30 @@ static void key_read(struct trust_cert *cert) {
         cert->weak_key = bits < WEAK_EC_BITS;
     } else if (kind == EVP_PKEY_RSA || kind == EVP_PKEY_RSA_PSS || kind == EVP_PKEY_DSA) {
         cert->weak_key = bits < WEAK_RSA_BITS;
+    }
+}
+
+static void key_read(struct trust_cert *cert) {
+    ASN1_OBJECT *object = NULL;
+    X509_ALGOR *algorithm = NULL;
+    const unsigned char *bytes = NULL;
+    int len = 0;
+    if (!X509_PUBKEY_get0_param(&object, &bytes, &len, &algorithm, X509_get_X509_PUBKEY(cert->x509)))
+        return;
+    bool is_post_quantum = algorithm_name(object, &cert->key_algorithm);
+    if (usual_key_read(cert, object, algorithm, reader_of(bytes, len > 0 ? (size_t)len : 0)))
+        return;
+    X509 *whole = trust_cert_whole(cert); /* what object was of may be gone */
+    if (whole == NULL || !X509_PUBKEY_get0_param(&object, NULL, NULL, NULL, X509_get_X509_PUBKEY(whole)))
+        return;
+    EVP_PKEY *key = X509_get0_pubkey(whole);
+    cert->can_be_verified = key != NULL || kind_is_known(object);
+    if (is_post_quantum) {
+        /* the size is the public key's, as OpenSSL 3.5 says it, so that every OpenSSL gives the same */
+        const ASN1_BIT_STRING *bits = X509_get0_pubkey_bitstr(cert->x509);
+        cert->key_bits = bits ? 8 * (int64_t)ASN1_STRING_length(bits) : EVENT_ABSENT;
+    } else if (key != NULL) {
+        decoded_key_read(cert, key);
     }
 }
 

@@ -136,6 +136,11 @@ static size_t first_of(const struct trust_anchors *anchors, const X509_NAME *sub
     return low;
 }
 
+bool trust_anchors_know(const struct trust_anchors *anchors, const X509_NAME *subject) {
+    size_t at = first_of(anchors, subject);
+    return at < anchors->num && X509_NAME_cmp(anchors->all[at].subject, subject) == 0;
+}
+
 /* What OpenSSL asks where its store has nothing of that subject: all of them are put there, so that it asks
  * once and chooses among them as ever. */
 static int find(X509_LOOKUP *lookup, X509_LOOKUP_TYPE type, const X509_NAME *subject, X509_OBJECT *found) {

@@ -37,6 +37,9 @@ const struct trust_anchor *trust_anchors_get(const struct trust_anchors *anchors
 /* Once all are added: the store finds them here. False: out of memory. */
 bool trust_anchors_serve(struct trust_anchors *anchors, X509_STORE *store);
 
+/* Is one of this name among them? Once they serve. */
+bool trust_anchors_know(const struct trust_anchors *anchors, const X509_NAME *subject);
+
 /* True when one that was asked for could not be parsed: that no issuer was found says nothing then. */
 bool trust_anchors_incomplete(const struct trust_anchors *anchors);
 

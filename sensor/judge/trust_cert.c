@@ -80,34 +80,51 @@ static void read_facts(struct trust_cert *cert) {
     trust_cert_read_algorithms(cert);
 }
 
+/* NULL: it is none, or out of memory. */
+static X509 *parse(const uint8_t *der, size_t len, OSSL_LIB_CTX *context) {
+    const unsigned char *at = der;
+    X509 *x509 = X509_new_ex(context, NULL);
+    return x509 ? d2i_X509(&x509, &at, (long)len) : NULL;
+}
+
 static X509 *parse_repaired(const uint8_t *der, size_t len) {
     X509 *x509 = NULL;
     uint8_t *copy = malloc(len);
     if (copy == NULL)
         return NULL;
     memcpy(copy, der, len);
-    if (trust_der_repair(der, len, copy)) {
-        const unsigned char *at = copy;
-        x509 = d2i_X509(NULL, &at, (long)len);
-    }
+    if (trust_der_repair(der, len, copy))
+        x509 = parse(copy, len, NULL);
     free(copy);
     return x509;
 }
 
 static void parse_der(struct trust_cert *cert, const uint8_t *der, size_t len) {
-    const unsigned char *at = der;
-    cert->x509 = d2i_X509(NULL, &at, (long)len);
+    cert->x509 = parse(der, len, cert->live->keyless);
+    cert->whole = cert->live->keyless == NULL;
     if (cert->x509 == NULL && len > 0) {
         cert->x509 = parse_repaired(der, len);
-        cert->repaired = cert->x509 != NULL;
+        cert->whole = cert->repaired = cert->x509 != NULL;
     }
+}
+
+X509 *trust_cert_whole(struct trust_cert *cert) {
+    if (cert->whole || cert->x509 == NULL)
+        return cert->x509;
+    X509 *whole = cert->der ? parse(cert->der, cert->der_len, NULL) : NULL;
+    if (whole == NULL)
+        return NULL;
+    X509_free(cert->x509);
+    cert->x509 = whole;
+    cert->whole = true;
+    return whole;
 }
 
 size_t trust_cert_cost(size_t len) {
     return sizeof(struct trust_cert) + COST_BASE + COST_FACTOR * len;
 }
 
-struct trust_cert *trust_cert_new(const uint8_t *der, size_t len, const uint8_t sha256[32], bool parse,
+struct trust_cert *trust_cert_new(const uint8_t *der, size_t len, const uint8_t sha256[32], bool readable,
                                   struct trust_live *live) {
     struct trust_cert *cert = calloc(1, sizeof *cert);
     if (cert == NULL)
@@ -116,7 +133,8 @@ struct trust_cert *trust_cert_new(const uint8_t *der, size_t len, const uint8_t 
     memcpy(cert->sha256, sha256, sizeof cert->sha256);
     cert->not_before_s = cert->not_after_s = cert->key_bits = EVENT_ABSENT;
     cert->cost = sizeof *cert;
-    if (parse)
+    cert->live = live;
+    if (readable)
         parse_der(cert, der, len);
     if (cert->x509) {
         cert->cost = trust_cert_cost(len);
@@ -127,7 +145,6 @@ struct trust_cert *trust_cert_new(const uint8_t *der, size_t len, const uint8_t 
         }
         read_facts(cert);
     }
-    cert->live = live;
     live->bytes += cert->cost;
     budget_change(live->budget, 0, cert->cost);
     ERR_clear_error();
@@ -166,7 +183,7 @@ enum fact trust_cert_self_signed(struct trust_cert *cert) {
         cert->self_signed = FACT_UNKNOWN;
     else if (!cert->self_issued)
         cert->self_signed = FACT_NO;
-    else if (!cert->can_be_verified)
+    else if (!cert->can_be_verified || trust_cert_whole(cert) == NULL)
         cert->self_signed = FACT_UNKNOWN;
     else
         cert->self_signed = fact_of(X509_self_signed(cert->x509, 1) == 1);

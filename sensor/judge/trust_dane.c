@@ -27,14 +27,15 @@ const struct cert_digests *trust_cert_digests(struct trust_cert *cert) {
     return digests;
 }
 
-bool trust_cert_signed_by(struct trust_cert *cert, const struct trust_cert *issuer) {
+bool trust_cert_signed_by(struct trust_cert *cert, struct trust_cert *issuer) {
     if (cert->x509 == NULL || issuer->x509 == NULL || !cert->can_be_verified)
         return false;
     if (memcmp(cert->signer, issuer->sha256, sizeof cert->signer) == 0)
         return cert->signed_by_signer;
-    EVP_PKEY *key = X509_get0_pubkey(issuer->x509);
+    EVP_PKEY *key = X509_get0_pubkey(trust_cert_whole(issuer));
     memcpy(cert->signer, issuer->sha256, sizeof cert->signer);
-    cert->signed_by_signer = key != NULL && X509_check_issued(issuer->x509, cert->x509) == X509_V_OK &&
+    cert->signed_by_signer = key != NULL && trust_cert_whole(cert) != NULL &&
+                             X509_check_issued(issuer->x509, cert->x509) == X509_V_OK &&
                              X509_verify(cert->x509, key) == 1;
     ERR_clear_error();
     return cert->signed_by_signer;
