@@ -17,7 +17,7 @@
 #define VAIN_ASKS   64  /* folding is in vain too often when it is so again within so many asks */
 #define WHOLE_PARTS 8   /* of the budget: one of them for those that are whole */
 #define WHOLE_STEP                                                                                           \
-    8 /* more stay whole for each that was folded in vain, one less each time that room is made */
+    128 /* more stay whole for each that was folded in vain, one less each time that room is made */
 #define MALLOC_HEADER 8
 #define FOLDED_FROM   offsetof(struct flow, client) /* what stands before it, the table knows */
 

@@ -33,7 +33,7 @@ enum flow_queue {
 #define FLOW_SIGNATURES                                                                                      \
     4 /* recent packets of each direction that are remembered to know a mirror's duplicates */
 
-#define FLOWS_WHOLE     1024 /* that are not folded, at least, */
+#define FLOWS_WHOLE     128  /* that are not folded, at least, */
 #define FLOWS_WHOLE_MAX 8192 /* and at most, where so many take turns */
 #define FLOW_FOLDED_MAX 2048 /* bytes of one that is; what would take more stays whole */
 
