@@ -176,18 +176,25 @@ void trust_cert_unref(struct trust_cert *cert) {
     free(cert);
 }
 
-enum fact trust_cert_self_signed(struct trust_cert *cert) {
-    if (cert->self_signed_known)
-        return cert->self_signed;
+static enum fact self_signed(struct trust_cert *cert) {
     if (cert->x509 == NULL)
-        cert->self_signed = FACT_UNKNOWN;
-    else if (!cert->self_issued)
-        cert->self_signed = FACT_NO;
-    else if (!cert->can_be_verified || trust_cert_whole(cert) == NULL)
-        cert->self_signed = FACT_UNKNOWN;
-    else
-        cert->self_signed = fact_of(X509_self_signed(cert->x509, 1) == 1);
-    cert->self_signed_known = true;
-    ERR_clear_error();
+        return FACT_UNKNOWN;
+    if (!cert->self_issued)
+        return FACT_NO;
+    if (!cert->can_be_verified)
+        return FACT_UNKNOWN;
+    enum fact answer = cert->whole ? FACT_UNKNOWN : trust_cert_signed_itself(cert);
+    if (answer != FACT_UNKNOWN)
+        return answer;
+    X509 *whole = trust_cert_whole(cert);
+    return whole ? fact_of(X509_self_signed(whole, 1) == 1) : FACT_UNKNOWN;
+}
+
+enum fact trust_cert_self_signed(struct trust_cert *cert) {
+    if (!cert->self_signed_known) {
+        cert->self_signed = self_signed(cert);
+        cert->self_signed_known = true;
+        ERR_clear_error();
+    }
     return cert->self_signed;
 }

@@ -104,6 +104,19 @@ void trust_text_set(struct trust_text *text, const void *data, size_t len); /* c
 void trust_cert_read_names(struct trust_cert *cert);                        /* trust_names.c */
 void trust_cert_read_algorithms(struct trust_cert *cert);                   /* trust_algorithms.c */
 
+/* trust_issuer.c. The kind of key that can have signed it (EVP_PKEY_RSA), by the algorithm that is signed,
+ * which is what OpenSSL goes by; NID_undef: unknown. Does the issuer's key identifier fit, if it asks for
+ * one? */
+int trust_cert_signer_kind(const struct trust_cert *cert);
+bool trust_cert_authority_fits(const struct trust_cert *cert, X509 *issuer);
+
+/* Is it self-signed by all that it says, as OpenSSL's EXFLAG_SS has it? */
+bool trust_cert_names_itself(const struct trust_cert *cert);
+
+/* And by its signature? Of a usual kind of key a usable one is made in a tenth of the time in which OpenSSL
+ * decodes it. UNKNOWN: OpenSSL has to be asked. */
+enum fact trust_cert_signed_itself(const struct trust_cert *cert);
+
 /* For DER that OpenSSL refuses: retags bad strings of the names in copy, which holds the same len bytes.
  * False when there are none. (trust_repair.c) */
 bool trust_der_repair(const uint8_t *der, size_t len, uint8_t *copy);

@@ -148,6 +148,12 @@ static bool to_be_signed(struct reader *in, struct der_certificate *parts) {
 bool der_certificate_read(const uint8_t *der, size_t len, struct der_certificate *parts) {
     struct reader in = reader_of(der, len);
     struct reader certificate = der_expect(&in, DER_SEQUENCE);
-    return reader_done(&in) && to_be_signed(&certificate, parts) && algorithm(&certificate) &&
-           bit_string(&certificate) && reader_done(&certificate);
+    const uint8_t *from = certificate.pos;
+    if (!reader_done(&in) || !to_be_signed(&certificate, parts))
+        return false;
+    parts->to_be_signed = reader_of(from, (size_t)(certificate.pos - from));
+    if (!algorithm(&certificate))
+        return false;
+    parts->signature = certificate;
+    return bit_string(&certificate) && reader_done(&certificate);
 }

@@ -35,7 +35,7 @@ bool der_follows(const struct reader *in, uint8_t wanted);
 
 /* Parts of a certificate (RFC 5280 section 4.1), borrowed, each with its tag and length. */
 struct der_certificate {
-    struct reader issuer, not_before, not_after, subject;
+    struct reader to_be_signed, issuer, not_before, not_after, subject, signature;
 };
 
 /* True when the bytes are one certificate, and OpenSSL will take it if it takes its two names, which are not

@@ -86,20 +86,13 @@ static bool bears_name(const struct trust_cert *cert, const X509_NAME *name) {
 /* As X509_check_issued(3), for a leaf whose key is not decoded and an issuer of the right name. False also
  * where that might say otherwise. */
 static bool is_surely_issued(const struct trust_cert *leaf, struct trust_cert *issuer) {
-    const ASN1_OBJECT *algorithm; /* as OpenSSL, the one that is signed (RFC 5280 section 4.1.2.3) */
-    int kind;
     X509 *whole = trust_cert_whole(issuer);
     EVP_PKEY *key = X509_get0_pubkey(whole);
     if (key == NULL || (X509_get_extension_flags(whole) & EXFLAG_INVALID) ||
         (X509_get_key_usage(whole) & KU_KEY_CERT_SIGN) == 0)
         return false;
-    X509_ALGOR_get0(&algorithm, NULL, NULL, X509_get0_tbs_sigalg(leaf->x509));
-    if (!OBJ_find_sigid_algs(OBJ_obj2nid(algorithm), NULL, &kind) || EVP_PKEY_get_base_id(key) != kind)
-        return false;
-    AUTHORITY_KEYID *authority = X509_get_ext_d2i(leaf->x509, NID_authority_key_identifier, NULL, NULL);
-    bool fits = X509_check_akid(whole, authority) == X509_V_OK;
-    AUTHORITY_KEYID_free(authority);
-    return fits;
+    return EVP_PKEY_get_base_id(key) == trust_cert_signer_kind(leaf) &&
+           trust_cert_authority_fits(leaf, whole);
 }
 
 /* What OpenSSL says of a chain none of whose certificates has to do with an anchor: it checks no signature
@@ -108,9 +101,11 @@ static bool is_surely_issued(const struct trust_cert *leaf, struct trust_cert *i
 static int verify_unanchored(const struct trust_store *store, struct trust_cert *const *chain, size_t num,
                              int64_t at_s) {
     const struct trust_cert *leaf = chain[0];
-    if (leaf->whole || leaf->self_issued || (X509_get_extension_flags(leaf->x509) & EXFLAG_INVALID) ||
+    if (leaf->whole || (X509_get_extension_flags(leaf->x509) & EXFLAG_INVALID) ||
         anchor_is_near(store, chain, num))
         return X509_V_OK;
+    if (leaf->self_issued)
+        return trust_cert_names_itself(leaf) ? X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT : X509_V_OK;
     const X509_NAME *issuer = X509_get_issuer_name(leaf->x509);
     size_t num_issuers = 0;
     for (size_t i = 1; i < num; i++)
