@@ -13,11 +13,11 @@
 #define ROOM_STEP   16 /* as malloc() rounds up itself */
 #define ROOM_SESSION                                                                                         \
     394 /* enough for most to the end of their handshake: a block that need not grow leaves no hole */
-#define FOLDS_STEP  512 /* of a count that is kept in 8 bits: seldom, what was long ago looks recent */
-#define VAIN_ASKS   64  /* folding is in vain too often when it is so again within so many asks */
-#define WHOLE_PARTS 8   /* of the budget: one of them for those that are whole */
-#define WHOLE_STEP                                                                                           \
-    128 /* more stay whole for each that was folded in vain, one less each time that room is made */
+#define FOLDS_STEP    512 /* of a count that is kept in 8 bits: seldom, what was long ago looks recent */
+#define VAIN_ASKS     64  /* folding is in vain too often when it is so again within so many asks */
+#define WHOLE_PARTS   8   /* of the budget: one of them for those that are whole */
+#define WHOLE_STEP    8   /* more stay whole for each that was folded in vain, */
+#define WHOLE_CALM    16  /* and one less whenever so many were folded */
 #define MALLOC_HEADER 8
 #define FOLDED_FROM   offsetof(struct flow, client) /* what stands before it, the table knows */
 
@@ -31,9 +31,10 @@ struct flow_entry {
     };
     uint32_t hash;
     uint16_t port[2];
-    uint16_t folded_len; /* 0: it is whole */
-    uint16_t room;       /* for a fold; stays while the flow is whole: it will be folded again */
-    uint8_t folded_at;   /* by the number of folds, in FOLDS_STEP */
+    unsigned folded_len : 15; /* 0: it is whole */
+    unsigned session_folded : 1;
+    uint16_t room;     /* for a fold; stays while the flow is whole: it will be folded again */
+    uint8_t folded_at; /* by the number of folds, in FOLDS_STEP */
     uint8_t addr_len;
     uint8_t bytes[]; /* addresses of both ends, the lower one first; then the fold */
 };
@@ -80,9 +81,9 @@ struct flow_table *flow_table_new(size_t max_flows, const struct session_tools *
     table->num_buckets = table->room = BUCKETS_MIN;
     table->mask = 2 * BUCKETS_MIN - 1;
     table->max_flows = max_flows;
-    table->whole_max = FLOWS_WHOLE;
     size_t part = budget_part(tools->budget, WHOLE_PARTS) / FLOW_FOLDED_MAX;
     table->whole_limit = part < FLOWS_WHOLE_MAX ? part : FLOWS_WHOLE_MAX;
+    table->whole_max = table->whole_limit < FLOWS_WHOLE_FIRST ? FLOWS_WHOLE : FLOWS_WHOLE_FIRST;
     table->tools = tools;
     table->buckets = calloc(table->room, sizeof(struct flow_entry *));
     table->spare = malloc(sizeof *table->spare);
@@ -277,7 +278,8 @@ static __attribute__((noinline)) void fold_flow(struct flow_table *table, struct
     if (!entry)
         return;
     memcpy(fold_of(entry), bytes, len);
-    entry->folded_len = (uint16_t)len;
+    entry->folded_len = len & 0x7fff;
+    entry->session_folded = flow->session != NULL;
     entry->folded_at = (uint8_t)(table->num_folds++ / FOLDS_STEP);
     entry->wait = (struct flow_wait){flow->active_ns, flow->last_packet};
     if (flow->session)
@@ -292,7 +294,7 @@ static bool is_crowded(const struct flow_table *table) {
 
 /* Before one more is asked for: those that were longest ago make room. */
 static void fold_quiet(struct flow_table *table) {
-    if (is_crowded(table) && table->whole_max > FLOWS_WHOLE)
+    if (is_crowded(table) && table->whole_max > FLOWS_WHOLE && table->num_folds % WHOLE_CALM == 0)
         table->whole_max--;
     while (is_crowded(table)) {
         struct flow *flow = table->asked_first;
@@ -344,9 +346,8 @@ static __attribute__((noinline)) struct flow *unfold_flow(struct flow_table *tab
     flow->key = key_of(entry);
     flow->may_fold = false;
     flow->held = 0;
-    bool has_session = reader_left(&in) > 0; /* it lies behind the connection's own state */
-    flow->session = has_session ? session_unfold(&in, table->tools) : NULL;
-    if (has_session && !flow->session)
+    flow->session = entry->session_folded ? session_unfold(&in, table->tools) : NULL;
+    if (entry->session_folded && !flow->session)
         lose_session(flow);
     entry->flow = flow;
     entry->folded_len = 0;
@@ -487,7 +488,8 @@ static struct flow_entry *new_entry(const struct segment *segment, uint8_t *send
     uint8_t other = (uint8_t)(1 - *sender);
     entry->hash = segment->flow_hash;
     entry->addr_len = addr_len;
-    entry->folded_len = entry->room = 0;
+    entry->folded_len = 0;
+    entry->room = 0;
     entry->port[*sender] = segment->src_port;
     entry->port[other] = segment->dst_port;
     memcpy(entry->bytes + *sender * addr_len, segment->src, addr_len);
@@ -605,7 +607,7 @@ bool flow_waits(const struct flow_table *table, enum flow_queue queue, struct fl
 
 bool flow_drop_folded(struct flow_table *table, enum flow_queue queue) {
     struct flow_entry *entry = table->oldest[queue];
-    if (!entry || whole_of(entry) || *fold_of(entry) != 0)
+    if (!entry || whole_of(entry) || entry->session_folded)
         return false;
     remove_entry(table, entry, (uint8_t)queue);
     return true;

@@ -33,9 +33,10 @@ enum flow_queue {
 #define FLOW_SIGNATURES                                                                                      \
     4 /* recent packets of each direction that are remembered to know a mirror's duplicates */
 
-#define FLOWS_WHOLE     128  /* that are not folded, at least, */
-#define FLOWS_WHOLE_MAX 8192 /* and at most, where so many take turns */
-#define FLOW_FOLDED_MAX 2048 /* bytes of one that is; what would take more stays whole */
+#define FLOWS_WHOLE       128  /* that are not folded, at least, */
+#define FLOWS_WHOLE_FIRST 1024 /* to begin with, */
+#define FLOWS_WHOLE_MAX   8192 /* and at most, where so many take turns */
+#define FLOW_FOLDED_MAX   2048 /* bytes of one that is; what would take more stays whole */
 
 struct session;
 struct recognition;

@@ -12,7 +12,7 @@
 #include "../../sensor/track/flow_hash.h"
 #include "../../sensor/track/session.h"
 
-#define FEW       3000 /* more than FLOWS_WHOLE, less than FLOWS_WHOLE_MAX */
+#define FEW       3000 /* more than FLOWS_WHOLE_FIRST, less than FLOWS_WHOLE_MAX */
 #define MANY      10000
 #define ROUNDS    40
 #define SELDOM    100 /* other asks between two */
@@ -94,7 +94,7 @@ static void few_stay_whole_when_no_more_take_turns(void **state) {
     for (int i = 0; i < ROUNDS; i++)
         (void)turn(&busy, places, FEW);
     assert_true(held(&busy) > FEW * sizeof(struct flow));
-    for (uint32_t i = 0; i < MANY; i++) {
+    for (uint32_t i = 0; i < 10 * MANY; i++) {
         (void)ask(&busy, i);
         (void)ask(&quiet, i);
     }
@@ -144,6 +144,30 @@ static void a_small_budget_has_few_whole_ones(void **state) {
     world_end(&world);
 }
 
+/* What is over need not be made whole to be forgotten. */
+static void what_is_over_is_dropped_as_it_is(void **state) {
+    (void)state;
+    struct world world;
+    world_begin(&world, 512 * MEGABYTES);
+    for (uint32_t i = 0; i < 2 * FLOWS_WHOLE_FIRST; i++) {
+        struct flow *flow = ask(&world, i);
+        flow->packets[SIDE_CLIENT] = 20;
+        flow->streams[SIDE_CLIENT].next = flow->streams[SIDE_SERVER].next = 1000;
+        flow_close(world.table, flow, 1);
+    }
+    assert_int_equal(flow_queue_count(world.table, QUEUE_CLOSED), 2 * FLOWS_WHOLE_FIRST);
+    assert_false(flow_drop_folded(world.table, QUEUE_OPEN));
+    size_t num_dropped = 0;
+    while (flow_queue_count(world.table, QUEUE_CLOSED) > 0) {
+        if (flow_drop_folded(world.table, QUEUE_CLOSED))
+            num_dropped++;
+        else
+            flow_remove(world.table, flow_oldest(world.table, QUEUE_CLOSED));
+    }
+    assert_true(num_dropped >= FLOWS_WHOLE_FIRST);
+    world_end(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(those_that_take_turns_stay_whole),
@@ -151,6 +175,7 @@ int main(void) {
         cmocka_unit_test(more_than_that_are_folded),
         cmocka_unit_test(those_that_are_seldom_asked_for_are_folded),
         cmocka_unit_test(a_small_budget_has_few_whole_ones),
+        cmocka_unit_test(what_is_over_is_dropped_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
