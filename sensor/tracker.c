@@ -37,6 +37,7 @@ struct tracker {
     struct order order;            /* of what is told now */
     uint32_t input;                /* number of the input being read */
     struct tracker_counters counters;
+    uint64_t trust_limits_hit; /* those that are counted there */
 };
 
 static bool open_tools(struct tracker *tracker, size_t max_flows, char *error, size_t error_len) {
@@ -201,6 +202,9 @@ static void count_limits(struct tracker *tracker, const struct flow *flow) {
     if (session->tls)
         limits[LIMIT_TLS] += tls_facts(session->tls)->limits_hit;
     limits[LIMIT_TCP_BUFFER] += flow->buffer_full;
+    uint64_t trust_hit = trust_limits_hit(tracker->tools.trust);
+    limits[LIMIT_TLS] += trust_hit - tracker->trust_limits_hit;
+    tracker->trust_limits_hit = trust_hit;
 }
 
 static void keep_end(struct name_end *end, const uint8_t *address, uint8_t len) {

@@ -34,6 +34,7 @@ LIMITS = [
     ("compression pointers in one name of it", "DNS_JUMPS_MAX", "parsers/dns.h", ""),
     ("names and addresses remembered from the DNS", "NAMES_MAX", "sensor/judge/names.h", ""),
     ("certificates remembered with what was found out about them", "TRUST_CACHE_MAX", "sensor/judge/trust.h", ""),
+    ("bytes of a chain that TLSA records are compared with", "TRUST_COPY_MAX", "sensor/judge/trust.h", "`tls`"),
     ("bytes of those that open sessions hold besides", "TRUST_LIVE_BYTES_MAX", "sensor/judge/trust.h", "`tls`"),
     ("kinds of ClientHello remembered, by each worker, outside `--memory-cap`", "HELLO_CACHE_MAX", "sensor/judge/hello.h", ""),
     ("bytes of the cipher suites of one", "HELLO_JSON_MAX", "sensor/judge/hello.h", ""),

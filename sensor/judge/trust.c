@@ -412,15 +412,20 @@ void trust_judge(struct trust_chain *chain, int64_t at_s, const char *expected_n
 }
 
 struct trust_copy trust_chain_copy(const struct trust_chain *chain, struct arena *arena) {
-    struct trust_bytes *certificates = arena_alloc(arena, chain->num * sizeof *certificates);
-    if (chain->num == 0 || certificates == NULL)
+    size_t len = 0;
+    for (size_t i = 0; i < chain->num; i++)
+        len += chain->certificates[i]->der_len;
+    if (len > TRUST_COPY_MAX)
+        chain->trust->counters.chains_not_copied++;
+    if (chain->num == 0 || len > TRUST_COPY_MAX)
         return (struct trust_copy){0};
-    for (size_t i = 0; i < chain->num; i++) {
+    struct trust_bytes *certificates = arena_alloc(arena, chain->num * sizeof *certificates);
+    for (size_t i = 0; certificates && i < chain->num; i++) {
         const struct trust_cert *cert = chain->certificates[i];
         const uint8_t *der = cert->der ? arena_copy(arena, cert->der, cert->der_len) : NULL;
         certificates[i] = (struct trust_bytes){der, der ? cert->der_len : 0};
     }
-    return (struct trust_copy){certificates, chain->num};
+    return (struct trust_copy){certificates, certificates ? chain->num : 0};
 }
 
 static struct dane_chain digests_of(const struct trust_chain *chain, struct arena *arena) {
@@ -450,4 +455,10 @@ struct dane_chain trust_digests(struct trust *trust, const struct trust_copy *co
 
 const struct trust_counters *trust_counters(const struct trust *trust) {
     return &trust->counters;
+}
+
+uint64_t trust_limits_hit(const struct trust *trust) {
+    const struct trust_counters *counters = &trust->counters;
+    return counters->certificates_too_long + counters->chains_too_long + counters->memory_full +
+           counters->chains_not_copied;
 }

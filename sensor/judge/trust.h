@@ -35,10 +35,11 @@
 #define TRUST_PARTS           4            /* one of so many of the budget; half of it for the cache */
 #define TRUST_VERIFIED_MAX    4096         /* answers for whole chains kept */
 #define TRUST_CERTIFICATE_MAX                                                                                \
-    (1u << 20)                  /* bytes of one certificate; of a longer one only the hash is told           \
-                                 */
-#define TRUST_CHAIN_MAX     256 /* certificates of one chain that are kept and verified */
-#define TRUST_EXPIRING_DAYS 30  /* cert.expiring_soon: fewer whole days than this are left */
+    (1u << 20)                           /* bytes of one certificate; of a longer one only the hash is told  \
+                                          */
+#define TRUST_CHAIN_MAX     256          /* certificates of one chain that are kept and verified */
+#define TRUST_COPY_MAX      (256u << 10) /* bytes of a chain that are copied for TLSA records */
+#define TRUST_EXPIRING_DAYS 30           /* cert.expiring_soon: fewer whole days than this are left */
 
 struct trust_options {
     bool verify;           /* false: --no-verify, chain_valid stays open */
@@ -109,7 +110,7 @@ struct trust_copy {
     size_t num;
 };
 
-/* In memory of the arena. Empty: no certificate, or out of memory. */
+/* In memory of the arena. Empty: no certificate, more bytes than TRUST_COPY_MAX, or out of memory. */
 struct trust_copy trust_chain_copy(const struct trust_chain *chain, struct arena *arena);
 
 /* What TLSA records are compared with, in memory of the arena. Empty: as the copy, or out of memory. Dear
@@ -123,7 +124,9 @@ struct trust_counters {
     uint64_t chains_too_long;       /* certificates beyond TRUST_CHAIN_MAX */
     uint64_t names_left_out;        /* alternative names beyond EVENT_LIST_MAX */
     uint64_t memory_full;           /* certificates not parsed for TRUST_LIVE_BYTES_MAX */
+    uint64_t chains_not_copied;     /* TRUST_COPY_MAX */
 };
 const struct trust_counters *trust_counters(const struct trust *trust);
+uint64_t trust_limits_hit(const struct trust *trust); /* all of these limits but that of names */
 
 #endif

@@ -22,7 +22,7 @@ bool trust_cert_authority_fits(const struct trust_cert *cert, X509 *issuer) {
     return fits;
 }
 
-/* What the public key is of, as it is written down. NULL: nothing is. */
+/* What the public key is of, as it is written down. */
 static const X509_ALGOR *key_algorithm(const X509 *x509) {
     X509_ALGOR *algorithm = NULL;
     (void)X509_PUBKEY_get0_param(NULL, NULL, NULL, &algorithm, X509_get_X509_PUBKEY(x509));

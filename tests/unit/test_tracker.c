@@ -9,6 +9,8 @@
 #include "../../sensor/budget.h"
 #include "../../sensor/track/clock.h"
 #include "../../sensor/tracker.h"
+#include "make_cert.h"
+#include "tls_bytes.h"
 
 #define NOTICES 64
 
@@ -61,10 +63,15 @@ static void end(struct bench *bench) {
     tracker_free(bench->tracker);
 }
 
+struct payload {
+    const void *data;
+    size_t len;
+};
+
 /* The next packet, between the client's port and ours, at this elapsed time, or, if its stamp is true, later.
  */
-static void segment_ahead(struct bench *bench, uint64_t elapsed_ns, uint64_t ahead_ns, uint16_t port,
-                          bool from_client, uint32_t seq, uint8_t flags, const char *payload) {
+static void segment_of(struct bench *bench, uint64_t elapsed_ns, uint64_t ahead_ns, uint16_t port,
+                       bool from_client, uint32_t seq, uint8_t flags, struct payload payload) {
     static const uint8_t client[4] = {10, 0, 0, 1}, server[4] = {10, 0, 0, 2};
     struct segment s = {.src = from_client ? client : server,
                         .dst = from_client ? server : client,
@@ -74,12 +81,18 @@ static void segment_ahead(struct bench *bench, uint64_t elapsed_ns, uint64_t ahe
                         .dst_port = from_client ? 25 : port,
                         .seq = seq,
                         .ack = 1,
-                        .payload = (const uint8_t *)payload,
-                        .payload_len = (uint32_t)strlen(payload),
-                        .payload_wire_len = (uint32_t)strlen(payload),
+                        .payload = payload.data,
+                        .payload_len = (uint32_t)payload.len,
+                        .payload_wire_len = (uint32_t)payload.len,
                         .vlan_id = -1,
                         .ts_ns = elapsed_ns + 1};
     tracker_segment(bench->tracker, &s, &(struct moment){elapsed_ns, ++bench->packet, ahead_ns, 0});
+}
+
+static void segment_ahead(struct bench *bench, uint64_t elapsed_ns, uint64_t ahead_ns, uint16_t port,
+                          bool from_client, uint32_t seq, uint8_t flags, const char *payload) {
+    segment_of(bench, elapsed_ns, ahead_ns, port, from_client, seq, flags,
+               (struct payload){payload, strlen(payload)});
 }
 
 static void segment(struct bench *bench, uint64_t elapsed_ns, uint16_t port, bool from_client, uint32_t seq,
@@ -269,6 +282,80 @@ static void test_order(void **state) {
     }
 }
 
+/* --- a chain that is larger than what is copied of one --- */
+
+static void say(struct bench *bench, bool from_client, uint32_t seq, const struct bytes *bytes) {
+    segment_of(bench, 5, 5, 1000, from_client, seq, TCP_ACK, (struct payload){bytes->data, bytes->len});
+}
+
+/* The message in records and segments of 16 kB each. */
+static void say_long(struct bench *bench, uint32_t seq, const uint8_t *message, size_t len) {
+    for (size_t at = 0; at < len; at += 16384) {
+        struct bytes record = {0};
+        put_record(&record, 22, message + at, len - at < 16384 ? len - at : 16384);
+        say(bench, false, seq, &record);
+        seq += (uint32_t)record.len;
+    }
+}
+
+/* A Certificate (RFC 5246 section 7.4.2) that shows one certificate so many times. */
+static size_t put_certificates(uint8_t *out, const struct made *made, size_t num) {
+    struct bytes head = {0}, each = {0};
+    size_t len = num * (3 + made->len);
+    PUT_U8(&head, 11);
+    PUT_U24(&head, (uint32_t)len + 3);
+    PUT_U24(&head, (uint32_t)len);
+    PUT_U24(&each, (uint32_t)made->len);
+    memcpy(out, head.data, head.len);
+    for (size_t i = 0, at = head.len; i < num; i++, at += each.len + made->len) {
+        memcpy(out + at, each.data, each.len);
+        memcpy(out + at + each.len, made->der, made->len);
+    }
+    return head.len + len;
+}
+
+static uint64_t limits_hit_by_a_chain(size_t num) {
+    static char large[50000]; /* twice in each, as subject and issuer */
+    static uint8_t message[400000];
+    static const uint16_t suite = 0xc030;
+    static const uint8_t random[32] = {1};
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    memset(large, 'x', sizeof large);
+    struct made *made = cert_make(&(struct recipe){.cn = large, .cn_len = sizeof large}, key, NULL);
+    struct bench bench;
+    struct bytes body = {0}, client = {0}, server = {0};
+    begin(&bench, 10);
+    put_client_hello(&body, 0x0303, &suite, 1, NULL);
+    put_handshake(&client, 1, body.data, body.len);
+    body.len = 0;
+    put_server_hello(&body, 0x0303, random, suite, NULL);
+    put_handshake(&server, 2, body.data, body.len);
+    segment(&bench, 5, 1000, true, 0, TCP_SYN, "");
+    segment(&bench, 5, 1000, false, 0, TCP_SYN | TCP_ACK, "");
+    segment(&bench, 5, 1000, false, 1, TCP_ACK, "220 a\r\n");
+    segment(&bench, 5, 1000, true, 1, TCP_ACK, "EHLO b\r\n");
+    segment(&bench, 5, 1000, false, 8, TCP_ACK, "250-a\r\n250 STARTTLS\r\n");
+    segment(&bench, 5, 1000, true, 9, TCP_ACK, "STARTTLS\r\n");
+    segment(&bench, 5, 1000, false, 29, TCP_ACK, "220 c\r\n");
+    say(&bench, true, 19, &client);
+    say(&bench, false, 36, &server);
+    say_long(&bench, 36 + (uint32_t)server.len, message, put_certificates(message, made, num));
+    tracker_finish(bench.tracker);
+    assert_int_equal(bench.notice.event.session.cert_chain_length, num);
+    assert_int_equal(bench.notice.ends.chain.num, num > 2 ? 0 : num);
+    uint64_t hit = tracker_counters(bench.tracker)->limits[LIMIT_TLS];
+    end(&bench);
+    made_free(made);
+    EVP_PKEY_free(key);
+    return hit;
+}
+
+static void test_large_chain(void **state) {
+    (void)state;
+    assert_int_equal(limits_hit_by_a_chain(2), 0);
+    assert_int_equal(limits_hit_by_a_chain(3), 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_due),
@@ -281,6 +368,7 @@ int main(void) {
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_finish),
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_large_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -487,6 +487,25 @@ static void bounds_what_open_chains_hold(void **state) {
     made_free(made);
 }
 
+static void bounds_what_is_copied(void **state) {
+    (void)state;
+    static char large[TRUST_COPY_MAX - 8192];
+    memset(large, 'x', sizeof large);
+    struct made *made = cert_make(&(struct recipe){.cn = large, .cn_len = sizeof large}, lab.ec, lab.root);
+    const struct trust_counters *counters = trust_counters(lab.trust);
+    struct trust_chain *chain = trust_chain_new(lab.trust);
+    uint64_t before = counters->chains_not_copied;
+    event_reset(&lab.event, DATASET_SESSION);
+    trust_chain_add(chain, made->der, made->len);
+    assert_int_equal(trust_chain_copy(chain, &lab.event.arena).num, 1);
+    assert_int_equal(counters->chains_not_copied, before);
+    trust_chain_add(chain, made->der, made->len);
+    assert_int_equal(trust_chain_copy(chain, &lab.event.arena).num, 0);
+    assert_int_equal(counters->chains_not_copied, before + 1);
+    trust_chain_free(chain);
+    made_free(made);
+}
+
 static void verifies_a_chain_of_a_hundred_and_more(void **state) {
     (void)state;
     enum { NUM = 300, LINKS = 120 };
@@ -575,6 +594,7 @@ int main(void) {
         cmocka_unit_test(reads_dates_of_any_year),
         cmocka_unit_test(bounds_what_is_large),
         cmocka_unit_test(bounds_what_open_chains_hold),
+        cmocka_unit_test(bounds_what_is_copied),
         cmocka_unit_test(verifies_a_chain_of_a_hundred_and_more),
         cmocka_unit_test(keeps_the_hash_of_what_it_cannot_parse),
         cmocka_unit_test(says_nothing_of_an_empty_chain),
