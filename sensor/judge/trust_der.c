@@ -1,6 +1,8 @@
 #include "trust_der.h"
 
-#define OBJECT_MAX 32 /* bytes of an identifier; those in use have 10 or so */
+#define OBJECT_MAX           32 /* bytes of an identifier; those in use have 10 or so */
+#define UTC_TIME_MIN         11 /* "YYMMDDhhmmZ" (X.690 allows no less) */
+#define GENERALIZED_TIME_MIN 13 /* "YYYYMMDDhhmmZ" */
 
 struct reader der_next(struct reader *in, uint8_t *tag) {
     *tag = reader_u8(in);
@@ -90,11 +92,16 @@ static bool key(struct reader *in) {
     return algorithm(&info) && bit_string(&info) && reader_done(&info);
 }
 
+/* Whether it is a date is not asked, as OpenSSL refuses none for that; but from 3.5 on what is too short. */
 static struct reader time_whole(struct reader *in) {
-    return whole(in, der_follows(in, DER_UTC_TIME) ? DER_UTC_TIME : DER_GENERALIZED_TIME);
+    uint8_t tag;
+    struct reader ahead = *in, content = der_next(&ahead, &tag);
+    struct reader time = whole(in, tag == DER_UTC_TIME ? DER_UTC_TIME : DER_GENERALIZED_TIME);
+    if (reader_left(&content) < (tag == DER_UTC_TIME ? UTC_TIME_MIN : GENERALIZED_TIME_MIN))
+        reader_fail(&time);
+    return time;
 }
 
-/* Whether they are dates is not asked: an anchor without one is none that OpenSSL refuses. */
 static bool validity(struct reader *in, struct der_certificate *parts) {
     struct reader pair = der_expect(in, DER_SEQUENCE);
     parts->not_before = time_whole(&pair);

@@ -440,7 +440,8 @@ static void reads_dates_of_any_year(void **state) {
         if (cases[i].not_after_s == EVENT_ABSENT) {
             assert_int_equal(lab.judgement.days_left, EVENT_ABSENT);
             assert_false(lab.judgement.expired || lab.judgement.expiring_soon);
-            assert_int_equal(lab.judgement.chain_valid, FACT_NO);
+            /* which OpenSSL 3.5 takes for no certificate when it is too short for a date */
+            assert_int_equal(lab.judgement.chain_valid, lab.cert.subject_cn ? FACT_NO : FACT_UNKNOWN);
         }
     }
     judge_leaf(&(struct recipe){.not_before_s = -86400, .not_after_s = NOW + DAY, .serial = -255}, NULL);

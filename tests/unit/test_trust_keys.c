@@ -142,7 +142,7 @@ static void reads_the_same_of_every_kind_of_key(void **state) {
 /* The answer for a chain; *whole: the leaf's key was decoded for it. */
 static struct trust_answer judge(const struct made *const *made, size_t num, struct trust_live *live,
                                  bool *whole) {
-    struct trust_cert *chain[CHAIN_MAX];
+    struct trust_cert *chain[CHAIN_MAX] = {NULL};
     struct trust_answer out;
     for (size_t i = 0; i < num; i++)
         chain[i] = cert_of(made[i]->der, made[i]->len, live);

@@ -246,6 +246,22 @@ static void admits_what_it_could_not_parse(void **state) {
     made_free(root);
 }
 
+/* "never" is no date, which some OpenSSL refuse and others do not. */
+static void takes_a_strange_date_as_openssl_does(void **state) {
+    (void)state;
+    struct made *made =
+        cert_make(&(struct recipe){.cn = "root", .ca = true, .raw_not_after = "never"}, lab.key, NULL);
+    const unsigned char *at = made->der;
+    X509 *x509 = d2i_X509(NULL, &at, (long)made->len);
+    FILE *file = begin_file();
+    must(PEM_write(file, PEM_STRING_X509, "", made->der, (long)made->len) > 0, "write");
+    assert_int_equal(load(file), x509 != NULL);
+    if (x509)
+        trust_store_cleanup(&lab.store);
+    X509_free(x509);
+    made_free(made);
+}
+
 /* Each byte of a certificate changed in many ways: what is put off must be what OpenSSL takes. */
 static void puts_off_nothing_that_openssl_refuses(void **state) {
     (void)state;
@@ -292,6 +308,7 @@ int main(void) {
         cmocka_unit_test(damage_ends_a_file),
         cmocka_unit_test(honours_trusted_certificates),
         cmocka_unit_test(admits_what_it_could_not_parse),
+        cmocka_unit_test(takes_a_strange_date_as_openssl_does),
         cmocka_unit_test(puts_off_nothing_that_openssl_refuses),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
