@@ -85,6 +85,8 @@ static bool drain_side(struct flow *flow, enum side side, bool force) {
     bool moved = false;
     size_t len = 0;
     const uint8_t *data;
+    if (force)
+        stream_join_all(&flow->streams[side]);
     while ((data = stream_peek(&flow->streams[side], &len)) != NULL) {
         if (feed(flow, side, data, len, force) > 0)
             moved = true;

@@ -153,25 +153,42 @@ void stream_consume(struct stream *stream, size_t len) {
     }
 }
 
-bool stream_join(struct stream *stream) {
-    struct chunk *first = stream->chunks, *second = first ? first->after : NULL;
-    if (!second || first->len > STREAM_JOIN_MAX || chunk_end(first) != second->offset)
-        return false;
-    struct chunk *joined = malloc(sizeof *joined + first->len + second->len);
+/* The first chunk and those behind it up to last become one. */
+static bool join(struct stream *stream, const struct chunk *last) {
+    struct chunk *behind = last->after;
+    uint32_t len = (uint32_t)(chunk_end(last) - stream->chunks->offset);
+    struct chunk *joined = malloc(sizeof *joined + len);
     if (!joined)
         return false;
-    *joined = (struct chunk){.after = second->after,
-                             .offset = first->offset,
-                             .len = first->len + second->len,
-                             .size = first->len + second->len};
-    memcpy(joined->data, first->data + first->start, first->len);
-    memcpy(joined->data + first->len, second->data + second->start, second->len);
+    *joined = (struct chunk){.after = behind, .offset = stream->chunks->offset, .size = len};
+    while (stream->chunks != behind) {
+        struct chunk *chunk = stream->chunks;
+        memcpy(joined->data + joined->len, chunk->data + chunk->start, chunk->len);
+        joined->len += chunk->len;
+        stream->held -= held_by(chunk);
+        stream->num_chunks--;
+        stream->chunks = chunk->after;
+        free(chunk);
+    }
     stream->chunks = joined;
-    stream->held += held_by(joined) - held_by(first) - held_by(second);
-    stream->num_chunks--;
-    free(first);
-    free(second);
+    stream->held += held_by(joined);
+    stream->num_chunks++;
     return true;
+}
+
+bool stream_join(struct stream *stream) {
+    const struct chunk *first = stream->chunks, *second = first ? first->after : NULL;
+    if (!second || first->len > STREAM_JOIN_MAX || chunk_end(first) != second->offset)
+        return false;
+    return join(stream, second);
+}
+
+void stream_join_all(struct stream *stream) {
+    const struct chunk *last = stream->chunks;
+    while (last && last->after && chunk_end(last) == last->after->offset)
+        last = last->after;
+    if (last != stream->chunks)
+        (void)join(stream, last);
 }
 
 uint64_t stream_hole(const struct stream *stream) {

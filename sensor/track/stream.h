@@ -66,6 +66,10 @@ void stream_consume(struct stream *stream, size_t len);
 #define STREAM_JOIN_MAX 64
 bool stream_join(struct stream *stream);
 
+/* All that follow on the first chunk without a hole become one with it: what has to be decided now is decided
+ * by all that is there. Out of memory: they stay apart. */
+void stream_join_all(struct stream *stream);
+
 /* Bytes known lost at `next`: before kept bytes, or before what was certainly sent. 0
  * when none. */
 uint64_t stream_hole(const struct stream *stream);

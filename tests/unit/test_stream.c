@@ -120,6 +120,32 @@ static void the_end_of_a_chunk_goes_before_the_next(void **state) {
     stream_cleanup(&stream);
 }
 
+static void all_that_follow_become_one(void **state) {
+    (void)state;
+    struct stream stream = started_at(1);
+    static uint8_t large[600];
+    size_t len = 0;
+    memset(large, 'x', sizeof large);
+    stream_join_all(&stream); /* nothing to join */
+    stream_push(&stream, 0, large, sizeof large);
+    stream_join_all(&stream);
+    stream_push(&stream, sizeof large, large, sizeof large);
+    stream_push(&stream, 2 * sizeof large, (const uint8_t *)"end", 3);
+    push(&stream, 2000, "far");
+    assert_true(stream.num_chunks >= 3);
+    stream_consume(&stream, 100);
+    stream_join_all(&stream);
+    assert_int_equal(stream.num_chunks, 2);
+    const uint8_t *data = stream_peek(&stream, &len);
+    assert_int_equal(len, 1103);
+    assert_memory_equal(data + 1097, "xxxend", 6);
+    assert_int_equal(stream.buffered, 1106);
+    stream_consume(&stream, len);
+    assert_null(stream_peek(&stream, &len)); /* a hole */
+    stream_cleanup(&stream);
+    assert_int_equal(stream.held, 0);
+}
+
 static void sequence_numbers_wrap(void **state) {
     (void)state;
     struct stream stream = started_at(UINT32_MAX - 1);
@@ -168,6 +194,7 @@ int main(void) {
         cmocka_unit_test(consuming_part_of_a_chunk_keeps_the_rest),
         cmocka_unit_test(a_chunk_that_was_read_in_part_grows_within_its_room),
         cmocka_unit_test(the_end_of_a_chunk_goes_before_the_next),
+        cmocka_unit_test(all_that_follow_become_one),
         cmocka_unit_test(sequence_numbers_wrap),
         cmocka_unit_test(knows_what_was_acknowledged_and_never_seen),
         cmocka_unit_test(holds_no_more_than_its_limits),
